@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The contract with user space: every type here reaches Rust through BTF, none is written twice.
+ */
+#pragma once
+
+#include "types.h"
+
+/* Marks a map as ours whatever the version ("SYNX"), and the version of all that this file says. */
+#define CONFIG_MAGIC 0x53594e58
+#define ABI_VERSION 1
+
+/*
+ * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
+ * BTF: what precedes the first underscore is the class.
+ *
+ *   SKIP  no SYN, passes unjudged
+ *   PASS  a SYN that passes
+ *   DROP  a SYN, or what only an evader sends in its place, that is dropped
+ *
+ * The classes stand in this order: reason_action() relies on it.
+ */
+enum reason {
+	UNDECIDED, /* go on: no frame is concluded with it */
+
+	SKIP_NOT_TCP,        /* anything but TCP over IPv4 or IPv6 */
+	SKIP_NOT_SYN,        /* TCP, but SYN clear or ACK set */
+	SKIP_LATER_FRAGMENT, /* a fragment behind the one that holds the TCP header */
+
+	PASS_ALLOWED,          /* source on the allow list */
+	PASS_UNPROTECTED_PORT, /* not to one of the protected ports */
+	PASS_NEW_SOURCE,       /* the first SYN of a source: entered with one token taken */
+	PASS_WITHIN_LIMIT,     /* a token of the source's bucket taken */
+	PASS_TABLE_ERROR,      /* the source table refused an entry: fail open */
+
+	DROP_DENIED,              /* source on the deny list */
+	DROP_OVER_LIMIT,          /* the source's bucket holds no token */
+	DROP_CONTENTION,          /* so many CPUs take from this bucket that the retries ran out */
+	DROP_SYN_FIN,             /* SYN and FIN in one segment */
+	DROP_SYN_RST,             /* SYN and RST in one segment */
+	DROP_LAND,                /* source address and port are the destination's */
+	DROP_MAPPED_SOURCE,       /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
+	DROP_BAD_IP_HEADER,       /* wrong IP version, or an IPv4 header of under 20 bytes */
+	DROP_BAD_TCP_HEADER,      /* a TCP header of under 20 bytes by its own data offset */
+	DROP_TRUNCATED,           /* the packet ends within its TCP header */
+	DROP_TINY_FRAGMENT,       /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
+	DROP_TOO_MANY_TAGS,       /* more than VLAN_MAX_DEPTH VLAN tags */
+	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
+
+	REASON_COUNT,
+};
+
+enum family {
+	FAMILY_IPV4 = 4,
+	FAMILY_IPV6 = 6,
+};
+
+/* An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d, in network byte order. */
+struct addr {
+	__be32 word[4];
+};
+
+/* How much a token bucket holds and how fast it refills, both as time: see bucket.h. */
+struct limit {
+	__u64 interval_ns; /* one token's refill; --rate */
+	__u64 capacity_ns; /* the refill of a full bucket: burst times interval; --burst */
+};
+
+/*
+ * What is fixed when the program is loaded. A map of its own (.rodata.config) holds nothing else, so
+ * that magic and version are found at its start by every version of user space.
+ */
+struct config {
+	__u32 magic;
+	__u32 abi_version;
+	struct limit source_limit;
+	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
+	struct addr ipv6_mask; /* --ipv6-prefix */
+	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
+	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
+	__u8 padding[6];
+	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
+};
+_Static_assert(sizeof(struct config) == 64 + 8192, "the layout of struct config");
+
+/* What the table of sources keeps of each. */
+struct source {
+	__u64 full_at;   /* the bucket, see bucket.h; CLOCK_MONOTONIC ns */
+	__u64 passed;    /* SYNs */
+	__u64 dropped;   /* SYNs refused by this bucket */
+	__u64 last_drop; /* CLOCK_MONOTONIC ns; 0: never */
+};
+_Static_assert(sizeof(struct source) == 32, "the layout of struct source");
+
+/* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
+struct list_key {
+	__u32 prefix_len;   /* bits of what follows; family is matched whole, so at least 32 */
+	enum family family; /* ::/0 must not cover the mapped IPv4 addresses */
+	struct addr addr;
+};
+_Static_assert(sizeof(struct list_key) == 24, "the layout of struct list_key");
+
+enum list_verdict {
+	LIST_ALLOW = 1,
+	LIST_DENY = 2,
+};

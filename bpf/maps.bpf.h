@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#pragma once
+
+#include "intf.h"
+
+/*
+ * Written by user space before the program is loaded, constant from then on. User space recognises a
+ * running instance by it.
+ */
+SEC(".rodata.config")
+const volatile struct config config = { .magic = CONFIG_MAGIC, .abi_version = ABI_VERSION };
+
+/*
+ * Source (masked to its prefix length) → its bucket and counters. Written here; read by user space for
+ * the dump. User space sets the size (--max-sources). The LRU list is common to all CPUs: one of its
+ * own for each would leave a single busy CPU with a share of the table.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct addr);
+	__type(value, struct source);
+	__uint(max_entries, 1);
+} sources SEC(".maps");
+
+/*
+ * Networks that are never limited or always refused, the longest prefix wins. Written by user space
+ * before the program is attached (--allow, --deny), which also sets the size; read here.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__type(key, struct list_key);
+	__type(value, enum list_verdict);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+} lists SEC(".maps");
+
+/* Frames by enum reason, one set per CPU. Written here; user space adds the CPUs up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, REASON_COUNT);
+} counters SEC(".maps");

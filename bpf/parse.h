@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From a frame to the SYN in it. */
+#pragma once
+
+#include "addr.h"
+#include "cursor.h"
+
+/* A third tag, and a longer chain, reach a Linux socket but no honest stack sends them. */
+#define VLAN_MAX_DEPTH 2
+#define IPV6_EXT_MAX_CHAIN 8
+
+/* What the policy needs to know of a SYN. */
+struct packet {
+	struct addr source;
+	struct addr destination;
+	__u16 destination_port; /* host byte order */
+	__u8 family;            /* enum family */
+	__u8 more_fragments;    /* the first fragment of several */
+};
+
+/* IEEE 802.1Q: what follows the EtherType of a tag. */
+struct vlan_tag {
+	__be16 control;
+	__be16 proto;
+};
+
+/*
+ * The first 8 bytes of an extension header: none is shorter (RFC 8200). The last two fields are those
+ * of the fragment header, whose second byte is reserved.
+ */
+struct ipv6_extension {
+	__u8 nexthdr;
+	__u8 hdrlen;     /* 8 bytes beyond the first 8; 4 bytes beyond 8 in the authentication header */
+	__be16 frag_off; /* multiple of 8 bytes; the lowest bit says that more fragments follow */
+	__be32 identification;
+};
+
+static __always_inline enum reason parse_tcphdr(struct hdr_cursor *nh, struct packet *pkt)
+{
+	struct tcphdr copy;
+	const struct tcphdr *tcp = hdr_fetch(nh, sizeof(*tcp), &copy);
+
+	if (!tcp)
+		return pkt->more_fragments ? DROP_TINY_FRAGMENT : DROP_TRUNCATED;
+	if (!tcp->syn || tcp->ack)
+		return SKIP_NOT_SYN;
+	if (tcp->doff < 5)
+		return DROP_BAD_TCP_HEADER;
+	if (!hdr_fits(nh, tcp->doff * 4))
+		return pkt->more_fragments ? DROP_TINY_FRAGMENT : DROP_TRUNCATED;
+	if (tcp->fin)
+		return DROP_SYN_FIN;
+	if (tcp->rst)
+		return DROP_SYN_RST;
+	if (tcp->source == tcp->dest && addr_equal(&pkt->source, &pkt->destination))
+		return DROP_LAND;
+	if (pkt->family == FAMILY_IPV6 && addr_is_mapped(&pkt->source))
+		return DROP_MAPPED_SOURCE;
+	pkt->destination_port = bpf_ntohs(tcp->dest);
+	return UNDECIDED;
+}
+
+static __always_inline enum reason parse_iphdr(struct hdr_cursor *nh, struct packet *pkt)
+{
+	struct iphdr copy;
+	const struct iphdr *ip = hdr_fetch(nh, sizeof(*ip), &copy);
+	__u16 fragment;
+
+	if (!ip || ip->protocol != IPPROTO_TCP)
+		return SKIP_NOT_TCP;
+	if (ip->version != 4 || ip->ihl < 5)
+		return DROP_BAD_IP_HEADER;
+	fragment = bpf_ntohs(ip->frag_off);
+	if (fragment & IP_OFFSET)
+		return (fragment & IP_OFFSET) == 1 ? DROP_TINY_FRAGMENT : SKIP_LATER_FRAGMENT;
+
+	pkt->more_fragments = !!(fragment & IP_MF);
+	pkt->family = FAMILY_IPV4;
+	pkt->source = addr_from_ipv4(ip->saddr);
+	pkt->destination = addr_from_ipv4(ip->daddr);
+	hdr_limit(nh, bpf_ntohs(ip->tot_len));
+	nh->offset += ip->ihl * 4;
+	return parse_tcphdr(nh, pkt);
+}
+
+/* Follows the chain up to TCP. Only the first fragment holds the chain, and must hold all of it. */
+static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, struct packet *pkt,
+							 __u8 nexthdr)
+{
+	for (int depth = 0; depth <= IPV6_EXT_MAX_CHAIN; depth++) {
+		struct ipv6_extension copy;
+		const struct ipv6_extension *ext;
+		__u16 fragment;
+
+		if (nexthdr == IPPROTO_TCP)
+			return parse_tcphdr(nh, pkt);
+		if (nexthdr != IPPROTO_HOPOPTS && nexthdr != IPPROTO_ROUTING &&
+		    nexthdr != IPPROTO_DSTOPTS && nexthdr != IPPROTO_FRAGMENT && nexthdr != IPPROTO_AH)
+			return SKIP_NOT_TCP;
+
+		ext = hdr_fetch(nh, sizeof(*ext), &copy);
+		if (!ext)
+			return pkt->more_fragments ? DROP_TINY_FRAGMENT : SKIP_NOT_TCP;
+		switch (nexthdr) {
+		case IPPROTO_FRAGMENT:
+			fragment = bpf_ntohs(ext->frag_off);
+			if (fragment >> 3)
+				return fragment >> 3 == 1 && ext->nexthdr == IPPROTO_TCP
+					       ? DROP_TINY_FRAGMENT
+					       : SKIP_LATER_FRAGMENT;
+			pkt->more_fragments |= fragment & 1;
+			nh->offset += 8;
+			break;
+		case IPPROTO_AH:
+			nh->offset += 8 + ext->hdrlen * 4;
+			break;
+		default:
+			nh->offset += 8 + ext->hdrlen * 8;
+		}
+		nexthdr = ext->nexthdr;
+	}
+	return DROP_TOO_MANY_EXTENSIONS;
+}
+
+static __always_inline enum reason parse_ipv6hdr(struct hdr_cursor *nh, struct packet *pkt)
+{
+	struct ipv6hdr copy;
+	const struct ipv6hdr *ip = hdr_fetch(nh, sizeof(*ip), &copy);
+
+	if (!ip)
+		return SKIP_NOT_TCP;
+	if (ip->version != 6)
+		return DROP_BAD_IP_HEADER;
+	pkt->family = FAMILY_IPV6;
+	pkt->source = addr_from_ipv6(&ip->saddr);
+	pkt->destination = addr_from_ipv6(&ip->daddr);
+	nh->offset += sizeof(*ip);
+	hdr_limit(nh, bpf_ntohs(ip->payload_len));
+	return parse_ipv6_extensions(nh, pkt, ip->nexthdr);
+}
+
+/* The EtherType behind the tags, if any, in network byte order; 0 where the frame ends before it. */
+static __always_inline __be16 parse_ethhdr(struct hdr_cursor *nh, int *tags)
+{
+	struct ethhdr eth_copy;
+	const struct ethhdr *eth = hdr_fetch(nh, sizeof(*eth), &eth_copy);
+	__be16 proto;
+
+	if (!eth)
+		return 0;
+	nh->offset += sizeof(*eth);
+	proto = eth->h_proto;
+	for (*tags = 0; *tags <= VLAN_MAX_DEPTH; (*tags)++) {
+		struct vlan_tag tag_copy;
+		const struct vlan_tag *tag;
+
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+			break;
+		tag = hdr_fetch(nh, sizeof(*tag), &tag_copy);
+		if (!tag)
+			return 0;
+		nh->offset += sizeof(*tag);
+		proto = tag->proto;
+	}
+	return proto;
+}
+
+/* UNDECIDED: a well-formed SYN, described by pkt. */
+static __always_inline enum reason parse_packet(struct hdr_cursor *nh, struct packet *pkt)
+{
+	int tags = 0;
+	__be16 proto = parse_ethhdr(nh, &tags);
+
+	if (tags > VLAN_MAX_DEPTH)
+		return DROP_TOO_MANY_TAGS;
+	if (proto == bpf_htons(ETH_P_IP))
+		return parse_iphdr(nh, pkt);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6hdr(nh, pkt);
+	return SKIP_NOT_TCP;
+}

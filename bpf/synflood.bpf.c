@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Judges every TCP SYN that arrives at an interface; all else passes.
+ *
+ * 1. parse_packet() finds the SYN in the frame. What is no SYN passes, what only an evader would send
+ *    is dropped.
+ * 2. check_lists(): an allowed source passes, a denied one is dropped.
+ * 3. check_port(): a SYN to a port that is not protected passes.
+ * 4. take_token() takes a token from the bucket of the SYN's source, or drops the SYN.
+ * 5. conclude() counts the reason and returns the action.
+ */
+#include "conclude.bpf.h"
+#include "parse.h"
+#include "policy.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/*
+ * Reads the headers of a frame in several buffers through the helper. Rare, as a driver's first buffer
+ * holds them: a function of its own keeps the usual way short.
+ */
+static __noinline enum reason parse_frags(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct hdr_cursor nh = hdr_cursor_init(NULL, NULL, ctx, bpf_xdp_get_buff_len(ctx));
+
+	return parse_packet(&nh, pkt);
+}
+
+static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *pkt)
+{
+	const void *data = (void *)(long)ctx->data;
+	const void *data_end = (void *)(long)ctx->data_end;
+	struct hdr_cursor nh = hdr_cursor_init(data, data_end, NULL, data_end - data);
+	enum reason reason = parse_packet(&nh, pkt);
+
+	if (nh.cut && config.multi_buffer && bpf_xdp_get_buff_len(ctx) > nh.frame_len)
+		return parse_frags(ctx, pkt);
+	return reason;
+}
+
+SEC("xdp")
+int synflood(struct xdp_md *ctx)
+{
+	struct packet pkt = {};
+	enum reason reason = parse_frame(ctx, &pkt);
+
+	if (reason == UNDECIDED)
+		reason = check_lists(&pkt);
+	if (reason == UNDECIDED)
+		reason = check_port(&pkt);
+	if (reason == UNDECIDED)
+		reason = take_token(&pkt);
+	return conclude(reason);
+}

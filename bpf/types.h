@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one place that chooses where kernel types come from: vmlinux.h for the BPF target, <linux/...>
+ * for the host, on which the pure headers are tested.
+ */
+#pragma once
+
+#ifdef __bpf__
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/* BTF knows types, not macros: these are include/uapi/linux/{bpf,if_ether,in}.h. */
+#define BPF_NOEXIST 1
+#define BPF_F_NO_PREALLOC 1
+#define ETH_P_IP 0x0800
+#define ETH_P_8021Q 0x8100
+#define ETH_P_IPV6 0x86DD
+#define ETH_P_8021AD 0x88A8
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_TCP 6
+#define IPPROTO_ROUTING 43
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_AH 51
+#define IPPROTO_DSTOPTS 60
+
+#else
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/types.h>
+#include <stddef.h>
+
+#define bpf_ntohs ntohs
+#define bpf_htons htons
+#define bpf_htonl htonl
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#endif
+
+/* include/net/ip.h, the flags and the offset (in 8 bytes) of iphdr.frag_off */
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1FFF
+
+#ifndef bool
+#include <stdbool.h>
+#endif
