@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From an interface to a link, and from an errno to advice.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result, anyhow};
+use libbpf_rs::query::{LinkInfo, LinkTypeInfo};
+use nix::errno::Errno;
+
+use crate::cli::Mode;
+use crate::instance;
+use crate::preflight::Interface;
+use crate::sys::{self, XdpMode};
+
+/// The program on an interface; dropping it detaches.
+#[derive(Debug)]
+pub struct Attachment {
+    pub interface: Interface,
+    pub mode: XdpMode,
+    link: OwnedFd,
+}
+
+impl Attachment {
+    /// False once the interface is gone, or somebody detached the link.
+    pub fn is_alive(&self) -> Result<bool> {
+        let info = LinkInfo::from_fd(self.link.as_fd())
+            .with_context(|| format!("cannot ask for the link to {}", self.interface.name))?;
+        Ok(matches!(info.info, LinkTypeInfo::Xdp(xdp) if xdp.ifindex != 0))
+    }
+}
+
+/// Attaches to one interface. In `auto`, what the driver refuses is attached behind it; `warn` is told.
+pub fn attach(
+    program: BorrowedFd<'_>,
+    interface: &Interface,
+    mode: Mode,
+    warn: impl FnOnce(&str),
+) -> Result<Attachment> {
+    let attach = |mode| {
+        let flags = match mode {
+            XdpMode::Skb => libbpf_sys::XDP_FLAGS_SKB_MODE,
+            _ => libbpf_sys::XDP_FLAGS_DRV_MODE,
+        };
+        let link = sys::xdp_link_create(program, interface.index, flags)?;
+        Ok(Attachment { interface: interface.clone(), mode, link })
+    };
+    let refused = |error: io::Error, mode| attach_error(&error, interface, mode);
+
+    let native = match mode {
+        Mode::Skb => return attach(XdpMode::Skb).map_err(|error| refused(error, XdpMode::Skb)),
+        Mode::Native | Mode::Auto => attach(XdpMode::Native),
+    };
+    match native {
+        Ok(attachment) => Ok(attachment),
+        Err(error) if mode == Mode::Auto && is_drivers_refusal(&error) => {
+            let attachment = attach(XdpMode::Skb).map_err(|error| refused(error, XdpMode::Skb))?;
+            warn(&format!(
+                "{}: {}; attached behind the driver instead (--mode skb): each dropped SYN costs several \
+                 times as much CPU time",
+                interface.name,
+                drivers_reason(&error, &interface.name)
+            ));
+            Ok(attachment)
+        }
+        Err(error) => Err(refused(error, XdpMode::Native)),
+    }
+}
+
+/// Everything but "taken" and "not yours" is the driver's own no: its code, an MTU, missing queues.
+fn is_drivers_refusal(error: &io::Error) -> bool {
+    !matches!(errno(error), Errno::EEXIST | Errno::EBUSY | Errno::EPERM | Errno::EACCES | Errno::ENODEV)
+}
+
+fn attach_error(error: &io::Error, interface: &Interface, mode: XdpMode) -> anyhow::Error {
+    let name = &interface.name;
+    match errno(error) {
+        Errno::EEXIST | Errno::EBUSY => anyhow!("cannot attach to {name}: {}", occupant(interface)),
+        Errno::EPERM | Errno::EACCES => anyhow!(
+            "cannot attach to {name}: the kernel does not let this user; run it as root (with sudo)"
+        ),
+        Errno::ENODEV => anyhow!("cannot attach to {name}: the interface has just gone"),
+        _ if mode == XdpMode::Native => anyhow!(
+            "cannot attach to {name}: {}; use --mode skb, or --mode auto to fall back to it",
+            drivers_reason(error, name)
+        ),
+        _ => anyhow!("cannot attach to {name}, not even behind the driver: {error}"),
+    }
+}
+
+/// What a refusal of native XDP most likely means. The kernel's own words go only to its trace.
+fn drivers_reason(error: &io::Error, name: &str) -> String {
+    let driver = fs::read_link(format!("/sys/class/net/{name}/device/driver"))
+        .ok()
+        .and_then(|path| Some(format!("the driver {}", path.file_name()?.to_string_lossy())))
+        .unwrap_or_else(|| "its driver".into());
+    match errno(error) {
+        Errno::EOPNOTSUPP => format!("{driver} has no native XDP (or not with its present settings)"),
+        Errno::EINVAL | Errno::ERANGE => format!(
+            "{driver} refuses native XDP ({error}): often the MTU is too large for it, or LRO is on"
+        ),
+        Errno::ENOMEM | Errno::ENOSPC => {
+            format!("{driver} refuses native XDP ({error}): often too few queues, see `ethtool -l`")
+        }
+        _ => format!("{driver} refuses native XDP ({error})"),
+    }
+}
+
+/// Who is there already, and how it is made to leave.
+fn occupant(interface: &Interface) -> String {
+    let Ok(Some(attached)) = sys::xdp_query(interface.index) else {
+        return "another XDP program is, or was just now, attached; `ip link` shows it".into();
+    };
+    match instance::program(attached.id) {
+        Some(program) if instance::is_ours(&program) => format!(
+            "synflood-xdp already protects it (program id {}); stop that instance first",
+            attached.id
+        ),
+        program => format!(
+            "another XDP program is attached (id {}{}); detach it first, for one without a link of its \
+             own with `ip link set dev {} xdp off`",
+            attached.id,
+            program.map_or(String::new(), |program| format!(", '{}'", program.name.display())),
+            interface.name
+        ),
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The ssh session that this process runs in, if any: nobody should lock themselves out.
+
+use std::fs;
+use std::net::IpAddr;
+
+/// One end of an ssh session.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SshSession {
+    pub peer: IpAddr,
+    /// The TCP port that the peer reached us on.
+    pub port: u16,
+}
+
+/// Looks for what sshd leaves in the environment, in this process and its ancestors: sudo removes it
+/// from ours.
+pub fn session() -> Option<SshSession> {
+    let mut pid = std::process::id();
+    while pid > 1 {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let connection = environment
+            .split(|&byte| byte == 0)
+            .find_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="));
+        if let Some(connection) = connection {
+            return parse(&String::from_utf8_lossy(connection));
+        }
+        pid = parent(pid)?;
+    }
+    None
+}
+
+/// "peer port address port", see ssh(1). An IPv6 address may carry a zone.
+fn parse(connection: &str) -> Option<SshSession> {
+    let mut fields = connection.split_whitespace();
+    let peer = fields.next()?.split('%').next()?.parse::<IpAddr>().ok()?.to_canonical();
+    let port = fields.nth(2)?.parse().ok()?;
+    Some(SshSession { peer, port })
+}
+
+/// The fourth field of /proc/pid/stat; the second, the command in brackets, may hold anything.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SshSession, parse};
+
+    #[test]
+    fn reads_what_sshd_writes() {
+        let session = |peer: &str, port| Some(SshSession { peer: peer.parse().unwrap(), port });
+        assert_eq!(parse("192.0.2.7 50022 192.0.2.1 22"), session("192.0.2.7", 22));
+        assert_eq!(parse("fe80::1%eth0 50022 fe80::2%eth0 2222"), session("fe80::1", 2222));
+        assert_eq!(parse("::ffff:192.0.2.7 50022 ::ffff:192.0.2.1 22"), session("192.0.2.7", 22));
+    }
+
+    #[test]
+    fn takes_nothing_from_anything_else() {
+        for text in ["", "192.0.2.7", "192.0.2.7 1 192.0.2.1 x", "x 1 y 22"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

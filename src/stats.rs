@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The program's counters: sums over the CPUs, by reason and by class.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use libbpf_rs::{MapCore, MapFlags};
+
+/// What a frame's reason means for it: the part of the reason's name before the first underscore.
+const PASS: &str = "pass_";
+const DROP: &str = "drop_";
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Counters {
+    /// Frames by the reason's name.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    /// `names` as [`crate::bpf::reason_names`] gives them.
+    pub fn read(map: &impl MapCore, names: &[String]) -> Result<Self> {
+        let mut reasons = BTreeMap::new();
+        for (reason, name) in (0_u32..).zip(names) {
+            let cpus = map
+                .lookup_percpu(&reason.to_ne_bytes(), MapFlags::ANY)
+                .context("cannot read the counters")?
+                .unwrap_or_default();
+            let counts = cpus.iter().filter_map(|cpu| cpu.first_chunk().copied());
+            reasons.insert(name.clone(), counts.map(u64::from_ne_bytes).sum());
+        }
+        Ok(Self { reasons })
+    }
+
+    /// SYNs that passed.
+    pub fn passed(&self) -> u64 {
+        self.class(PASS)
+    }
+
+    /// SYNs, and frames made to hide one, that were dropped (in a dry run: would have been).
+    pub fn dropped(&self) -> u64 {
+        self.class(DROP)
+    }
+
+    fn class(&self, prefix: &str) -> u64 {
+        self.reasons.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, count)| count).sum()
+    }
+}

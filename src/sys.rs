@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Safe wrappers around what libbpf-rs does not wrap.
+
+#![allow(unsafe_code)] // with `bpf`, one of the two modules that may
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+/// How a program hangs on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XdpMode {
+    /// In the driver, before the kernel allocates anything.
+    Native,
+    /// Behind the driver, on the kernel's socket buffers; called generic too.
+    Skb,
+    /// On the NIC itself.
+    Offloaded,
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Skb => "skb",
+            Self::Offloaded => "offloaded",
+        })
+    }
+}
+
+/// A program on an interface.
+#[derive(Debug, Clone, Copy)]
+pub struct AttachedProgram {
+    pub mode: XdpMode,
+    pub id: u32,
+}
+
+/// Attaches an XDP program in exactly this mode. It stays until the descriptor is closed, by whatever
+/// end of the process; [`libbpf_rs`]'s own call chooses the mode itself.
+///
+/// `flags`: XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.
+pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io::Result<OwnedFd> {
+    let options = libbpf_sys::bpf_link_create_opts {
+        sz: size_of::<libbpf_sys::bpf_link_create_opts>() as _,
+        flags,
+        ..Default::default()
+    };
+    // SAFETY: the program's descriptor is open for the call, options outlives it and says its size.
+    let fd = unsafe {
+        libbpf_sys::bpf_link_create(program.as_raw_fd(), ifindex as i32, libbpf_sys::BPF_XDP, &options)
+    };
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(-fd));
+    }
+    // SAFETY: the call returned a new descriptor, which nobody else knows.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The XDP program that an interface runs. Where there are several, the one nearest to the wire.
+pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
+    let mut found = libbpf_sys::bpf_xdp_query_opts {
+        sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as _,
+        ..Default::default()
+    };
+    // SAFETY: found outlives the call and says its size.
+    let error = unsafe { libbpf_sys::bpf_xdp_query(ifindex as i32, 0, &mut found) };
+    if error < 0 {
+        return Err(io::Error::from_raw_os_error(-error));
+    }
+    let programs = [
+        (XdpMode::Offloaded, found.hw_prog_id),
+        (XdpMode::Native, found.drv_prog_id),
+        (XdpMode::Skb, found.skb_prog_id),
+    ];
+    let attached = programs.into_iter().find(|&(_, id)| id != 0);
+    Ok(attached.map(|(mode, id)| AttachedProgram { mode, id }))
+}
+
+/// Reads a hash map in batches and hands each entry's key and value to `visit`.
+///
+/// libbpf-rs's own batches take a short one for the last. Entries that come or go meanwhile may be
+/// seen or not, all others are seen once.
+pub fn map_for_each(
+    map: BorrowedFd<'_>,
+    key_size: usize,
+    value_size: usize,
+    mut visit: impl FnMut(&[u8], &[u8]),
+) -> io::Result<()> {
+    let mut capacity: u32 = 4096;
+    let mut cursor: Option<u32> = None;
+    loop {
+        let mut keys = vec![0; key_size * capacity as usize];
+        let mut values = vec![0; value_size * capacity as usize];
+        loop {
+            let mut next: u32 = 0;
+            let mut count = capacity;
+            let from = cursor.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+            // SAFETY: keys and values hold `capacity` elements of the sizes that the caller read off
+            // this map; a hash map's cursor is a u32; the pointers outlive the call.
+            let error = unsafe {
+                libbpf_sys::bpf_map_lookup_batch(
+                    map.as_raw_fd(),
+                    from.cast(),
+                    std::ptr::from_mut(&mut next).cast(),
+                    keys.as_mut_ptr().cast(),
+                    values.as_mut_ptr().cast(),
+                    &mut count,
+                    std::ptr::null(),
+                )
+            };
+            match Errno::from_raw(-error) {
+                // A bucket of the hash table with more entries than fit in the batch.
+                Errno::ENOSPC => break,
+                Errno::ENOENT | Errno::UnknownErrno => {}
+                other => return Err(other.into()),
+            }
+            let count = count as usize;
+            let keys = keys.chunks_exact(key_size);
+            for (key, value) in keys.zip(values.chunks_exact(value_size)).take(count) {
+                visit(key, value);
+            }
+            if error != 0 {
+                return Ok(());
+            }
+            cursor = Some(next);
+        }
+        capacity *= 2;
+    }
+}
+
+/// Lets the process outlive its terminal: SIGHUP does nothing from now on.
+pub fn ignore_hangup() -> io::Result<()> {
+    // SAFETY: no handler is installed that could do what a signal handler must not.
+    unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }?;
+    Ok(())
+}
