@@ -21,7 +21,7 @@ use crate::config::{self, MAPPED_PREFIX, Settings};
 mod skel {
     include!(concat!(env!("OUT_DIR"), "/synflood.skel.rs"));
 }
-pub use skel::{SynfloodSkel, types};
+pub use skel::{SynfloodSkel, SynfloodSkelBuilder, types};
 
 // SAFETY: all three are `repr(C)` structs of integers, for which every bit pattern is a value, and the
 // headers' assertions on their sizes leave no room for padding that a compiler adds.
@@ -55,7 +55,7 @@ pub fn load<'obj>(
     object: &'obj mut MaybeUninit<OpenObject>,
 ) -> Result<SynfloodSkel<'obj>> {
     set_print(Some((PrintLevel::Warn, keep_log)));
-    let mut open = skel::SynfloodSkelBuilder::default()
+    let mut open = SynfloodSkelBuilder::default()
         .open(object)
         .context("cannot read the BPF program in this binary")?;
     let config = &mut open.maps.rodata_config_data.as_mut().context(NO_CONFIG)?.config;
@@ -127,7 +127,7 @@ impl AsRef<[u8]> for types::list_key {
 /// The constants as the object file has them: magic and version are set, the rest is zero.
 pub fn built_in_config() -> Result<types::config> {
     let mut object = MaybeUninit::uninit();
-    let open = skel::SynfloodSkelBuilder::default()
+    let open = SynfloodSkelBuilder::default()
         .open(&mut object)
         .context("cannot read the BPF program in this binary")?;
     Ok(open.maps.rodata_config_data.context(NO_CONFIG)?.config)

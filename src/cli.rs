@@ -36,7 +36,7 @@ pub struct Cli {
     pub dump: bool,
 
     /// With --dump: show every known source, blocked or not
-    #[arg(long, requires = "dump")]
+    #[arg(long)]
     pub all: bool,
 
     #[command(flatten)]

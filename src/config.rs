@@ -82,6 +82,7 @@ impl TryFrom<&Cli> for Settings {
 
     fn try_from(cli: &Cli) -> Result<Self> {
         let args = &cli.protect;
+        ensure!(!cli.all, "--all shows more of a dump: it goes with --dump");
         if let Some(twice) = first_repeated(&cli.iface) {
             bail!("--iface {twice} is given twice: name each interface once");
         }

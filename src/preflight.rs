@@ -81,19 +81,18 @@ fn check_kernel(release: &str) -> Result<()> {
 
 /// Finds an interface and refuses what XDP would attach to without protecting it.
 pub fn ethernet_interface(name: &str) -> Result<Interface> {
-    let addresses = getifaddrs().context("cannot list the interfaces")?;
-    let link = addresses
-        .filter(|address| address.interface_name == name)
-        .find_map(|address| address.address?.as_link_addr().copied())
-        .ok_or_else(|| no_such_interface(name))?;
-    let ethernet = link.hatype() == libc::ARPHRD_ETHER;
+    let interface = any_interface(name)?;
+    let mut addresses = getifaddrs().context("cannot list the interfaces")?;
+    let ethernet = addresses.any(|each| {
+        let link = each.address.as_ref().and_then(|address| address.as_link_addr());
+        each.interface_name == name && link.is_some_and(|link| link.hatype() == libc::ARPHRD_ETHER)
+    });
     ensure!(
         ethernet,
-        "{name} is not an Ethernet interface (its type is {}): its frames have no Ethernet header and \
-         would all pass; protect the interface that carries it",
-        link.hatype()
+        "{name} is not an Ethernet interface: its frames have no Ethernet header, and all of them would \
+         pass; protect the interface that carries it"
     );
-    Ok(Interface { name: name.into(), index: link.ifindex() as u32 })
+    Ok(interface)
 }
 
 /// An interface of any kind.

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The token bucket as a source meets it, by the program's own clock: what passes is held against the
+//! time that really went by, so that a slow machine cannot fail it. Needs root.
+
+mod common;
+
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant};
+
+use common::frames::ipv4;
+use common::program::Program;
+
+#[test]
+fn a_burst_passes_at_once_and_the_next_waits() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "5", "--rate", "1/h"], &mut object);
+    let reasons: Vec<String> = (0..8).map(|_| program.judge(&ipv4(|_, _| {})).0).collect();
+    assert_eq!(
+        reasons,
+        [
+            "pass_new_source",
+            "pass_within_limit",
+            "pass_within_limit",
+            "pass_within_limit",
+            "pass_within_limit",
+            "drop_over_limit",
+            "drop_over_limit",
+            "drop_over_limit"
+        ]
+    );
+}
+
+#[test]
+fn the_refill_is_exactly_the_rate_however_many_come() {
+    const BURST: u64 = 5;
+    const RATE: f64 = 50.0;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "5", "--rate", "50"], &mut object);
+    let frame = ipv4(|_, _| {});
+    let before_first = Instant::now();
+    program.repeat(&frame, 1);
+    let after_first = Instant::now();
+    while after_first.elapsed() < Duration::from_secs(1) {
+        program.repeat(&frame, 1000);
+    }
+    program.repeat(&frame, 1);
+    // The bucket's clock started between the two instants, and has looked at the time just now.
+    let shortest = 1.0;
+    let longest = before_first.elapsed().as_secs_f64();
+    let passed = program.counters().passed();
+    let least = BURST + (shortest * RATE) as u64;
+    let most = BURST + (longest * RATE) as u64;
+    assert!((least..=most).contains(&passed), "{passed} passed, {least} to {most} were due");
+}
+
+#[test]
+fn a_source_shows_what_a_person_asks_of_it() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "3", "--rate", "1/h"], &mut object);
+    let frame = ipv4(|_, _| {});
+    program.repeat(&frame, 1);
+    let [source] = program.sources()[..] else { panic!("one source") };
+    assert_eq!((source.tokens, source.passed, source.dropped, source.last_drop_ns), (2, 1, 0, None));
+    assert!(!source.is_blocked(), "it never lost a SYN");
+
+    program.repeat(&frame, 9);
+    let [source] = program.sources()[..] else { panic!("one source") };
+    assert_eq!((source.tokens, source.passed, source.dropped), (0, 3, 7));
+    let hour_ns = 3_600_000_000_000;
+    assert!(source.next_token_ns <= hour_ns && source.next_token_ns > hour_ns / 2, "{source:?}");
+    assert!(source.last_drop_ns.is_some() && source.is_blocked());
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is refused, with cause and remedy, before anything is attached. Needs root.
+
+mod common;
+
+use std::process::{Command, Output};
+
+use common::defence::Defence;
+use common::lab::{Lab, binary};
+use common::netns::Netns;
+
+fn synflood(args: &[&str]) -> Output {
+    Command::new(binary()).args(args).output().unwrap()
+}
+
+/// Fails with this status, and says each of these.
+#[track_caller]
+fn assert_refused(output: &Output, status: i32, said: &[&str]) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{error}");
+    assert!(output.stdout.is_empty(), "talk belongs on stderr");
+    for words in said {
+        assert!(error.contains(words), "\"{words}\" is not in: {error}");
+    }
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+#[test]
+fn wrong_values_are_usage_errors_that_say_what_is_right() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--burst", "0"], &["--burst", "give 1 or more"]),
+        (&["--burst", "-1"], &["--burst", "whole number from 1"]),
+        (&["--burst", "five"], &["--burst", "whole number from 1"]),
+        (&["--burst", "99999999999999999999"], &["--burst", "whole number from 1"]),
+        (&["--burst", "9999999999999"], &["--burst", "years to refill", "lower the burst"]),
+        (&["--burst", "18446744073709551615", "--rate", "1/h"], &["years to refill"]),
+        (&["--rate", "0"], &["--rate", "above 0", "30/m"]),
+        (&["--rate", "-1"], &["--rate", "above 0"]),
+        (&["--rate", "NaN"], &["--rate", "above 0"]),
+        (&["--rate", "inf"], &["--rate", "above 0"]),
+        (&["--rate", "1e10"], &["--rate", "at most 1000000000/s"]),
+        (&["--rate", "1e-300"], &["--rate", "higher rate"]),
+        (&["--rate", "5/d"], &["--rate", "s, m or h"]),
+        (&["--rate", "fast"], &["--rate", "SYNs per second"]),
+        (&["--ipv4-prefix", "33"], &["--ipv4-prefix", "1..=32"]),
+        (&["--ipv4-prefix", "0"], &["--ipv4-prefix", "1..=32"]),
+        (&["--ipv6-prefix", "129"], &["--ipv6-prefix", "1..=128"]),
+        (&["--port", "0"], &["--port", "from 1 to 65535"]),
+        (&["--port", "65536"], &["--port", "from 1 to 65535"]),
+        (&["--port", "-1"], &["--port", "from 1 to 65535"]),
+        (&["--max-sources", "127"], &["--max-sources 127 is too small", "or more"]),
+        (&["--max-sources", "-1"], &["--max-sources"]),
+        (&["--interval", "0"], &["--interval", "0.1 to 86400"]),
+        (&["--interval", "NaN"], &["--interval", "0.1 to 86400"]),
+        (&["--for", "ten"], &["--for", "10m"]),
+        (&["--for", "0s"], &["--for", "10m"]),
+        (&["--allow", "10.0.0.0/33"], &["--allow", "192.0.2.0/24"]),
+        (&["--deny", "example.org"], &["--deny", "192.0.2.0/24"]),
+        (
+            &["--allow", "10.0.0.0/8", "--deny", "10.1.2.3/8"],
+            &["10.0.0.0/8 is both allowed and denied"],
+        ),
+        (&["--iface", "none0"], &["--iface none0 is given twice"]),
+        (&["--iface", "a-name-too-long-for-linux"], &["at most 15 characters"]),
+        (&["--iface", ""], &["name of an interface"]),
+        (&["--iface", "a/b"], &["neither spaces nor slashes"]),
+        (&["--mode", "fast"], &["--mode", "auto, native, skb"]),
+        (&["--dump"], &["--dump", "cannot be used with"]),
+        (&["--all"], &["--dump"]),
+    ];
+    for (args, said) in cases {
+        // Each beside an option that only protecting has, so that --dump is wrong too.
+        let args = [&["--iface", "none0", "--quiet"], *args].concat();
+        assert_refused(&synflood(&args), 2, said);
+    }
+    assert_refused(&synflood(&[]), 2, &["--iface"]);
+}
+
+#[test]
+fn the_wrong_interface_is_named() {
+    assert_refused(&synflood(&["--iface", "none0"]), 1, &["no interface none0", "ip link"]);
+    assert_refused(&synflood(&["--dump", "--iface", "none0"]), 1, &["no interface none0", "ip link"]);
+    assert_refused(&synflood(&["--iface", "lo"]), 1, &["lo is not an Ethernet interface"]);
+
+    let namespace = Netns::new("tun");
+    namespace.run("ip", &["tuntap", "add", "mode", "tun", "name", "tun0"]);
+    let on_tun = namespace.command(binary().to_str().unwrap(), &["--iface", "tun0"]).output().unwrap();
+    assert_refused(&on_tun, 1, &["tun0 is not an Ethernet interface"]);
+}
+
+#[test]
+fn a_dump_of_nothing_says_how_to_start() {
+    let lab = Lab::new();
+    assert_refused(&lab.synflood(&["--dump"]).output().unwrap(), 1, &["no synflood-xdp", "--iface"]);
+    let _defence = Defence::start(&lab, &["--iface", "eth0"]);
+    let elsewhere = lab.synflood(&["--dump", "--iface", "lo"]).output().unwrap();
+    assert_refused(&elsewhere, 1, &["runs on lo"]);
+}
+
+/// The binary without some of root's capabilities.
+fn without(lab: &Lab, capabilities: &str, args: &[&str]) -> Output {
+    let binary = binary();
+    let program = [binary.to_str().unwrap()];
+    let drop = format!("--bounding-set={capabilities}");
+    lab.server.command("setpriv", &[&[drop.as_str()], &program[..], args].concat()).output().unwrap()
+}
+
+#[test]
+fn a_missing_capability_is_named() {
+    let lab = Lab::new();
+    let protect = ["--iface", "eth0", "--for", "100ms"];
+    for (dropped, named) in [
+        ("-all", &["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON", "sudo"][..]),
+        ("-net_admin", &["needs CAP_NET_ADMIN,"]),
+        ("-bpf,-sys_admin", &["needs CAP_BPF,"]),
+        ("-perfmon,-sys_admin", &["needs CAP_PERFMON,"]),
+    ] {
+        assert_refused(&without(&lab, dropped, &protect), 1, named);
+    }
+    assert_refused(&without(&lab, "-sys_admin", &["--dump"]), 1, &["--dump needs CAP_SYS_ADMIN"]);
+    let enough = without(&lab, "-all,+bpf,+net_admin,+perfmon", &protect);
+    assert_eq!(enough.status.code(), Some(0), "{}", String::from_utf8_lossy(&enough.stderr));
+}
+
+#[test]
+fn help_and_version_are_fine() {
+    for flag in ["--help", "--version"] {
+        let output = synflood(&[flag]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("synflood-xdp"));
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Frames of every shape, from the headers of a packet-building crate.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use etherparse::{
+    EtherType, Ethernet2Header, IpAuthHeader, IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader,
+    Ipv6Header, Ipv6RawExtHeader, TcpHeader, ip_number,
+};
+
+pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 80);
+pub const CLIENT6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
+pub const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 2, 0, 0, 0, 80);
+
+pub const CLIENT_PORT: u16 = 40_000;
+pub const SERVER_PORT: u16 = 80;
+
+pub const ETHERNET_LEN: usize = Ethernet2Header::LEN;
+pub const IPV4_LEN: usize = Ipv4Header::MIN_LEN;
+pub const IPV6_LEN: usize = Ipv6Header::LEN;
+pub const TCP_LEN: usize = TcpHeader::MIN_LEN;
+const TAG_LEN: usize = 4;
+const MACS_LEN: usize = 12;
+
+/// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
+pub fn ipv4(edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
+    let mut ip = Ipv4Header::new(0, 64, ip_number::TCP, CLIENT.octets(), SERVER.octets()).unwrap();
+    let mut tcp = syn();
+    edit(&mut ip, &mut tcp);
+    tcp.checksum = tcp.calc_checksum_ipv4(&ip, &[]).unwrap();
+    ip.set_payload_len(tcp.header_len()).unwrap();
+    ip.header_checksum = ip.calc_header_checksum();
+    [&ethernet(EtherType::IPV4)[..], &ip.to_bytes(), &tcp.to_bytes()].concat()
+}
+
+/// A SYN over IPv6 behind these extension headers, after `edit`.
+pub fn ipv6(chain: &[Extension], edit: impl FnOnce(&mut Ipv6Header, &mut TcpHeader)) -> Vec<u8> {
+    let mut ip = Ipv6Header {
+        hop_limit: 64,
+        source: CLIENT6.octets(),
+        destination: SERVER6.octets(),
+        ..Default::default()
+    };
+    let mut tcp = syn();
+    edit(&mut ip, &mut tcp);
+    tcp.checksum = tcp.calc_checksum_ipv6(&ip, &[]).unwrap();
+
+    // From the last header to the first, as each names the one behind it.
+    let mut next = ip_number::TCP;
+    let mut payload = tcp.to_bytes().to_vec();
+    for extension in chain.iter().rev() {
+        payload = [&extension.to_bytes(next)[..], &payload].concat();
+        next = extension.number();
+    }
+    ip.next_header = next;
+    ip.payload_length = payload.len() as u16;
+    [&ethernet(EtherType::IPV6)[..], &ip.to_bytes(), &payload].concat()
+}
+
+/// A plain SYN over IPv4 from this address.
+pub fn syn_from(source: Ipv4Addr) -> Vec<u8> {
+    ipv4(|ip, _| ip.source = source.octets())
+}
+
+/// A header that the kernel follows on its way from IPv6 to TCP.
+#[derive(Debug, Clone, Copy)]
+pub enum Extension {
+    /// 8 bytes each.
+    HopByHop,
+    Routing,
+    DestinationOptions,
+    /// 16 bytes and more: this many times 8 beyond the first 8.
+    LongDestinationOptions(usize),
+    /// 12 bytes and 4 for each of these words.
+    Authentication(usize),
+    Fragment {
+        offset: u16,
+        more: bool,
+    },
+}
+
+impl Extension {
+    fn number(self) -> IpNumber {
+        match self {
+            Self::HopByHop => ip_number::IPV6_HEADER_HOP_BY_HOP,
+            Self::Routing => ip_number::IPV6_ROUTE_HEADER,
+            Self::DestinationOptions | Self::LongDestinationOptions(_) => {
+                ip_number::IPV6_DESTINATION_OPTIONS
+            }
+            Self::Authentication(_) => ip_number::AUTHENTICATION_HEADER,
+            Self::Fragment { .. } => ip_number::IPV6_FRAGMENTATION_HEADER,
+        }
+    }
+
+    fn to_bytes(self, next: IpNumber) -> Vec<u8> {
+        let raw = |len: usize| {
+            // One PadN option over the whole length (RFC 8200, 4.2).
+            let mut options = vec![0; len];
+            (options[0], options[1]) = (1, (len - 2) as u8);
+            Ipv6RawExtHeader::new_raw(next, &options).unwrap().to_bytes().to_vec()
+        };
+        match self {
+            Self::HopByHop | Self::Routing | Self::DestinationOptions => raw(6),
+            Self::LongDestinationOptions(more) => raw(6 + 8 * more),
+            Self::Authentication(words) => {
+                IpAuthHeader::new(next, 1, 1, &vec![0; 4 * words]).unwrap().to_bytes().to_vec()
+            }
+            Self::Fragment { offset, more } => {
+                let offset = IpFragOffset::try_new(offset).unwrap();
+                Ipv6FragmentHeader::new(next, offset, more, 7).to_bytes().to_vec()
+            }
+        }
+    }
+}
+
+/// The frame with VLAN tags of these EtherTypes, VLAN 0 (priority only): Linux unwraps them as they come.
+pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
+    for tag in tags.iter().rev() {
+        let bytes = [tag.0.to_be_bytes(), [0; 2]].concat();
+        frame.splice(MACS_LEN..MACS_LEN, bytes);
+    }
+    frame
+}
+
+/// What a tag adds before the IP header.
+pub const fn tags_len(tags: usize) -> usize {
+    TAG_LEN * tags
+}
+
+/// Only the first bytes of a frame.
+pub fn cut(mut frame: Vec<u8>, len: usize) -> Vec<u8> {
+    assert!(len < frame.len(), "nothing to cut");
+    frame.truncate(len);
+    frame
+}
+
+/// The frame with one byte changed by `edit`: for what a header crate refuses to build.
+pub fn patched(mut frame: Vec<u8>, at: usize, edit: impl FnOnce(u8) -> u8) -> Vec<u8> {
+    frame[at] = edit(frame[at]);
+    frame
+}
+
+pub fn ethernet(ether_type: EtherType) -> [u8; ETHERNET_LEN] {
+    Ethernet2Header { source: [2, 0, 0, 0, 0, 1], destination: [2, 0, 0, 0, 0, 2], ether_type }
+        .to_bytes()
+}
+
+pub fn fragment_offset(offset: u16) -> IpFragOffset {
+    IpFragOffset::try_new(offset).unwrap()
+}
+
+fn syn() -> TcpHeader {
+    TcpHeader { syn: true, ..TcpHeader::new(CLIENT_PORT, SERVER_PORT, 1, 64_240) }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#![allow(dead_code)] // each test binary uses its own part
+
+pub mod defence;
+pub mod frames;
+pub mod lab;
+pub mod netns;
+pub mod program;
+pub mod wire;

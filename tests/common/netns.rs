@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A server and its clients in network namespaces of their own, gone when the test ends, however it
+//! ends.
+
+use std::fs::File;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+
+/// A namespace that is removed with this value.
+pub struct Netns {
+    name: String,
+}
+
+impl Netns {
+    pub fn new(role: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("synflood-test-{}-{count}-{role}", std::process::id());
+        run("ip", &["netns", "add", &name]);
+        let namespace = Self { name };
+        namespace.run("ip", &["link", "set", "lo", "up"]);
+        // No router solicitations or duplicate address detection: silence until the test speaks.
+        namespace.run("sysctl", &["-qw", "net.ipv6.conf.default.accept_dad=0"]);
+        namespace
+    }
+
+    /// A command that will run in here.
+    pub fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]).args(args);
+        command
+    }
+
+    /// Runs a command that must succeed; what it wrote.
+    pub fn run(&self, program: &str, args: &[&str]) -> String {
+        check(self.command(program, args).output().unwrap(), program, args)
+    }
+
+    /// Runs `work` in here, on a thread of its own.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        let inside = move || {
+            setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            work()
+        };
+        thread::scope(|scope| scope.spawn(inside).join())
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// What `ip` says of an interface's XDP program: "xdp", "xdpgeneric", or nothing.
+    pub fn xdp(&self, interface: &str) -> Option<&'static str> {
+        let shown = self.run("ip", &["link", "show", "dev", interface]);
+        ["xdpgeneric", "xdp"]
+            .into_iter()
+            .find(|word| shown.split_whitespace().any(|each| each == *word))
+    }
+}
+
+impl Drop for Netns {
+    fn drop(&mut self) {
+        // Its interfaces go with it. A failure must not hide the test's own.
+        let _ = Command::new("ip").args(["netns", "delete", &self.name]).output();
+    }
+}
+
+/// A pair of virtual Ethernet interfaces, one end in each namespace, both up.
+pub fn connect(a: &Netns, a_end: &str, b: &Netns, b_end: &str) {
+    run(
+        "ip",
+        &[
+            "link", "add", a_end, "netns", &a.name, "type", "veth", "peer", "name", b_end, "netns",
+            &b.name,
+        ],
+    );
+    for (namespace, end) in [(a, a_end), (b, b_end)] {
+        // A sender leaves checksums to its NIC, which here is nobody.
+        namespace.run("ethtool", &["-K", end, "tx", "off"]);
+        namespace.run("ip", &["link", "set", end, "up"]);
+    }
+}
+
+fn run(program: &str, args: &[&str]) -> String {
+    check(Command::new(program).args(args).output().unwrap(), program, args)
+}
+
+fn check(output: Output, program: &str, args: &[&str]) -> String {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {args:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The shipped program, loaded as the command loads it and run frame by frame by the kernel.
+
+use std::mem::MaybeUninit;
+
+use clap::Parser;
+use libbpf_rs::{OpenObject, ProgramInput};
+use synflood_xdp::bpf::{self, SynfloodSkel, types};
+use synflood_xdp::cli::Cli;
+use synflood_xdp::config::Settings;
+use synflood_xdp::sources::{self, Source};
+use synflood_xdp::stats::Counters;
+
+pub const XDP_DROP: u32 = 1;
+pub const XDP_PASS: u32 = 2;
+
+pub struct Program<'obj> {
+    pub skel: SynfloodSkel<'obj>,
+    names: Vec<String>,
+    config: types::config,
+}
+
+impl<'obj> Program<'obj> {
+    /// With these options, as on the command line.
+    pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
+        let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
+        let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
+        let mut config = bpf::built_in_config().unwrap();
+        settings.write_to(&mut config);
+        let skel = bpf::load(&settings, object).expect("the kernel takes the program");
+        let names = bpf::reason_names(&skel).unwrap();
+        Self { skel, names, config }
+    }
+
+    pub fn reason_names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub fn counters(&self) -> Counters {
+        Counters::read(&self.skel.maps.counters, &self.names).unwrap()
+    }
+
+    /// The action for one frame and the one reason that was counted.
+    pub fn judge(&self, frame: &[u8]) -> (String, u32) {
+        self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
+    }
+
+    /// The same for a frame whose first buffer holds only the first `linear` bytes.
+    pub fn judge_split(&self, frame: &[u8], linear: usize) -> (String, u32) {
+        let mut context = [0_u8; size_of::<types::xdp_md>()];
+        // struct xdp_md: data, data_end, …
+        context[4..8].copy_from_slice(&(linear as u32).to_ne_bytes());
+        self.judge_with(ProgramInput {
+            context_in: Some(&mut context),
+            data_in: Some(frame),
+            ..Default::default()
+        })
+    }
+
+    fn judge_with(&self, input: ProgramInput<'_>) -> (String, u32) {
+        let before = self.counters();
+        let action = self.skel.progs.synflood.test_run(input).unwrap().return_value;
+        let after = self.counters();
+        let mut counted = after.reasons.iter().filter(|(name, count)| **count != before.reasons[*name]);
+        let (name, count) = counted.next().expect("every frame is counted");
+        assert_eq!(*count, before.reasons[name] + 1, "once");
+        assert_eq!(counted.next(), None, "under one reason");
+        (name.clone(), action)
+    }
+
+    /// Runs the program `times` on one frame; for any thread.
+    pub fn repeat(&self, frame: &[u8], times: u32) {
+        let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
+        self.skel.progs.synflood.test_run(input).unwrap();
+    }
+
+    pub fn sources(&self) -> Vec<Source> {
+        let mut all = Vec::new();
+        sources::for_each(&self.skel.maps.sources, &self.config, |source| all.push(source)).unwrap();
+        all
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Several CPUs on one bucket, and on one source at its first SYN: the shipped program, run by the
+//! kernel. Needs root.
+
+mod common;
+
+use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
+use std::sync::Barrier;
+use std::thread;
+
+use common::frames::syn_from;
+use common::program::Program;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Runs `work` on every CPU at once; it gets the CPU's number and the barrier that all meet at.
+fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let cpus: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap()).collect();
+    let barrier = Barrier::new(cpus.len());
+    thread::scope(|scope| {
+        for &cpu in &cpus {
+            let (work, barrier) = (&work, &barrier);
+            scope.spawn(move || {
+                let mut one = CpuSet::new();
+                one.set(cpu).unwrap();
+                sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+                work(cpu, barrier);
+            });
+        }
+    });
+    cpus.len()
+}
+
+#[test]
+fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
+    const BURST: u64 = 20_000;
+    const TIMES: u32 = 500_000;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "20000", "--rate", "1/h"], &mut object);
+    let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
+    let cpus = on_every_cpu(|_, barrier| {
+        barrier.wait();
+        program.repeat(&frame, TIMES);
+    });
+
+    let counters = program.counters();
+    let reason = |name: &str| counters.reasons[name];
+    let frames = u64::from(TIMES) * cpus as u64;
+    assert_eq!(reason("pass_new_source"), 1);
+    assert_eq!(reason("pass_new_source") + reason("pass_within_limit"), BURST);
+    let refused = reason("drop_over_limit") + reason("drop_contention");
+    assert_eq!(refused, frames - BURST, "every refusal under a reason: {counters:?}");
+
+    let [source] = program.sources()[..] else { panic!("one source, not {:?}", program.sources()) };
+    assert_eq!((source.passed, source.dropped), (BURST, refused), "nothing lost beside the bucket");
+    assert!(source.is_blocked());
+}
+
+#[test]
+fn cpus_that_create_a_source_together_share_its_bucket() {
+    const SOURCES: u32 = 2_000;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let cpus = on_every_cpu(|_, barrier| {
+        for host in 0..SOURCES {
+            let frame = syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host));
+            barrier.wait();
+            program.repeat(&frame, 1);
+        }
+    });
+
+    let counters = program.counters();
+    assert_eq!(counters.passed(), u64::from(SOURCES), "one token for each source: {counters:?}");
+    assert_eq!(counters.dropped(), u64::from(SOURCES) * (cpus as u64 - 1));
+    let sources = program.sources();
+    assert_eq!(sources.len(), SOURCES as usize);
+    assert!(sources.iter().all(|source| source.passed == 1), "no source entered twice");
+}

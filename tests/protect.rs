@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! End to end: what reaches the server's own stack, and what its clients notice. Needs root.
+
+mod common;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use common::defence::{Defence, dump, source};
+use common::frames::{ipv4, ipv6, tagged};
+use common::lab::{Lab, Process, wait_for};
+use common::wire;
+use etherparse::EtherType;
+
+/// A port that nobody listens on: the server answers RST, and nothing stays half open.
+const CLOSED_PORT: u16 = 9;
+
+/// A SYN to the lab's server.
+fn syn(from: IpAddr) -> Vec<u8> {
+    match from {
+        IpAddr::V4(from) => ipv4(|ip, tcp| {
+            (ip.source, ip.destination) = (from.octets(), [10, 0, 0, 10]);
+            tcp.destination_port = CLOSED_PORT;
+        }),
+        IpAddr::V6(from) => ipv6(&[], |ip, tcp| {
+            ip.source = from.octets();
+            ip.destination = Lab::SERVER6.parse::<Ipv6Addr>().unwrap().octets();
+            tcp.destination_port = CLOSED_PORT;
+        }),
+    }
+}
+
+/// The frame to everybody: no neighbour needs to be known.
+fn broadcast(mut frame: Vec<u8>) -> Vec<u8> {
+    frame[..6].fill(0xff);
+    frame
+}
+
+/// How many of this source's SYNs the program has judged.
+fn judged(lab: &Lab, name: &str) -> u64 {
+    let dump = dump(lab, &["--all"]);
+    source(&dump, name)
+        .map_or(0, |line| line["passed"].as_u64().unwrap() + line["dropped"].as_u64().unwrap())
+}
+
+fn hping3(lab: &Lab, from: &str, count: u32) {
+    let args = [
+        "-q",
+        "-c",
+        &count.to_string(),
+        "-i",
+        "u200",
+        "-S",
+        "-p",
+        &CLOSED_PORT.to_string(),
+        "-a",
+        from,
+        Lab::SERVER,
+    ];
+    // Answers are not its business, and without any it exits with 1.
+    lab.client.command("hping3", &args).output().unwrap();
+}
+
+/// Burst 5 and rate 1, against 50 SYNs at once and then 20 a second, in the words of the design:
+/// never more than burst + rate × time, and that much if it is asked for.
+fn burst_then_rate(mode: &str, from: &str, source_name: &str, send_burst: impl Fn(&Lab)) {
+    const BURST: u64 = 5;
+    let lab = Lab::new();
+    let defence =
+        Defence::start(&lab, &["--iface", "eth0", "--burst", "5", "--rate", "1", "--mode", mode]);
+    assert!(defence.said.contains(&format!("eth0 ({mode})")), "{}", defence.said);
+
+    let start = Instant::now();
+    send_burst(&lab);
+    wait_for("50 SYNs to be judged", || (judged(&lab, source_name) == 50).then_some(()));
+    let arrived = lab.arrived(from);
+    let most = BURST + start.elapsed().as_secs();
+    assert!((BURST..=most).contains(&arrived), "{arrived} of 50 arrived, {BURST} to {most} were due");
+
+    // Asked 20 times a second, at times that have nothing to do with the bucket's.
+    let frame = broadcast(syn(from.parse().unwrap()));
+    let mut sent = 50;
+    while start.elapsed().as_secs_f64() < 4.5 {
+        wire::send(&lab.client, "eth0", std::slice::from_ref(&frame));
+        sent += 1;
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    wait_for("all to be judged", || (judged(&lab, source_name) == sent).then_some(()));
+    let arrived = lab.arrived(from);
+    let most = BURST + start.elapsed().as_secs();
+    // From the first SYN on; the last one was sent half a second after the fourth token.
+    let least = BURST + 3;
+    assert!((least..=most).contains(&arrived), "{arrived} arrived, {least} to {most} were due");
+}
+
+#[test]
+fn burst_then_rate_native_ipv4_by_hping3() {
+    burst_then_rate("native", "10.0.7.1", "10.0.7.1", |lab| hping3(lab, "10.0.7.1", 50));
+}
+
+#[test]
+fn burst_then_rate_skb_ipv4_by_hping3() {
+    burst_then_rate("skb", "10.0.7.1", "10.0.7.1", |lab| hping3(lab, "10.0.7.1", 50));
+}
+
+fn fifty(from: &str) -> Vec<Vec<u8>> {
+    vec![broadcast(syn(from.parse().unwrap())); 50]
+}
+
+#[test]
+fn burst_then_rate_native_ipv6() {
+    burst_then_rate("native", "fd00:5::99", "fd00:5::/64", |lab| {
+        wire::send(&lab.client, "eth0", &fifty("fd00:5::99"));
+    });
+}
+
+#[test]
+fn burst_then_rate_skb_ipv6() {
+    burst_then_rate("skb", "fd00:5::99", "fd00:5::/64", |lab| {
+        wire::send(&lab.client, "eth0", &fifty("fd00:5::99"));
+    });
+}
+
+/// VLAN 0 is only a priority: Linux unwraps it without a VLAN device, here as at an attacker's victim.
+#[test]
+fn tagged_frames_are_limited_like_others() {
+    let tags = [
+        vec![EtherType::VLAN_TAGGED_FRAME],
+        vec![EtherType::PROVIDER_BRIDGING, EtherType::VLAN_TAGGED_FRAME],
+    ];
+    for mode in ["native", "skb"] {
+        let lab = Lab::new();
+        let options = ["--iface", "eth0", "--rate", "1/h", "--mode", mode];
+        let _defence = Defence::start(&lab, &options);
+        for (host, tags) in (1..).zip(&tags) {
+            let from = Ipv4Addr::new(10, 0, 7, host);
+            let frame = broadcast(tagged(tags, syn(from.into())));
+            wire::send(&lab.client, "eth0", &vec![frame; 50]);
+            wait_for("50 SYNs to be judged", || (judged(&lab, &from.to_string()) == 50).then_some(()));
+            assert_eq!(lab.arrived(&from.to_string()), 5, "{mode}, {} tags", tags.len());
+        }
+        let three = [EtherType::VLAN_TAGGED_FRAME; 3];
+        let frame = broadcast(tagged(&three, syn(Ipv4Addr::new(10, 0, 7, 3).into())));
+        wire::send(&lab.client, "eth0", &[frame, broadcast(syn(Ipv4Addr::new(10, 0, 7, 4).into()))]);
+        wait_for("the SYN behind it", || (judged(&lab, "10.0.7.4") == 1).then_some(()));
+        assert_eq!(lab.arrived("10.0.7.3"), 0, "{mode}: a third tag is evasion");
+    }
+}
+
+#[test]
+fn a_download_goes_on_while_its_source_is_blocked_and_others_are_served() {
+    for mode in ["native", "skb"] {
+        let lab = Lab::new();
+        let directory = tempfile::tempdir().unwrap();
+        let _nginx = lab.serve(&directory);
+        let options = ["--iface", "eth0", "--burst", "5", "--rate", "1/h", "--mode", mode];
+        let _defence = Defence::start(&lab, &options);
+
+        let file = directory.path().join("downloaded");
+        let url = format!("http://{}/large", Lab::SERVER);
+        let args = ["-s", "--interface", "10.0.0.1", "-o", file.to_str().unwrap(), &url];
+        let mut download = Process(lab.client.command("curl", &args).spawn().unwrap());
+        let length = || fs::metadata(&file).map_or(0, |data| data.len());
+        wait_for("the download to begin", || (length() > 0).then_some(()));
+
+        hping3(&lab, "10.0.0.1", 500);
+        wait_for("the source to be blocked", || source(&dump(&lab, &[]), "10.0.0.1").map(|_| ()));
+        assert!(length() < Lab::LARGE, "the flood came while the download ran");
+        assert!(!lab.is_served("10.0.0.1"), "{mode}: a new connection of the blocked source");
+        assert!(lab.is_served("10.0.0.2"), "{mode}: another source");
+        assert!(download.0.wait().unwrap().success(), "{mode}: the download in progress");
+        assert_eq!(length(), Lab::LARGE);
+    }
+}
+
+#[test]
+fn lists_and_ports_decide_before_the_bucket() {
+    let lab = Lab::new();
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = lab.serve(&directory);
+    let options = [
+        "--iface",
+        "eth0",
+        "--burst",
+        "1",
+        "--rate",
+        "1/h",
+        "--allow",
+        "10.0.0.1",
+        "--allow",
+        "fd00:5::/64",
+        "--deny",
+        "10.0.0.2",
+    ];
+    let _defence = Defence::start(&lab, &options);
+    for _ in 0..5 {
+        assert!(lab.is_served("10.0.0.1"), "allowed");
+        assert!(lab.is_served("fd00:5::1"), "allowed, IPv6");
+    }
+    assert!(!lab.is_served("10.0.0.2"), "denied from the first SYN on");
+    assert!(lab.is_served("10.0.0.3"), "on no list: its one token");
+    assert!(!lab.is_served("10.0.0.3"), "and none left");
+}
+
+#[test]
+fn a_dry_run_counts_and_lets_everything_through() {
+    let lab = Lab::new();
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = lab.serve(&directory);
+    let options =
+        ["--iface", "eth0", "--burst", "1", "--rate", "1/h", "--dry-run", "--deny", "10.0.0.2"];
+    let defence = Defence::start(&lab, &options);
+    assert!(defence.said.contains("dry run"), "{}", defence.said);
+    for _ in 0..3 {
+        assert!(lab.is_served("10.0.0.1"));
+        assert!(lab.is_served("10.0.0.2"));
+    }
+    let ended = defence.signal(nix::sys::signal::Signal::SIGINT);
+    assert!(ended.stdout.contains("1 SYNs passed, 5 would be dropped"), "{}", ended.stdout);
+}
+
+#[test]
+fn unprotected_ports_are_never_limited() {
+    let lab = Lab::new();
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = lab.serve(&directory);
+    let options = ["--iface", "eth0", "--burst", "1", "--rate", "1/h", "--port", "22", "--port", "443"];
+    let _defence = Defence::start(&lab, &options);
+    for _ in 0..5 {
+        assert!(lab.is_served("10.0.0.1"));
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What becomes of each shape of packet: the shipped program, run by the kernel. Needs root.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod table;
+
+use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
+
+use common::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
+use common::program::{Program, XDP_DROP, XDP_PASS};
+use table::{OPTIONS, SYN, plain4, plain6, table};
+
+/// A reason's class says what its frames get.
+fn action(reason: &str) -> u32 {
+    if reason.starts_with("drop_") { XDP_DROP } else { XDP_PASS }
+}
+
+fn load_for_table<'obj>(
+    options: &[&str],
+    object: &'obj mut MaybeUninit<libbpf_rs::OpenObject>,
+) -> Program<'obj> {
+    let program = Program::load(options, object);
+    for (first, new) in [(plain4(), "pass_new_source"), (plain6(), "pass_new_source")] {
+        assert_eq!(program.judge(&first).0, new);
+    }
+    program
+}
+
+#[test]
+fn every_shape_has_its_reason_and_action() {
+    let mut object = MaybeUninit::uninit();
+    let program = load_for_table(&OPTIONS, &mut object);
+    for (what, frame, reason) in table() {
+        assert_eq!(program.judge(&frame), (reason.to_owned(), action(reason)), "{what}");
+    }
+}
+
+#[test]
+fn a_dry_run_judges_alike_and_drops_nothing() {
+    let mut object = MaybeUninit::uninit();
+    let program = load_for_table(&[&OPTIONS[..], &["--dry-run"]].concat(), &mut object);
+    for (what, frame, reason) in table() {
+        assert_eq!(program.judge(&frame), (reason.to_owned(), XDP_PASS), "{what}");
+    }
+}
+
+/// Wherever a driver's first buffer ends, the verdict is that of the whole frame.
+#[test]
+fn headers_beyond_the_first_buffer_are_read() {
+    let mut object = MaybeUninit::uninit();
+    let program = load_for_table(&OPTIONS, &mut object);
+    for (what, mut frame, reason) in table() {
+        let headers = frame.len();
+        // The kernel's test run wants a second buffer behind the first; payload adds no header.
+        if matches!(reason, "drop_truncated" | "drop_tiny_fragment" | "skip_not_tcp") {
+            continue;
+        }
+        frame.resize(headers.max(64) + 64, 0);
+        let expected = if what == "source address only the destination's" { SYN } else { reason };
+        program.judge(&frame);
+        for linear in ETHERNET_LEN..headers {
+            assert_eq!(
+                program.judge_split(&frame, linear),
+                (expected.to_owned(), action(expected)),
+                "{what}, {linear} bytes in the first buffer"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_jumbo_frame_is_judged() {
+    let mut object = MaybeUninit::uninit();
+    let program = load_for_table(&OPTIONS, &mut object);
+    let frame = [plain4(), vec![0; 9000]].concat();
+    assert_eq!(program.judge(&frame), (SYN.to_owned(), XDP_PASS));
+}
+
+#[test]
+fn the_table_covers_every_reason() {
+    // Entered by tests of their own: burst.rs and concurrency.rs.
+    let elsewhere = ["undecided", "drop_over_limit", "drop_contention", "pass_table_error"];
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&[], &mut object);
+    let covered: BTreeSet<&str> =
+        table().iter().map(|(_, _, reason)| *reason).chain(elsewhere).collect();
+    let all: BTreeSet<&str> = program.reason_names().iter().map(String::as_str).collect();
+    assert_eq!(covered, all);
+}
+
+#[test]
+fn without_ports_every_port_is_protected() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--rate", "1/h", "--burst", "1"], &mut object);
+    assert_eq!(program.judge(&plain4()).0, "pass_new_source");
+    for port in [1, 22, 63, 64, 1024, 65_535] {
+        let frame = ipv4(|_, tcp| tcp.destination_port = port);
+        assert_eq!(program.judge(&frame).0, "drop_over_limit", "port {port}");
+    }
+}
+
+#[test]
+fn the_everything_network_of_one_family_leaves_the_other_alone() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--deny", "::/0"], &mut object);
+    assert_eq!(program.judge(&plain6()).0, "drop_denied");
+    assert_eq!(program.judge(&plain4()).0, "pass_new_source");
+
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--deny", "0.0.0.0/0"], &mut object);
+    assert_eq!(program.judge(&plain4()).0, "drop_denied");
+    assert_eq!(program.judge(&plain6()).0, "pass_new_source");
+}
+
+#[test]
+fn a_source_is_as_wide_as_its_prefix() {
+    let sends = |program: &Program<'_>, frame: Vec<u8>| program.judge(&frame).0;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let neighbour4 = syn_from(Ipv4Addr::new(192, 0, 2, 2));
+    let neighbour6 = ipv6(&[], |ip, _| ip.source[15] = 99);
+    let elsewhere6 = ipv6(&[], |ip, _| ip.source[7] ^= 1);
+    assert_eq!(sends(&program, plain4()), "pass_new_source");
+    assert_eq!(sends(&program, neighbour4.clone()), "pass_new_source");
+    assert_eq!(sends(&program, plain6()), "pass_new_source");
+    assert_eq!(sends(&program, neighbour6.clone()), "drop_over_limit", "the same /64");
+    assert_eq!(sends(&program, elsewhere6), "pass_new_source", "another /64");
+
+    let mut object = MaybeUninit::uninit();
+    let options = ["--burst", "1", "--rate", "1/h", "--ipv4-prefix", "24", "--ipv6-prefix", "128"];
+    let program = Program::load(&options, &mut object);
+    assert_eq!(sends(&program, plain4()), "pass_new_source");
+    assert_eq!(sends(&program, neighbour4), "drop_over_limit", "the same /24");
+    assert_eq!(sends(&program, plain6()), "pass_new_source");
+    assert_eq!(sends(&program, neighbour6), "pass_new_source", "another /128");
+    let mut shown: Vec<String> =
+        program.sources().iter().map(synflood_xdp::output::source_name).collect();
+    shown.sort();
+    assert_eq!(shown, ["192.0.2.0/24".to_owned(), CLIENT6.to_string(), "2001:db8:0:1::63".into()]);
+}
