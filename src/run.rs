@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
             return self.print_json(&Event::Status(status));
         }
         let line = format!(
-            "{} SYN/s: {} passed, {} {}; {} sources blocked",
+            "{} SYN/s: {} passed, {} {}; blocked sources: {}",
             status.syn_per_s,
             status.passed_per_s,
             status.dropped_per_s,

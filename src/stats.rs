@@ -21,7 +21,8 @@ impl Counters {
     /// `names` as [`crate::bpf::reason_names`] gives them.
     pub fn read(map: &impl MapCore, names: &[String]) -> Result<Self> {
         let mut reasons = BTreeMap::new();
-        for (reason, name) in (0_u32..).zip(names) {
+        // The first is UNDECIDED, which is no outcome.
+        for (reason, name) in (0_u32..).zip(names).skip(1) {
             let cpus = map
                 .lookup_percpu(&reason.to_ne_bytes(), MapFlags::ANY)
                 .context("cannot read the counters")?
