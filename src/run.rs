@@ -80,6 +80,8 @@ struct Session<'a> {
     started: Instant,
     /// Redraw one line instead of writing many.
     redraw: bool,
+    /// The cursor stands behind such a line.
+    in_line: bool,
 }
 
 impl<'a> Session<'a> {
@@ -99,6 +101,7 @@ impl<'a> Session<'a> {
             attachments,
             started: Instant::now(),
             redraw: io::stdout().is_terminal() && !settings.json,
+            in_line: false,
         })
     }
 
@@ -173,7 +176,7 @@ impl<'a> Session<'a> {
         Counters::read(&self.skel.maps.counters, &self.reasons)
     }
 
-    fn report(&self, before: &Counters, now: &Counters, time: Duration) -> Result<()> {
+    fn report(&mut self, before: &Counters, now: &Counters, time: Duration) -> Result<()> {
         let per_second = |count: u64| (count as f64 / time.as_secs_f64()).round() as u64;
         let passed = now.passed() - before.passed();
         let dropped = now.dropped() - before.dropped();
@@ -199,13 +202,14 @@ impl<'a> Session<'a> {
         if self.redraw {
             // Back to the first column; erase what a longer line left.
             write!(out, "\r{line}\x1b[K")?;
+            self.in_line = true;
         } else {
             writeln!(out, "{line}")?;
         }
         Ok(out.flush()?)
     }
 
-    fn summarize(&self) -> Result<()> {
+    fn summarize(&mut self) -> Result<()> {
         let counters = self.counters()?;
         let elapsed = self.started.elapsed();
         if self.settings.json {
@@ -237,8 +241,8 @@ impl<'a> Session<'a> {
     }
 
     /// What follows shall not stand behind a status line.
-    fn end_line(&self) -> io::Result<()> {
-        if self.redraw && !self.settings.quiet { writeln!(io::stdout()) } else { Ok(()) }
+    fn end_line(&mut self) -> io::Result<()> {
+        if mem::take(&mut self.in_line) { writeln!(io::stdout()) } else { Ok(()) }
     }
 
     fn print_json(&self, event: &Event<'_>) -> Result<()> {

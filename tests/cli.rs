@@ -130,3 +130,12 @@ fn help_and_version_are_fine() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("synflood-xdp"));
     }
 }
+
+#[test]
+fn the_binary_needs_nothing_but_itself() {
+    let empty = tempfile::tempdir().unwrap();
+    std::fs::copy(binary(), empty.path().join("synflood-xdp")).unwrap();
+    let output =
+        Command::new("chroot").arg(empty.path()).args(["/synflood-xdp", "--version"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
