@@ -92,14 +92,18 @@ fn has_multi_buffer() -> Result<bool> {
 
 fn load_error(error: libbpf_rs::Error, settings: &Settings) -> anyhow::Error {
     let log = LIBBPF_LOG.lock().map(|log| log.trim().to_owned()).unwrap_or_default();
-    match error.kind() {
-        ErrorKind::OutOfMemory => anyhow!(
-            "the kernel has no memory for {} sources: give a smaller --max-sources",
+    if log.contains("'sources': failed to create") {
+        return anyhow!(
+            "the kernel makes no table of {} sources ({error}): give a smaller --max-sources",
             settings.max_sources
-        ),
-        ErrorKind::PermissionDenied => anyhow!(
-            "the kernel does not let this user load the program: run it as root (with sudo)\n{log}"
-        ),
+        );
+    }
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            anyhow!(
+                "the kernel does not let this user load the program: run it as root (with sudo)\n{log}"
+            )
+        }
         _ => anyhow!("the kernel refused the program ({error}); please report it with this:\n{log}"),
     }
 }

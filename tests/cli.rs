@@ -97,6 +97,14 @@ fn a_dump_of_nothing_says_how_to_start() {
     assert_refused(&elsewhere, 1, &["runs on lo"]);
 }
 
+#[test]
+fn a_table_beyond_the_kernels_limits_is_refused() {
+    let lab = Lab::new();
+    let output = lab.synflood(&["--iface", "eth0", "--max-sources", "4294967295"]).output().unwrap();
+    assert_refused(&output, 1, &["no table of 4294967295 sources", "smaller --max-sources"]);
+    assert_eq!(lab.server.xdp("eth0"), None);
+}
+
 /// The binary without some of root's capabilities.
 fn without(lab: &Lab, capabilities: &str, args: &[&str]) -> Output {
     let binary = binary();
