@@ -28,7 +28,7 @@
 
 #else
 
-#include <arpa/inet.h>
+#include <endian.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -38,9 +38,9 @@
 #include <linux/types.h>
 #include <stddef.h>
 
-#define bpf_ntohs ntohs
-#define bpf_htons htons
-#define bpf_htonl htonl
+#define bpf_ntohs be16toh
+#define bpf_htons htobe16
+#define bpf_htonl htobe32
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs parse.h over frames from standard input, each behind its length (32 bits, the host's order),
+ * and writes a line for each: reason, family, source (32 hexadecimal digits), destination port.
+ *
+ * Each frame lies in memory of exactly its size, so that the address sanitizer ends the program at the
+ * first byte that is read beyond it. With the argument "overread" this program does that itself, as a
+ * proof that the sanitizer is there.
+ */
+#include "parse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void judge(const unsigned char *frame, __u32 len)
+{
+	struct hdr_cursor nh = hdr_cursor_init(frame, frame + len, NULL, len);
+	struct packet pkt = { 0 };
+	enum reason reason = parse_packet(&nh, &pkt);
+
+	printf("%d %d ", reason, pkt.family);
+	for (int i = 0; i < 4; i++)
+		printf("%08x", be32toh(pkt.source.word[i]));
+	printf(" %d\n", pkt.destination_port);
+}
+
+int main(int argc, char **argv)
+{
+	int beyond = argc > 1 && !strcmp(argv[1], "overread");
+	__u32 len;
+
+	while (fread(&len, sizeof(len), 1, stdin) == 1) {
+		unsigned char *frame = malloc(len);
+
+		if (!frame || fread(frame, 1, len, stdin) != len)
+			return 1;
+		judge(frame, len + beyond);
+		free(frame);
+	}
+	return 0;
+}
