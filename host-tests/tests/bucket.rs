@@ -112,8 +112,8 @@ fn the_largest_capacity_holds_its_burst() {
 
 #[test]
 fn threads_share_the_burst_and_every_attempt_is_answered() {
-    const BURST: u64 = 300_000;
-    const ATTEMPTS: u64 = 200_000;
+    const BURST: u64 = 3_000_000;
+    const ATTEMPTS: u64 = 2_000_000;
     const THREADS: usize = 4;
     let limit = Limit::new(BURST, SECOND);
     let (bucket, barrier) = (full(SECOND), Barrier::new(THREADS));
