@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# deps.sh [--check] [build|demo|test|lint]...   install what is missing for these, or for all
+#
+# With --check nothing is installed, only told. Programs are looked for, not packages, so that the
+# check holds on every distribution; installing is for Debian and Ubuntu.
+set -euo pipefail
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # where `su` without a dash does not look
+
+POLICY=/usr/sbin/policy-rc.d
+
+# purpose, what must be there, Debian package
+REQUIREMENTS='
+build clang-19        clang-19
+build gcc             gcc
+build static-libc     libc6-dev
+build make            make
+build pkg-config      pkg-config
+build autoconf        autoconf
+build automake        automake
+build autopoint       autopoint
+build flex            flex
+build bison           bison
+build gawk            gawk
+demo  ip              iproute2
+demo  ss              iproute2
+demo  nginx           nginx
+demo  curl            curl
+demo  hping3          hping3
+demo  nft             nftables
+test  ethtool         ethtool
+test  ping            iputils-ping
+test  ps              procps
+test  busybox         busybox-static
+lint  clang-format-19 clang-format-19
+lint  shellcheck      shellcheck
+'
+
+has() {
+	command -v "$1" >/dev/null
+}
+
+# COMMAND-19, or a COMMAND of another name that is not older.
+has_llvm() {
+	local major
+	has "$1-19" && return
+	major=$("$1" --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p' | head -n 1) || true
+	((${major:-0} >= 19))
+}
+
+is_there() {
+	case $1 in
+	clang-19) [[ -n ${CLANG-} ]] || has_llvm clang ;;
+	clang-format-19) has_llvm clang-format ;;
+	# gcc answers with a path only if it found the file.
+	static-libc) [[ $(gcc -print-file-name=libc.a 2>/dev/null) == /* ]] ;;
+	*) has "$1" ;;
+	esac
+}
+
+# Sets `missing` (packages) from the purposes given.
+find_missing() {
+	local purpose thing package
+	missing=()
+	while read -r purpose thing package; do
+		[[ " $* " == *" $purpose "* ]] || continue
+		is_there "$thing" || missing+=("$package")
+	done <<<"$REQUIREMENTS"
+}
+
+# Debian starts what it installs, and a web server on port 80 is not what a demo should leave behind.
+forbid_start_of_nginx() {
+	[[ ! -e $POLICY ]] || return 0
+	trap 'rm -f "$POLICY"' EXIT
+	cat >"$POLICY" <<-'POLICY'
+		#!/bin/sh
+		# Put here by synflood-xdp's `make deps` while it installs nginx. May be removed.
+		case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac
+		exit 104
+	POLICY
+	chmod 755 "$POLICY"
+}
+
+disable_nginx() {
+	if has systemctl; then
+		systemctl --quiet disable nginx
+		# In case a policy-rc.d of the machine's own let it start.
+		[[ ! -d /run/systemd/system ]] || systemctl stop nginx
+	elif has update-rc.d; then
+		update-rc.d nginx disable
+	fi
+	echo "deps: nginx was installed for the demo only: it was not started, and is disabled at boot"
+}
+
+install_missing() {
+	local with_nginx=false
+	[[ " ${missing[*]} " != *" nginx "* ]] || with_nginx=true
+	echo "deps: installing ${missing[*]}"
+	# No questions, and no restarts of the machine's own services.
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+	if $with_nginx; then
+		forbid_start_of_nginx
+	fi
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" || {
+		echo "error: apt-get failed. Where it has no clang-19 (before Debian 12 and Ubuntu 24.04)," \
+			"https://apt.llvm.org has one" >&2
+		exit 1
+	}
+	if $with_nginx; then
+		disable_nginx
+	fi
+}
+
+explain_missing() {
+	echo "missing: ${missing[*]}"
+	if ! has apt-get; then
+		echo "These are Debian's names; README.md has those of Fedora and Arch."
+		return
+	fi
+	echo "Run 'sudo make deps', or: sudo apt-get install --no-install-recommends ${missing[*]}"
+	if [[ " ${missing[*]} " == *" nginx "* ]]; then
+		echo "(apt-get alone also starts nginx on port 80; 'make deps' keeps it from that.)"
+	fi
+}
+
+check_only=false
+if [[ ${1-} == --check ]]; then
+	check_only=true
+	shift
+fi
+if [[ $# == 0 ]]; then
+	set -- build demo test lint
+fi
+
+find_missing "$@"
+if [[ ${#missing[@]} == 0 ]]; then
+	$check_only || echo "deps: nothing is missing"
+elif $check_only || [[ $EUID != 0 ]] || ! has apt-get; then
+	explain_missing >&2
+	exit 1
+else
+	install_missing
+	find_missing "$@"
+	if [[ ${#missing[@]} != 0 ]]; then
+		echo "error: still missing after apt-get: ${missing[*]}" >&2
+		exit 1
+	fi
+fi
