@@ -130,6 +130,22 @@ fn a_missing_capability_is_named() {
     assert_eq!(enough.status.code(), Some(0), "{}", String::from_utf8_lossy(&enough.stderr));
 }
 
+/// What this kernel is not: the release that `uname` gives, and the file that BTF comes in, are hidden.
+#[test]
+fn a_kernel_that_lacks_what_is_needed_is_told_what() {
+    let lab = Lab::new();
+    let binary = binary();
+    let protect = [binary.to_str().unwrap(), "--iface", "eth0", "--for", "100ms"];
+    let old =
+        lab.server.command("setarch", &[&["--uname-2.6"], &protect[..]].concat()).output().unwrap();
+    assert_refused(&old, 1, &["Linux 2.6", "too old", "5.15 or later"]);
+
+    let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
+    let arguments = [&["--mount", "sh", "-c", script], &protect[..]].concat();
+    let without_btf = lab.server.command("unshare", &arguments).output().unwrap();
+    assert_refused(&without_btf, 1, &["no /sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF=y"]);
+}
+
 #[test]
 fn help_and_version_are_fine() {
     for flag in ["--help", "--version"] {
