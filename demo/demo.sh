@@ -15,6 +15,8 @@ REQUESTS=20
 BURST=30
 RATE=1
 FLOOD_PAUSE_US=100
+# SYNs a second. A busy machine sends fewer than the pause allows, but fewer than this prove nothing.
+LEAST_FLOOD=1000
 # The flood ends by itself, should nobody be left to end it.
 FLOOD_LIMIT=120
 
@@ -160,7 +162,8 @@ show_server() {
 	heading "1. A web server and its client"
 	echo "Network namespaces are set up: a client, an attacker and a server on one bridge."
 	lab_up "$lab_name" "$state/nginx"
-	echo "nginx listens at $SERVER_ADDRESS, with the kernel's defaults (SYN cookies are on)."
+	echo "nginx listens at $SERVER_ADDRESS, all as by default: net.ipv4.tcp_syncookies is" \
+		"$(inside "$server" cat /proc/sys/net/ipv4/tcp_syncookies)."
 	request_pages
 	[[ $served == "$REQUESTS" ]] || fail "the server does not serve even in peace"
 }
@@ -170,7 +173,7 @@ show_flood() {
 	echo "hping3 sends SYNs from $ATTACKER_ADDRESS and never completes a connection."
 	start_flood
 	watch_flood 4
-	((rates[0] >= 1000)) || fail "the flood is too thin to show anything"
+	((rates[0] >= LEAST_FLOOD)) || fail "the flood is too thin to show anything"
 	request_pages
 }
 
@@ -199,10 +202,10 @@ results() {
 
 compare() {
 	local index labels=(
-		"SYNs the attacker sends, a second"
-		"SYNs the server's TCP receives"
-		"SYN-ACKs it sends to the attacker"
-		"of them SYN cookies, the queue full"
+		"SYNs/s the attacker sends"
+		"SYNs/s the server's TCP receives"
+		"SYN-ACKs/s it sends to the attacker"
+		"SYN cookies/s, as its queue is full"
 		"half-open connections at the end"
 		"pages served to the client"
 		"the slowest of them"
@@ -214,9 +217,10 @@ compare() {
 	done
 
 	[[ $served == "$REQUESTS" ]] || fail "with protection $served of $REQUESTS pages were served"
-	((with[0] * 2 >= without[0])) || fail "the flood was weaker while protection was on"
+	((with[0] >= LEAST_FLOOD)) || fail "the flood did not go on while protection was on"
 	((with[1] * 20 <= without[1])) || fail "the flood's SYNs still reach the server's TCP"
-	((with[2] * 20 <= without[2])) || fail "the server still answers the flood"
+	# Not a twentieth: what is half-open from before is repeated, at worst all in these seconds.
+	((with[2] * 5 <= without[2])) || fail "the server still answers the flood"
 }
 
 explain() {

@@ -10,6 +10,8 @@
 #     client 10.0.0.1    attacker 10.0.0.2    server 10.0.0.10 (nginx)
 #            fd00:5::1            fd00:5::2          fd00:5::10
 #
+# Over IPv6 the three are one source to the program: it takes a /64 for one customer's.
+#
 # demo.sh sources this file for the functions.
 set -euo pipefail
 

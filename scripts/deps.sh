@@ -72,8 +72,13 @@ find_missing() {
 
 # Debian starts what it installs, and a web server on port 80 is not what a demo should leave behind.
 forbid_start_of_nginx() {
+	policy_is_ours=false
+	trap keep_nginx_down EXIT
+	# Trapped, a signal waits for apt-get's end; else apt-get would go on without the policy.
+	trap 'exit 130' INT
+	trap 'exit 143' HUP TERM
 	[[ ! -e $POLICY ]] || return 0
-	trap 'rm -f "$POLICY"' EXIT
+	policy_is_ours=true
 	cat >"$POLICY" <<-'POLICY'
 		#!/bin/sh
 		# Put here by synflood-xdp's `make deps` while it installs nginx. May be removed.
@@ -83,35 +88,35 @@ forbid_start_of_nginx() {
 	chmod 755 "$POLICY"
 }
 
-disable_nginx() {
+# On exit, so that an interrupted apt-get leaves no nginx for the next boot either.
+keep_nginx_down() {
+	if $policy_is_ours; then
+		rm -f "$POLICY"
+	fi
+	has nginx || return 0
 	if has systemctl; then
 		systemctl --quiet disable nginx
-		# In case a policy-rc.d of the machine's own let it start.
+		# In case a policy of the machine's own let it start.
 		[[ ! -d /run/systemd/system ]] || systemctl stop nginx
 	elif has update-rc.d; then
 		update-rc.d nginx disable
 	fi
-	echo "deps: nginx was installed for the demo only: it was not started, and is disabled at boot"
+	echo "deps: nginx is here for the demo only: it was not started, and is disabled at boot"
 }
 
 install_missing() {
-	local with_nginx=false
-	[[ " ${missing[*]} " != *" nginx "* ]] || with_nginx=true
 	echo "deps: installing ${missing[*]}"
-	# No questions, and no restarts of the machine's own services.
-	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-	if $with_nginx; then
+	if [[ " ${missing[*]} " == *" nginx "* ]]; then
 		forbid_start_of_nginx
 	fi
+	# No questions, and no restarts of the machine's own services.
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends "${missing[@]}" || {
 		echo "error: apt-get failed. Where it has no clang-19 (before Debian 12 and Ubuntu 24.04)," \
 			"https://apt.llvm.org has one" >&2
 		exit 1
 	}
-	if $with_nginx; then
-		disable_nginx
-	fi
 }
 
 explain_missing() {
