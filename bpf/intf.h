@@ -78,7 +78,8 @@ struct config {
 	struct addr ipv6_mask; /* --ipv6-prefix */
 	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
-	__u8 padding[6];
+	__u8 has_lists;        /* --allow or --deny is given: else no SYN pays for the look-up */
+	__u8 padding[5];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 };
 _Static_assert(sizeof(struct config) == 64 + 8192, "the layout of struct config");

@@ -13,8 +13,11 @@ static __always_inline enum reason check_lists(const struct packet *pkt)
 		.family = pkt->family,
 		.addr = pkt->source,
 	};
-	enum list_verdict *verdict = bpf_map_lookup_elem(&lists, &key);
+	enum list_verdict *verdict;
 
+	if (!config.has_lists)
+		return UNDECIDED;
+	verdict = bpf_map_lookup_elem(&lists, &key);
 	if (!verdict)
 		return UNDECIDED;
 	return *verdict == LIST_ALLOW ? PASS_ALLOWED : DROP_DENIED;

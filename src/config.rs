@@ -123,6 +123,7 @@ impl Settings {
         config.ipv4_mask = mask(MAPPED_PREFIX + self.ipv4_prefix);
         config.ipv6_mask = mask(self.ipv6_prefix);
         config.dry_run = self.dry_run.into();
+        config.has_lists = !(self.allow.is_empty() && self.deny.is_empty()) as u8;
         config.protected_ports = port_bits(&self.ports);
     }
 
