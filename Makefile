@@ -60,6 +60,17 @@ test-host: ## run the tests that need no root
 	$(cargo) test --workspace --lib --bins
 	$(cargo) test -p host-tests
 
+.PHONY: bench
+bench: root ## measure beside other defences, against the same floods (about five minutes)
+	@$(deps) build bench
+	@$(MAKE) --no-print-directory build
+	@$(cargo) build --release -p bench
+	@SYNFLOOD_XDP=$$PWD/$(binary) $$(dirname $(binary))/bench $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: BENCH = --rounds 3 --only synflood ## the same for this project alone (one minute)
+bench-quick: bench
+
 .PHONY: lint
 lint: ## check format and run clippy and shellcheck
 	$(cargo) fmt --all --check

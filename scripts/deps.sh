@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deps.sh [--check] [build|demo|test|lint]...   install what is missing for these, or for all
+# deps.sh [--check] [build|demo|test|bench|lint]...   install what is missing for these, or for all
 #
 # With --check nothing is installed, only told. Programs are looked for, not packages, so that the
 # check holds on every distribution; installing is for Debian and Ubuntu.
@@ -34,6 +34,12 @@ test  ethtool         ethtool
 test  ping            iputils-ping
 test  ps              procps
 test  busybox         busybox-static
+bench ip              iproute2
+bench nstat           iproute2
+bench ethtool         ethtool
+bench sysctl          procps
+bench nft             nftables
+bench iptables        iptables
 lint  clang-format-19 clang-format-19
 lint  shellcheck      shellcheck
 '

@@ -57,8 +57,8 @@ pub fn attach(
         Err(error) if mode == Mode::Auto && is_drivers_refusal(&error) => {
             let attachment = attach(XdpMode::Skb).map_err(|error| refused(error, XdpMode::Skb))?;
             warn(&format!(
-                "{}: {}; attached behind the driver instead (--mode skb): each dropped SYN costs several \
-                 times as much CPU time",
+                "{}: {}; attached behind the driver instead (--mode skb): each dropped SYN costs more CPU \
+                 time",
                 interface.name,
                 drivers_reason(&error, &interface.name)
             ));
