@@ -2,9 +2,11 @@
 //! The shipped program, loaded as the command loads it and run frame by frame by the kernel.
 
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 
 use clap::Parser;
-use libbpf_rs::{OpenObject, ProgramInput};
+use libbpf_rs::query::ProgInfoIter;
+use libbpf_rs::{ErrorKind, OpenObject, ProgramInput};
 use synflood_xdp::bpf::{self, SynfloodSkel, types};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::config::Settings;
@@ -47,14 +49,36 @@ impl<'obj> Program<'obj> {
 
     /// The same for a frame whose first buffer holds only the first `linear` bytes.
     pub fn judge_split(&self, frame: &[u8], linear: usize) -> (String, u32) {
-        let mut context = [0_u8; size_of::<types::xdp_md>()];
-        // struct xdp_md: data, data_end, …
-        context[4..8].copy_from_slice(&(linear as u32).to_ne_bytes());
+        let mut context = split_after(linear);
         self.judge_with(ProgramInput {
             context_in: Some(&mut context),
             data_in: Some(frame),
             ..Default::default()
         })
+    }
+
+    /// Whether the kernel's test run does that: some kernels refuse it. The context it returns tells.
+    pub fn can_split(&self) -> bool {
+        const LINEAR: usize = 64;
+        let mut context_in = split_after(LINEAR);
+        let mut context_out = [0; size_of::<types::xdp_md>()];
+        let run = self.skel.progs.synflood.test_run(ProgramInput {
+            context_in: Some(&mut context_in),
+            context_out: Some(&mut context_out),
+            data_in: Some(&[0; 2 * LINEAR]),
+            ..Default::default()
+        });
+        match run {
+            Ok(_) => context_out == split_after(LINEAR),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// What the kernel's verifier went through to accept the program.
+    pub fn verified_instructions(&self) -> u32 {
+        let id = libbpf_rs::Program::id_from_fd(self.skel.progs.synflood.as_fd()).unwrap();
+        ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
     }
 
     fn judge_with(&self, input: ProgramInput<'_>) -> (String, u32) {
@@ -79,4 +103,11 @@ impl<'obj> Program<'obj> {
         sources::for_each(&self.skel.maps.sources, &self.config, |source| all.push(source)).unwrap();
         all
     }
+}
+
+/// A context for the test run: of struct xdp_md it reads data and data_end.
+fn split_after(linear: usize) -> [u8; size_of::<types::xdp_md>()] {
+    let mut context = [0; _];
+    context[4..8].copy_from_slice(&(linear as u32).to_ne_bytes());
+    context
 }

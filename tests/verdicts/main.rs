@@ -52,6 +52,10 @@ fn a_dry_run_judges_alike_and_drops_nothing() {
 fn headers_beyond_the_first_buffer_are_read() {
     let mut object = MaybeUninit::uninit();
     let program = load_for_table(&OPTIONS, &mut object);
+    if !program.can_split() {
+        println!("SKIPPED: this kernel's test run cannot end a first buffer early");
+        return;
+    }
     for (what, mut frame, reason) in table() {
         let headers = frame.len();
         // The kernel's test run wants a second buffer behind the first; payload adds no header.
