@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A server with one interface, `eth0`, and a client that can speak from many addresses.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -43,8 +44,21 @@ impl Lab {
     pub const SERVER6: &str = "fd00:5::10";
 
     pub fn new() -> Self {
-        let lab = Self { client: Netns::new("client"), server: Netns::new("server") };
-        connect(&lab.client, "eth0", &lab.server, "eth0");
+        let (client, server) = (Netns::new("client"), Netns::new("server"));
+        connect(&client, "eth0", &server, "eth0");
+        Self::between(client, server)
+    }
+
+    /// Joined by two NICs of this machine that are on one wire. They are back when the lab is gone.
+    pub fn on_nics(client_nic: &str, server_nic: &str) -> Self {
+        let (client, server) = (Netns::new("client"), Netns::new("server"));
+        client.take(client_nic, "eth0");
+        server.take(server_nic, "eth0");
+        Self::between(client, server)
+    }
+
+    fn between(client: Netns, server: Netns) -> Self {
+        let lab = Self { client, server };
         lab.server.run("ip", &["address", "add", "10.0.0.10/16", "dev", "eth0"]);
         lab.server.run("ip", &["address", "add", "fd00:5::10/64", "dev", "eth0", "nodad"]);
         for host in 1..=4 {
@@ -128,6 +142,7 @@ impl Lab {
     }
 }
 
+/// The one built with the tests, if no other is named.
 pub fn binary() -> PathBuf {
-    env!("CARGO_BIN_EXE_synflood-xdp").into()
+    env::var_os("SYNFLOOD_XDP").unwrap_or_else(|| env!("CARGO_BIN_EXE_synflood-xdp").into()).into()
 }

@@ -27,6 +27,13 @@ impl Netns {
         namespace
     }
 
+    /// Moves a NIC in here, under another name, and up. The kernel moves it back in the end.
+    pub fn take(&self, nic: &str, name: &str) {
+        run("ip", &["link", "set", nic, "down"]);
+        run("ip", &["link", "set", nic, "netns", &self.name, "name", name]);
+        self.run("ip", &["link", "set", name, "up"]);
+    }
+
     /// A command that will run in here.
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new("ip");
