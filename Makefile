@@ -12,7 +12,7 @@ deps := scripts/deps.sh
 binary = $$($(cargo) --binary)
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
-shell_files := scripts/*.sh demo/*.sh .ci/run
+shell_files := scripts/*.sh demo/*.sh tests/kernels/* .ci/run
 
 .PHONY: build
 build: ## build the static binary (the default)
@@ -53,6 +53,12 @@ test: root ## run all tests
 	@$(deps) build demo test
 	$(cargo) test --workspace --no-run
 	$(cargo) --as-root test --workspace
+
+.PHONY: test-kernels
+test-kernels: ## test the binary on Debian's kernels, in qemu
+	@$(deps) build demo test kernels
+	@$(MAKE) --no-print-directory build
+	@tests/kernels/run.sh $(binary)
 
 .PHONY: test-host
 test-host: ## run the tests that need no root

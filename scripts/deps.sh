@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deps.sh [--check] [build|demo|test|bench|lint]...   install what is missing for these, or for all
+# deps.sh [--check] [build|demo|test|bench|lint|kernels]...   install what is missing for these
 #
+# Without any: for all but `bench` and `kernels`, which only their own targets want.
 # With --check nothing is installed, only told. Programs are looked for, not packages, so that the
 # check holds on every distribution; installing is for Debian and Ubuntu.
 set -euo pipefail
@@ -42,6 +43,11 @@ bench nft             nftables
 bench iptables        iptables
 lint  clang-format-19 clang-format-19
 lint  shellcheck      shellcheck
+kernels qemu-system-x86_64 qemu-system-x86
+kernels debian-keyring     debian-archive-keyring
+kernels busybox            busybox-static
+kernels cpio               cpio
+kernels xz                 xz-utils
 '
 
 has() {
@@ -62,6 +68,7 @@ is_there() {
 	clang-format-19) has_llvm clang-format ;;
 	# gcc answers with a path only if it found the file.
 	static-libc) [[ $(gcc -print-file-name=libc.a 2>/dev/null) == /* ]] ;;
+	debian-keyring) [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ;;
 	*) has "$1" ;;
 	esac
 }
