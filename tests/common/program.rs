@@ -57,7 +57,18 @@ impl<'obj> Program<'obj> {
         })
     }
 
-    /// Whether the kernel's test run does that: some kernels refuse it. The context it returns tells.
+    /// Only the action, with no look at the counters: for many frames a second.
+    pub fn action(&self, frame: &[u8], linear: usize) -> u32 {
+        let mut context = split_after(linear);
+        let input = ProgramInput {
+            context_in: (linear < frame.len()).then_some(&mut context[..]),
+            data_in: Some(frame),
+            ..Default::default()
+        };
+        self.skel.progs.synflood.test_run(input).unwrap().return_value
+    }
+
+    /// Whether the kernel's test run splits frames: some kernels refuse it. The context it returns tells.
     pub fn can_split(&self) -> bool {
         const LINEAR: usize = 64;
         let mut context_in = split_after(LINEAR);
