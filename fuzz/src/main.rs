@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Holds the shipped program against an oracle, frame by frame: first the frames that are kept, then
+//! new ones until the time is over. Needs root.
+//!
+//! FUZZ_SECONDS (60): how long. FUZZ_SEED (a new one each time): makes the same frames again.
+
+#![deny(unsafe_code)]
+
+mod common;
+mod generate;
+mod minimise;
+mod oracle;
+mod seeds;
+mod shipped;
+#[allow(dead_code)] // its options are for the policy
+#[path = "../../tests/verdicts/table.rs"]
+mod table;
+
+use std::env;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fastrand::Rng;
+
+use generate::Generator;
+use oracle::Verdict;
+use shipped::Shipped;
+
+/// The two do not agree on a frame.
+struct Disagreement {
+    /// How long the frame's first buffer was.
+    linear: usize,
+    expected: Verdict,
+    found: Verdict,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { linear, expected, found } = self;
+        write!(f, "oracle {expected}, program {found} (first buffer: {linear} bytes)")
+    }
+}
+
+/// Judges a frame with its first buffer ending at each of these lengths.
+fn compare(
+    shipped: &Shipped<'_>,
+    frame: &[u8],
+    mut linear: impl Iterator<Item = usize>,
+) -> Option<Disagreement> {
+    let expected = oracle::judge(frame);
+    linear.find_map(|linear| {
+        let found = shipped.judge(frame, linear);
+        (found != expected).then_some(Disagreement { linear, expected, found })
+    })
+}
+
+/// Wherever the first buffer may end.
+fn everywhere(frame: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    (shipped::MIN_LEN..=frame.len()).rev()
+}
+
+/// Minimises, keeps and shows what was found.
+fn report(shipped: &Shipped<'_>, frame: &[u8]) -> Result<()> {
+    let differs = |frame: &[u8]| {
+        frame.len() >= shipped::MIN_LEN && compare(shipped, frame, everywhere(frame)).is_some()
+    };
+    let frame = minimise::minimise(frame, differs);
+    let what = compare(shipped, &frame, everywhere(&frame)).context("minimised to nothing")?;
+    let path = seeds::keep(&frame, &what.to_string())?;
+    eprintln!("{what}\n{}\nkept in {}", seeds::hex(&frame), path.display());
+    Ok(())
+}
+
+fn setting<T: FromStr>(name: &str, default: T) -> Result<T> {
+    let Ok(text) = env::var(name) else { return Ok(default) };
+    text.parse().ok().with_context(|| format!("{name}={text} is no number"))
+}
+
+fn run() -> Result<bool> {
+    let time = Duration::from_secs(setting("FUZZ_SECONDS", 60)?);
+    let seed = setting("FUZZ_SEED", fastrand::u64(..))?;
+    println!("differential: {} s, FUZZ_SEED={seed}", time.as_secs());
+
+    let mut object = MaybeUninit::uninit();
+    let shipped = Shipped::load(&mut object);
+    let seeds = seeds::all()?;
+    for (name, frame) in &seeds {
+        if compare(&shipped, frame, everywhere(frame)).is_some() {
+            eprintln!("disagreement on {name}");
+            report(&shipped, frame)?;
+            return Ok(false);
+        }
+    }
+    println!("  {} kept frames agree, wherever their first buffer ends", seeds.len());
+
+    let mut rng = Rng::with_seed(seed);
+    let generator = Generator::new(seeds.into_iter().map(|(_, frame)| frame).collect());
+    let start = Instant::now();
+    let mut frames = 0_u64;
+    while start.elapsed() < time {
+        let frame = generator.frame(&mut rng);
+        let split = rng.usize(shipped::MIN_LEN..=frame.len());
+        if compare(&shipped, &frame, [frame.len(), split].into_iter()).is_some() {
+            eprintln!("disagreement on frame {frames} of FUZZ_SEED={seed}");
+            report(&shipped, &frame)?;
+            return Ok(false);
+        }
+        frames += 1;
+    }
+    let rate = frames as f64 / start.elapsed().as_secs_f64();
+    println!("  {frames} new frames agree, each in one buffer and in two: {rate:.0} frames/s");
+    shipped.check_counters();
+    Ok(true)
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

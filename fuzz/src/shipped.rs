@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The verdict of the shipped program, cheaply: from its action and its table of sources, which is
+//! empty before each frame. The counters are read once, at the end.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::net::Ipv6Addr;
+
+use libbpf_rs::{MapCore, OpenObject};
+
+use crate::common::program::{Program, XDP_DROP, XDP_PASS};
+use crate::oracle::Verdict;
+
+/// The kernel's test run takes no less: an Ethernet header.
+pub const MIN_LEN: usize = 14;
+
+pub struct Shipped<'obj> {
+    program: Program<'obj>,
+    /// Some kernels' test runs take no frame in two buffers.
+    can_split: bool,
+    frames: Cell<u64>,
+}
+
+impl<'obj> Shipped<'obj> {
+    pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
+        // As small a table as is allowed, which is looked through for every frame, and whole addresses.
+        let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
+        let options =
+            ["--max-sources", &sources, "--ipv6-prefix", "128", "--burst", "1", "--rate", "1/h"];
+        let program = Program::load(&options, object);
+        let can_split = program.can_split();
+        if !can_split {
+            println!("  this kernel's test run splits no frames: each is judged in one buffer");
+        }
+        let frames = program.counters().reasons.values().sum();
+        Self { program, can_split, frames: Cell::new(frames) }
+    }
+
+    /// The first buffer holds `linear` bytes of the frame, a second one the rest.
+    pub fn judge(&self, frame: &[u8], linear: usize) -> Verdict {
+        let sources = &self.program.skel.maps.sources;
+        let linear = if self.can_split { linear } else { frame.len() };
+        let action = self.program.action(frame, linear);
+        self.frames.set(self.frames.get() + 1);
+        let entered = sources.keys().next();
+        if let Some(key) = &entered {
+            sources.delete(key).expect("the entry that was just there");
+        }
+        match (action, entered) {
+            (XDP_PASS, None) => Verdict::Skip,
+            (XDP_PASS, Some(key)) => {
+                let key: [u8; 16] = key.try_into().expect("an address");
+                Verdict::Syn(Ipv6Addr::from(key))
+            }
+            (XDP_DROP, None) => Verdict::Drop,
+            other => panic!("action and source do not go together: {other:?}, {frame:02x?}"),
+        }
+    }
+
+    /// Every frame has been counted once. Shows what was reached.
+    pub fn check_counters(&self) {
+        let counters = self.program.counters();
+        assert_eq!(counters.reasons.values().sum::<u64>(), self.frames.get(), "frames counted");
+        for (reason, count) in counters.reasons.iter().filter(|(_, count)| **count > 0) {
+            println!("  {reason:<25} {count:>10}");
+        }
+    }
+}
