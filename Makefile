@@ -12,7 +12,7 @@ deps := scripts/deps.sh
 binary = $$($(cargo) --binary)
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
-shell_files := scripts/*.sh demo/*.sh tests/kernels/* .ci/run
+shell_files := scripts/*.sh demo/*.sh fuzz/*.sh tests/kernels/* .ci/run
 
 .PHONY: build
 build: ## build the static binary (the default)
@@ -76,6 +76,16 @@ bench: root ## measure beside other defences, against the same floods (about fiv
 .PHONY: bench-quick
 bench-quick: BENCH = --rounds 3 --only synflood ## the same for this project alone (one minute)
 bench-quick: bench
+
+.PHONY: fuzz
+fuzz: root ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways
+	@$(deps) build fuzz
+	@$(cargo) build --release -p fuzz
+	@fuzz/fuzz.sh $$(dirname $(binary))/fuzz
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## the same in under two minutes
+	@FUZZ_SECONDS=10 $(MAKE) --no-print-directory fuzz
 
 .PHONY: lint
 lint: ## check format and run clippy and shellcheck

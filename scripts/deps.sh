@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deps.sh [--check] [build|demo|test|bench|lint|kernels]...   install what is missing for these
+# deps.sh [--check] [build|demo|test|bench|lint|kernels|fuzz]...   install what is missing for these
 #
-# Without any: for all but `bench` and `kernels`, which only their own targets want.
+# Without any: for all but `bench`, `kernels` and `fuzz`, which only their own targets want.
 # With --check nothing is installed, only told. Programs are looked for, not packages, so that the
 # check holds on every distribution; installing is for Debian and Ubuntu.
 set -euo pipefail
@@ -48,6 +48,8 @@ kernels debian-keyring     debian-archive-keyring
 kernels busybox            busybox-static
 kernels cpio               cpio
 kernels xz                 xz-utils
+fuzz  libstdc++       g++
+fuzz  libfuzzer       libclang-rt-19-dev
 '
 
 has() {
@@ -62,6 +64,14 @@ has_llvm() {
 	((${major:-0} >= 19))
 }
 
+# With the sanitizers: clang has them in a package of their own.
+has_libfuzzer() {
+	local clang=${CLANG:-clang-19}
+	has "$clang" || clang=clang
+	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		"$clang" -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null
+}
+
 is_there() {
 	case $1 in
 	clang-19) [[ -n ${CLANG-} ]] || has_llvm clang ;;
@@ -69,6 +79,8 @@ is_there() {
 	# gcc answers with a path only if it found the file.
 	static-libc) [[ $(gcc -print-file-name=libc.a 2>/dev/null) == /* ]] ;;
 	debian-keyring) [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ;;
+	libstdc++) [[ $(gcc -print-file-name=libstdc++.so 2>/dev/null) == /* ]] ;;
+	libfuzzer) has_libfuzzer ;;
 	*) has "$1" ;;
 	esac
 }

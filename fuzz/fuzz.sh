@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fuzz.sh PROGRAM   run the differential fuzzer PROGRAM, then libFuzzer on the pure headers
+#
+# FUZZ_SECONDS (60) for each of the three. FUZZ_SEED makes the same frames again; what libFuzzer finds is
+# a file.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export FUZZ_SECONDS=${FUZZ_SECONDS:-60}
+WORK=target/fuzz
+SANITIZERS=fuzzer,address,undefined
+
+# Headers lie on the wire at 2 mod 4, and the kernel reads them there: no alignment.
+build_harness() { # NAME
+	"${CLANG:-$(command -v clang-19 || echo clang)}" -g -O1 -Wall -Wextra -Werror -Ibpf \
+		-fsanitize=$SANITIZERS -fno-sanitize=alignment -fno-sanitize-recover=all \
+		"fuzz/c/$1.c" -o "$WORK/$1"
+}
+
+# What covers something new stays in the corpus under target/ for the next run.
+run_harness() { # NAME LONGEST_INPUT
+	local seed=$((${FUZZ_SEED:-$SRANDOM} & 0xffffffff)) # libFuzzer takes 32 bits
+	mkdir -p "$WORK/$1-corpus" "$WORK/$1-found"
+	echo "libFuzzer on $1.h: $FUZZ_SECONDS s, FUZZ_SEED=$seed"
+	"$WORK/$1" -max_total_time="$FUZZ_SECONDS" -max_len="$2" -seed="$seed" -use_value_profile=1 \
+		-artifact_prefix="$WORK/$1-found/" -print_final_stats=1 "${@:3}" \
+		"$WORK/$1-corpus" >"$WORK/$1.log" 2>&1 || {
+		tail -n 40 "$WORK/$1.log" >&2
+		echo "again: $WORK/$1 FILE, with the file that 'Test unit written to' names" >&2
+		exit 1
+	}
+	sed -n 's/^stat::\(number_of_executed_units\|average_exec_per_sec\):/  \1/p' "$WORK/$1.log"
+}
+
+mkdir -p "$WORK"
+# What root writes here belongs to whom the clone belongs.
+trap 'chown -R --reference=Makefile "$WORK" fuzz/corpus' EXIT
+build_harness parse
+build_harness bucket
+"$1"
+run_harness parse 512
+run_harness bucket 512
+echo 'fuzz: nothing found'
