@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One row for each shape of packet, with the reason that the program must give.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::{EtherType, Ipv4Options, PacketBuilder, TcpOptionElement, ip_number};
 
@@ -206,6 +206,11 @@ fn evasions() -> Vec<Row> {
             "pass_new_source",
         ),
         (
+            "IPv6 from an address that is nearly IPv4-mapped",
+            ipv6(&[], |ip, _| ip.source = "::80:0:0:ffff:0:0".parse::<Ipv6Addr>().unwrap().octets()),
+            "pass_new_source",
+        ),
+        (
             "IPv6 from an IPv4-mapped address",
             ipv6(&[], |ip, _| ip.source = mapped),
             "drop_mapped_source",
@@ -264,6 +269,17 @@ fn evasions() -> Vec<Row> {
             cut(
                 ipv6(&[Fragment { offset: 0, more: true }, DestinationOptions], |_, _| {}),
                 tcp6_at + 12,
+            ),
+            "drop_tiny_fragment",
+        ),
+        (
+            "IPv6 first fragment, then an atomic one, without all of TCP",
+            cut(
+                ipv6(
+                    &[Fragment { offset: 0, more: true }, Fragment { offset: 0, more: false }],
+                    |_, _| {},
+                ),
+                tcp6_at + 24,
             ),
             "drop_tiny_fragment",
         ),
