@@ -2,22 +2,38 @@
 //! Compiles bpf/*.h for the host, exactly as they are.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const HEADERS: &str = "../bpf";
 
 fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     cc::Build::new().file("c/bucket.c").include(HEADERS).extra_warnings(true).compile("bucket");
-    build_parser();
+    write_reason_names(&out);
+    build_parser(&out);
     for input in [HEADERS, "c"] {
         println!("cargo:rerun-if-changed={input}");
     }
 }
 
+/// `[NAME] = "NAME",` for each member of enum reason, so that C itself says which value has which name.
+fn write_reason_names(out: &Path) {
+    let header = fs::read_to_string(format!("{HEADERS}/intf.h")).unwrap();
+    let (_, members) = header.split_once("enum reason {\n").expect("enum reason in intf.h");
+    let (members, _) = members.split_once("REASON_COUNT,").expect("REASON_COUNT behind the reasons");
+    let names: String = members
+        .lines()
+        .filter_map(|line| line.trim().split_once(','))
+        .map(|(name, _)| format!("[{name}] = \"{name}\",\n"))
+        .collect();
+    fs::write(out.join("reason_names.inc"), names).unwrap();
+}
+
 /// A program of its own, without the flags of this build: sanitizers do not go with static linking.
-fn build_parser() {
-    let program = PathBuf::from(env::var_os("OUT_DIR").unwrap()).join("parse");
+fn build_parser(out: &Path) {
+    let program = out.join("parse");
     let compiler = cc::Build::new().get_compiler();
     let status = Command::new(compiler.path())
         .args([
@@ -30,10 +46,16 @@ fn build_parser() {
         ])
         // Headers lie on the wire at 2 mod 4, and the kernel reads them there.
         .arg("-fno-sanitize=alignment")
-        .args(["-I", HEADERS, "c/parse.c", "-o"])
+        .args(["-I", HEADERS, "-I"])
+        .arg(out)
+        .args(["c/parse.c", "-o"])
         .arg(&program)
         .status()
         .expect("a C compiler");
-    assert!(status.success(), "cannot compile c/parse.c with {}", compiler.path().display());
+    assert!(
+        status.success(),
+        "cannot compile c/parse.c with {}: has it its sanitizers (libasan, libubsan)?",
+        compiler.path().display()
+    );
     println!("cargo:rustc-env=PARSER={}", program.display());
 }

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Runs parse.h over frames from standard input, each behind its length (32 bits, the host's order),
- * and writes a line for each: reason, family, source (32 hexadecimal digits), destination port.
+ * and writes a line for each: reason, family, source (32 hexadecimal digits), destination port, and
+ * whether a header lay beyond the frame.
  *
  * Each frame lies in memory of exactly its size, so that the address sanitizer ends the program at the
  * first byte that is read beyond it. With the argument "overread" this program does that itself, as a
@@ -13,16 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of exactly this length, so that the sanitizer ends the program at any other reason. */
+static const char *const reason_names[REASON_COUNT] = {
+#include "reason_names.inc"
+};
+
 static void judge(const unsigned char *frame, __u32 len)
 {
 	struct hdr_cursor nh = hdr_cursor_init(frame, frame + len, NULL, len);
 	struct packet pkt = { 0 };
 	enum reason reason = parse_packet(&nh, &pkt);
 
-	printf("%d %d ", reason, pkt.family);
+	printf("%s %d ", reason_names[reason], pkt.family);
 	for (int i = 0; i < 4; i++)
 		printf("%08x", be32toh(pkt.source.word[i]));
-	printf(" %d\n", pkt.destination_port);
+	printf(" %d %d\n", pkt.destination_port, nh.cut);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 unsafe extern "C" {
     fn host_bucket_take(full_at: *mut u64, interval_ns: u64, capacity_ns: u64, now: u64) -> c_int;
     fn host_bucket_after_first(interval_ns: u64, capacity_ns: u64, now: u64) -> u64;
+    fn host_bucket_missing(full_at: u64, now: u64) -> u64;
 }
 
 /// What `bucket_take()` answers: enum bucket_answer.
@@ -46,4 +47,10 @@ impl Limit {
             other => panic!("bucket_take() answered {other}"),
         }
     }
+}
+
+/// How far ahead of `now` a bucket is full again, ns.
+pub fn missing(full_at: u64, now: u64) -> u64 {
+    // SAFETY: no pointers.
+    unsafe { host_bucket_missing(full_at, now) }
 }

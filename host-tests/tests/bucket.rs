@@ -5,11 +5,15 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use host_tests::{Answer, Limit};
+use host_tests::{Answer, Limit, missing};
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
+
+/// What user space keeps capacities below.
+const MAX_CAPACITY: u64 = 1 << 62;
 
 /// A word that stands for a full bucket at any time from `now` on.
 fn full(now: u64) -> AtomicU64 {
@@ -48,17 +52,24 @@ fn a_refused_syn_changes_nothing() {
 fn an_idle_bucket_fills_up_to_its_burst_and_no_further() {
     let limit = Limit::new(5, SECOND);
     let bucket = full(0);
-    for idle in [5 * SECOND, 6 * SECOND, HOUR, 1 << 61] {
+    for idle in [5 * SECOND, 6 * SECOND, HOUR, MAX_CAPACITY - 1] {
         let now = bucket.load(Ordering::Relaxed) + idle;
         assert_eq!(taken(limit, &bucket, now, 20), 5, "after {idle} ns");
     }
 }
 
-/// Asked at every odd moment of a simulated month, what passed is exactly what was due.
+/// Asked at odd moments over milliseconds, hours, days, weeks and years, what passed is exactly what
+/// was due.
 #[test]
 fn no_fraction_of_a_token_is_ever_lost() {
     const BURST: u64 = 5;
-    for (interval, step) in [(SECOND, 333_333_331), (333_333_334, 7_654_321), (HOUR / 10, SECOND - 1)] {
+    for (interval, step) in [
+        (7, 11),
+        (333_333_334, 7_654_321),
+        (SECOND, 333_333_331),
+        (HOUR / 10, SECOND - 1),
+        (HOUR, 37 * SECOND + 1),
+    ] {
         let limit = Limit::new(BURST, interval);
         let bucket = full(0);
         let mut passed = taken(limit, &bucket, 0, BURST);
@@ -112,8 +123,8 @@ fn the_largest_capacity_holds_its_burst() {
 
 #[test]
 fn threads_share_the_burst_and_every_attempt_is_answered() {
-    const BURST: u64 = 3_000_000;
-    const ATTEMPTS: u64 = 2_000_000;
+    const BURST: u64 = 30_000_000;
+    const ATTEMPTS: u64 = 20_000_000;
     const THREADS: usize = 4;
     let limit = Limit::new(BURST, SECOND);
     let (bucket, barrier) = (full(SECOND), Barrier::new(THREADS));
@@ -136,8 +147,10 @@ fn threads_share_the_burst_and_every_attempt_is_answered() {
             .into_iter()
             .fold([0; 3], |sum, answers| std::array::from_fn(|i| sum[i] + answers[i]))
     });
+    // Sixteen lost rounds are sixteen tokens of others: there are attempts left for all of them.
     assert_eq!(totals[Answer::Taken as usize], BURST);
     assert_eq!(totals.iter().sum::<u64>(), ATTEMPTS * THREADS as u64);
+    assert_eq!(missing(bucket.into_inner(), SECOND), limit.capacity_ns);
 }
 
 /// The bucket as one would explain it: an amount of refill time that grows with the clock.
@@ -150,7 +163,8 @@ struct Reference {
 impl Reference {
     fn take(&mut self, now: u64) -> bool {
         let interval = u128::from(self.limit.interval_ns);
-        self.amount = (self.amount + u128::from(now - self.last)).min(self.limit.capacity_ns.into());
+        let passed = u128::from(now.wrapping_sub(self.last));
+        self.amount = (self.amount + passed).min(self.limit.capacity_ns.into());
         self.last = now;
         let granted = self.amount >= interval;
         if granted {
@@ -158,31 +172,47 @@ impl Reference {
         }
         granted
     }
+
+    fn missing(&self) -> u128 {
+        u128::from(self.limit.capacity_ns) - self.amount
+    }
 }
 
 fn any_limit() -> impl Strategy<Value = Limit> {
-    (1..=1000_u64, prop_oneof![1..=10_u64, 1..=SECOND, 1..=HOUR])
-        .prop_map(|(burst, interval)| Limit::new(burst, interval))
+    let interval = prop_oneof![1..=10_u64, 1..=SECOND, 1..=HOUR, 1..=MAX_CAPACITY / 1000];
+    (1..=1000_u64, interval).prop_map(|(burst, interval)| Limit::new(burst, interval))
+}
+
+/// Some intervals, or ages.
+fn any_pause(limit: Limit) -> impl Strategy<Value = u64> {
+    prop_oneof![7 => 0..=4 * limit.interval_ns, 1 => 0..MAX_CAPACITY]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
+    fn what_is_missing_lies_ahead(now: u64, distance in 0..=i64::MAX as u64) {
+        prop_assert_eq!(missing(now.wrapping_add(distance), now), distance);
+        prop_assert_eq!(missing(now.wrapping_sub(distance), now), 0);
+    }
+
+    #[test]
     fn agrees_with_the_reference(
-        limit in any_limit(),
-        start in 0..=u64::MAX / 4,
-        // Pauses in thousandths of an interval, and how many SYNs come after each.
-        schedule in prop::collection::vec((0..5000_u64, 1..8_u32), 1..60),
+        start: u64,
+        // How many SYNs come after which pause.
+        (limit, schedule) in any_limit()
+            .prop_flat_map(|limit| (Just(limit), vec((any_pause(limit), 1..8_u32), 1..60))),
     ) {
         let bucket = full(start);
-        let mut reference =
-            Reference { limit, amount: limit.capacity_ns.into(), last: start };
+        let mut reference = Reference { limit, amount: limit.capacity_ns.into(), last: start };
         let mut now = start;
         for (pause, attempts) in schedule {
-            now += (u128::from(limit.interval_ns) * u128::from(pause) / 1000) as u64;
+            now = now.wrapping_add(pause);
             for _ in 0..attempts {
                 prop_assert_eq!(limit.take(&bucket, now) == Answer::Taken, reference.take(now));
+                let missing = missing(bucket.load(Ordering::Relaxed), now);
+                prop_assert_eq!(u128::from(missing), reference.missing());
             }
         }
     }
@@ -190,18 +220,19 @@ proptest! {
     /// CPUs read their clocks before they reach the bucket: some come with an earlier time.
     #[test]
     fn clocks_out_of_order_grant_nothing_twice(
-        limit in any_limit(),
-        steps in prop::collection::vec((0..3000_u64, 0..500_u64), 1..200),
+        start: u64,
+        // After which pause a SYN comes, and how late its time is.
+        (limit, schedule) in any_limit().prop_flat_map(|limit| {
+            (Just(limit), vec((0..=2 * limit.interval_ns, 0..=3 * limit.interval_ns), 1..200))
+        }),
     ) {
-        let start = 1 << 60;
         let bucket = full(start);
-        let (mut latest, mut granted) = (start, 0_u128);
-        for (pause, late) in steps {
-            let share = |thousandths: u64| (u128::from(limit.interval_ns) * u128::from(thousandths) / 1000) as u64;
-            latest += share(pause);
-            let now = (latest - share(late)).max(start);
+        let (mut elapsed, mut granted) = (0_u64, 0_u128);
+        for (pause, late) in schedule {
+            elapsed += pause;
+            let now = start.wrapping_add(elapsed).wrapping_sub(late);
             granted += u128::from(limit.take(&bucket, now) == Answer::Taken);
-            let due = u128::from(limit.capacity_ns) + u128::from(latest - start);
+            let due = u128::from(limit.capacity_ns) + u128::from(elapsed);
             prop_assert!(granted * u128::from(limit.interval_ns) <= due);
         }
     }
