@@ -38,9 +38,9 @@ static __always_inline __u64 bucket_after_first(const struct limit *limit, __u64
 	return now + limit->interval_ns;
 }
 
-/* Takes one token, or changes nothing. */
+/* Takes one token; or changes nothing, and for an empty bucket says when it will hold one. */
 static __always_inline enum bucket_answer bucket_take(__u64 *full_at, const struct limit *limit,
-						      __u64 now)
+						      __u64 now, __u64 *wait_ns)
 {
 	__u64 seen = *(volatile __u64 *)full_at;
 
@@ -48,8 +48,10 @@ static __always_inline enum bucket_answer bucket_take(__u64 *full_at, const stru
 		__u64 missing = bucket_missing(seen, now) + limit->interval_ns;
 		__u64 before;
 
-		if (missing > limit->capacity_ns)
+		if (missing > limit->capacity_ns) {
+			*wait_ns = missing - limit->capacity_ns;
 			return BUCKET_EMPTY;
+		}
 		before = __sync_val_compare_and_swap(full_at, seen, now + missing);
 		if (before == seen)
 			return BUCKET_TAKEN;

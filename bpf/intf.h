@@ -8,7 +8,7 @@
 
 /* Marks a map as ours whatever the version ("SYNX"), and the version of all that this file says. */
 #define CONFIG_MAGIC 0x53594e58
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -79,7 +79,8 @@ struct config {
 	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
 	__u8 has_lists;        /* --allow or --deny is given: else no SYN pays for the look-up */
-	__u8 padding[5];
+	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 1 to 31 */
+	__u8 padding[4];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 };
 _Static_assert(sizeof(struct config) == 64 + 8192, "the layout of struct config");
@@ -92,6 +93,14 @@ struct source {
 	__u64 last_drop; /* CLOCK_MONOTONIC ns; 0: never */
 };
 _Static_assert(sizeof(struct source) == 32, "the layout of struct source");
+
+/* What a CPU remembers of a source that it refused, see refusals.bpf.h. */
+struct refusal {
+	struct addr source; /* the key in the table of sources */
+	__u64 until;        /* no token before; CLOCK_MONOTONIC ns; 0: unused */
+	__u64 dropped;      /* SYNs refused by this memory, not yet counted in the source's entry */
+};
+_Static_assert(sizeof(struct refusal) == 32, "the layout of struct refusal");
 
 /* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

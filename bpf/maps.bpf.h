@@ -23,6 +23,17 @@ struct {
 } sources SEC(".maps");
 
 /*
+ * Refusals that are remembered: 2^config.refusal_bits slots for each CPU, one CPU's behind the other's.
+ * Written here; user space sets the size, and for the dump adds the slots' counts to their sources'.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct refusal);
+	__uint(max_entries, 1);
+} refusals SEC(".maps");
+
+/*
  * Networks that are never limited or always refused, the longest prefix wins. Written by user space
  * before the program is attached (--allow, --deny), which also sets the size; read here.
  */

@@ -5,6 +5,7 @@
 #include "bucket.h"
 #include "maps.bpf.h"
 #include "parse.h"
+#include "refusals.bpf.h"
 
 static __always_inline enum reason check_lists(const struct packet *pkt)
 {
@@ -41,10 +42,11 @@ static __always_inline struct addr source_key(const struct packet *pkt)
 	return key;
 }
 
+/* wait_ns is set if the bucket is empty. */
 static __always_inline enum reason charge_source(struct source *source, const struct limit *limit,
-						 __u64 now)
+						 __u64 now, __u64 *wait_ns)
 {
-	enum bucket_answer answer = bucket_take(&source->full_at, limit, now);
+	enum bucket_answer answer = bucket_take(&source->full_at, limit, now, wait_ns);
 
 	if (answer == BUCKET_TAKEN) {
 		__sync_fetch_and_add(&source->passed, 1);
@@ -59,19 +61,32 @@ static __always_inline enum reason charge_source(struct source *source, const st
  * BPF_NOEXIST lets only one of several CPUs enter a source: the others charge the entry that it made.
  * Should the entry be evicted in between, or the table refuse it, the SYN passes.
  */
-static __always_inline enum reason take_token(const struct packet *pkt)
+static __always_inline enum reason ask_table(const struct addr *key, struct refusal *slot)
 {
 	const struct limit limit = { config.source_limit.interval_ns, config.source_limit.capacity_ns };
-	struct addr key = source_key(pkt);
 	__u64 now = bpf_ktime_get_ns();
-	struct source *source = bpf_map_lookup_elem(&sources, &key);
+	struct source *source = bpf_map_lookup_elem(&sources, key);
+	enum reason reason;
+	__u64 wait_ns = 0;
 
 	if (!source) {
 		struct source first = { .full_at = bucket_after_first(&limit, now), .passed = 1 };
 
-		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST))
+		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
 			return PASS_NEW_SOURCE;
-		source = bpf_map_lookup_elem(&sources, &key);
+		source = bpf_map_lookup_elem(&sources, key);
 	}
-	return source ? charge_source(source, &limit, now) : PASS_TABLE_ERROR;
+	if (!source)
+		return PASS_TABLE_ERROR;
+	reason = charge_source(source, &limit, now, &wait_ns);
+	remember_refusal(slot, key, now, wait_ns);
+	return reason;
+}
+
+static __always_inline enum reason take_token(const struct packet *pkt)
+{
+	struct addr key = source_key(pkt);
+	struct refusal *slot = refusal_slot(&key);
+
+	return refused_still(slot, &key) ? DROP_OVER_LIMIT : ask_table(&key, slot);
 }

@@ -23,7 +23,7 @@ mod skel {
 }
 pub use skel::{SynfloodSkel, SynfloodSkelBuilder, types};
 
-// SAFETY: all three are `repr(C)` structs of integers, for which every bit pattern is a value, and the
+// SAFETY: all are `repr(C)` structs of integers, for which every bit pattern is a value, and the
 // headers' assertions on their sizes leave no room for padding that a compiler adds.
 unsafe impl Plain for types::addr {}
 // SAFETY: as above.
@@ -31,11 +31,14 @@ unsafe impl Plain for types::config {}
 // SAFETY: as above.
 unsafe impl Plain for types::list_key {}
 // SAFETY: as above.
+unsafe impl Plain for types::refusal {}
+// SAFETY: as above.
 unsafe impl Plain for types::source {}
 
 const _: () = assert!(size_of::<types::addr>() == 16);
 const _: () = assert!(size_of::<types::config>() == 64 + 8192);
 const _: () = assert!(size_of::<types::list_key>() == 24);
+const _: () = assert!(size_of::<types::refusal>() == 32);
 const _: () = assert!(size_of::<types::source>() == 32);
 
 const NO_CONFIG: &str = "the BPF program in this binary has no configuration";
@@ -66,6 +69,8 @@ pub fn load<'obj>(
     }
     let listed = (settings.allow.len() + settings.deny.len()).max(1) as u32;
     open.maps.lists.set_max_entries(listed).context("cannot size the lists")?;
+    let refusals = &mut open.maps.refusals;
+    refusals.set_max_entries(settings.refusal_slots()).context("cannot size the memory of refusals")?;
     open.maps.sources.set_max_entries(settings.max_sources).context("cannot size the source table")?;
 
     let skel = open.load().map_err(|error| load_error(error, settings))?;

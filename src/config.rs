@@ -18,6 +18,12 @@ const MAX_CAPACITY_NS: u64 = 1 << 62;
 /// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
 const MIN_SOURCES_PER_CPU: u32 = 128;
 
+/// Refusals that each CPU remembers: 2 MiB, as much as a CPU's own cache may hold.
+const MAX_REFUSAL_BITS: u32 = 16;
+
+/// Refusals that all CPUs together remember: 32 MiB. A kernel may count far more CPUs than there are.
+const MAX_REFUSALS: u32 = 1 << 20;
+
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
 pub const MAPPED_PREFIX: u8 = 96;
 
@@ -72,6 +78,8 @@ pub struct Settings {
     pub ipv4_prefix: u8,
     pub ipv6_prefix: u8,
     pub max_sources: u32,
+    /// CPUs that this kernel could ever have.
+    pub possible_cpus: u32,
     pub interval: Duration,
     pub json: bool,
     pub quiet: bool,
@@ -89,12 +97,13 @@ impl TryFrom<&Cli> for Settings {
         if let Some(both) = args.allow.iter().find(|network| args.deny.contains(network)) {
             bail!("{both} is both allowed and denied: keep one of --allow and --deny for it");
         }
-        let cpus = libbpf_rs::num_possible_cpus().context("cannot count this machine's CPUs")? as u32;
-        let min_sources = MIN_SOURCES_PER_CPU * cpus;
+        let possible_cpus =
+            libbpf_rs::num_possible_cpus().context("cannot count this machine's CPUs")? as u32;
+        let min_sources = MIN_SOURCES_PER_CPU * possible_cpus;
         ensure!(
             args.max_sources >= min_sources,
             "--max-sources {} is too small: the kernel's table needs {MIN_SOURCES_PER_CPU} for each of \
-             {cpus} CPUs, or it forgets sources that are still active; give {min_sources} or more",
+             {possible_cpus} CPUs, or it forgets sources that are still active; give {min_sources} or more",
             args.max_sources
         );
         Ok(Self {
@@ -109,6 +118,7 @@ impl TryFrom<&Cli> for Settings {
             ipv4_prefix: args.ipv4_prefix,
             ipv6_prefix: args.ipv6_prefix,
             max_sources: args.max_sources,
+            possible_cpus,
             interval: args.interval,
             json: cli.json,
             quiet: args.quiet,
@@ -124,7 +134,17 @@ impl Settings {
         config.ipv6_mask = mask(self.ipv6_prefix);
         config.dry_run = self.dry_run.into();
         config.has_lists = !(self.allow.is_empty() && self.deny.is_empty()) as u8;
+        config.refusal_bits = self.refusal_bits() as u8;
         config.protected_ports = port_bits(&self.ports);
+    }
+
+    /// Slots of the map of refusals: a power of two for each CPU.
+    pub fn refusal_slots(&self) -> u32 {
+        self.possible_cpus << self.refusal_bits()
+    }
+
+    fn refusal_bits(&self) -> u32 {
+        (MAX_REFUSALS / self.possible_cpus).max(2).ilog2().min(MAX_REFUSAL_BITS)
     }
 
     /// Whether SYNs to this TCP port are limited.

@@ -29,8 +29,8 @@ pub fn dump(request: &DumpRequest) -> Result<()> {
     let mut tables = Vec::new();
     for (instance, state) in found(request)? {
         match state {
-            State::Readable { config, sources } => {
-                tables.push(Table::read(instance, &config, &sources, request.all)?);
+            State::Readable { config, sources, refusals } => {
+                tables.push(Table::read(instance, &config, &sources, &refusals, request.all)?);
             }
             State::OtherVersion { abi_version } => eprintln!(
                 "{}: another version of synflood-xdp runs there (its tables are of version \
@@ -79,9 +79,15 @@ struct Table {
 }
 
 impl Table {
-    fn read(instance: Instance, config: &types::config, map: &MapHandle, all: bool) -> Result<Self> {
+    fn read(
+        instance: Instance,
+        config: &types::config,
+        sources: &MapHandle,
+        refusals: &MapHandle,
+        all: bool,
+    ) -> Result<Self> {
         let (mut known, mut blocked, mut shown) = (0, 0, Vec::new());
-        sources::for_each(map, config, |source| {
+        sources::for_each(sources, refusals, config, |source| {
             known += 1;
             blocked += u64::from(source.is_blocked());
             if all || source.is_blocked() {
@@ -95,7 +101,7 @@ impl Table {
             program_id: instance.program_id,
             interfaces: instance.interfaces,
             policy: Policy::new(config),
-            max_sources: map.max_entries(),
+            max_sources: sources.max_entries(),
             known,
             blocked,
             sources: shown,

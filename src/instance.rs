@@ -15,6 +15,7 @@ use crate::sys::{self, XdpMode};
 /// The kernel's names of our maps.
 const CONFIG_MAP: &str = ".rodata.config";
 const SOURCES_MAP: &str = "sources";
+const REFUSALS_MAP: &str = "refusals";
 
 /// An instance, and what it is attached to.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub enum State {
     Readable {
         config: Box<types::config>,
         sources: MapHandle,
+        refusals: MapHandle,
     },
     /// Ours, but of a version whose maps this binary would misread.
     OtherVersion {
@@ -83,8 +85,10 @@ fn state(program: &ProgramInfo) -> Result<Option<State>> {
     }
     let mut config = Box::new(built_in);
     let readable = plain::copy_from_bytes(config.as_mut(), &bytes).is_ok();
-    match map(program, SOURCES_MAP) {
-        Some(sources) if readable => Ok(Some(State::Readable { config, sources })),
+    match (map(program, SOURCES_MAP), map(program, REFUSALS_MAP)) {
+        (Some(sources), Some(refusals)) if readable => {
+            Ok(Some(State::Readable { config, sources, refusals }))
+        }
         _ => Ok(Some(State::OtherVersion { abi_version: built_in.abi_version })),
     }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The table of sources, and what a bucket's word means to a person.
 
-use std::io;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 use nix::time::{ClockId, clock_gettime};
+use plain::Plain;
 
 use crate::bpf::types;
 use crate::config::{self, MAPPED_PREFIX};
+use crate::sys;
 
 /// A source at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +25,7 @@ pub struct Source {
     pub next_token_ns: u64,
     pub passed: u64,
     pub dropped: u64,
-    /// Since the last drop, in ns; None: never dropped.
+    /// Since the last drop, in ns, to the second; None: never dropped.
     pub last_drop_ns: Option<u64>,
 }
 
@@ -68,32 +70,59 @@ pub fn now_ns() -> Result<u64> {
     Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }
 
-/// Hands every source in the table to `visit`, in no order.
-pub fn for_each(
-    map: &impl MapCore,
+/// Hands every source in the table to `visit`, in no order. A drop that the program moves from the
+/// memory of refusals into the table meanwhile is counted twice.
+pub fn for_each<Map: MapCore>(
+    sources: &Map,
+    refusals: &Map,
     config: &types::config,
+    visit: impl FnMut(Source),
+) -> Result<()> {
+    let mut remembered: HashMap<[u32; 4], u64> = HashMap::new();
+    read("the memory of refusals", refusals, |_: u32, refusal: types::refusal| {
+        if refusal.dropped > 0 {
+            *remembered.entry(refusal.source.word).or_default() += refusal.dropped;
+        }
+    })?;
+    for_each_entry(sources, config, &remembered, visit)
+}
+
+/// How many sources are blocked now. Their first refusal is in the table, so the memory need not be read.
+pub fn count_blocked(sources: &impl MapCore, config: &types::config) -> Result<u64> {
+    let mut blocked = 0;
+    let visit = |source: Source| blocked += u64::from(source.is_blocked());
+    for_each_entry(sources, config, &HashMap::new(), visit)?;
+    Ok(blocked)
+}
+
+/// `remembered`: drops that the table's entries do not yet count, by the key of the source.
+fn for_each_entry(
+    sources: &impl MapCore,
+    config: &types::config,
+    remembered: &HashMap<[u32; 4], u64>,
     mut visit: impl FnMut(Source),
 ) -> Result<()> {
     let now = now_ns()?;
-    let read = crate::sys::map_for_each(
-        map.as_fd(),
-        size_of::<types::addr>(),
-        size_of::<types::source>(),
-        |key, value| {
-            let (mut address, mut source) = (types::addr::default(), types::source::default());
-            if plain::copy_from_bytes(&mut address, key).is_ok()
-                && plain::copy_from_bytes(&mut source, value).is_ok()
-            {
-                visit(Source::new(&address, &source, config, now));
-            }
-        },
-    );
-    read.map_err(|error: io::Error| anyhow::anyhow!("cannot read the table of sources: {error}"))
+    read("the table of sources", sources, |address: types::addr, mut source: types::source| {
+        source.dropped += remembered.get(&address.word).unwrap_or(&0);
+        visit(Source::new(&address, &source, config, now));
+    })
 }
 
-/// How many sources are blocked now.
-pub fn count_blocked(map: &impl MapCore, config: &types::config) -> Result<u64> {
-    let mut blocked = 0;
-    for_each(map, config, |source| blocked += u64::from(source.is_blocked()))?;
-    Ok(blocked)
+/// Hands every entry of a map to `visit`; `what` it is, for the error.
+fn read<Key: Plain + Default, Value: Plain + Default>(
+    what: &str,
+    map: &impl MapCore,
+    mut visit: impl FnMut(Key, Value),
+) -> Result<()> {
+    let visit_bytes = |key_bytes: &[u8], value_bytes: &[u8]| {
+        let (mut key, mut value) = (Key::default(), Value::default());
+        if plain::copy_from_bytes(&mut key, key_bytes).is_ok()
+            && plain::copy_from_bytes(&mut value, value_bytes).is_ok()
+        {
+            visit(key, value);
+        }
+    };
+    sys::map_for_each(map.as_fd(), size_of::<Key>(), size_of::<Value>(), visit_bytes)
+        .with_context(|| format!("cannot read {what}"))
 }

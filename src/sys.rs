@@ -80,7 +80,7 @@ pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
     Ok(attached.map(|(mode, id)| AttachedProgram { mode, id }))
 }
 
-/// Reads a hash map in batches and hands each entry's key and value to `visit`.
+/// Reads a hash map, or an array with four-byte keys, in batches and hands each entry's key and value to `visit`.
 ///
 /// libbpf-rs's own batches take a short one for the last. Entries that come or go meanwhile may be
 /// seen or not, all others are seen once.
@@ -100,7 +100,7 @@ pub fn map_for_each(
             let mut count = capacity;
             let from = cursor.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
             // SAFETY: keys and values hold `capacity` elements of the sizes that the caller read off
-            // this map; a hash map's cursor is a u32; the pointers outlive the call.
+            // this map; the cursor of both is a u32; the pointers outlive the call.
             let error = unsafe {
                 libbpf_sys::bpf_map_lookup_batch(
                     map.as_raw_fd(),

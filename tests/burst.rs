@@ -5,9 +5,10 @@
 mod common;
 
 use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use common::frames::ipv4;
+use common::frames::{ipv4, syn_from};
 use common::program::Program;
 
 #[test]
@@ -70,4 +71,44 @@ fn a_source_shows_what_a_person_asks_of_it() {
     let hour_ns = 3_600_000_000_000;
     assert!(source.next_token_ns <= hour_ns && source.next_token_ns > hour_ns / 2, "{source:?}");
     assert!(source.last_drop_ns.is_some() && source.is_blocked());
+}
+
+/// More sources than a CPU has room to remember refusals of: many of them meet in one slot.
+#[test]
+fn no_source_pays_for_another_that_was_refused() {
+    const SOURCES: u32 = 100_000;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "2", "--rate", "1/h"], &mut object);
+    let frames: Vec<_> =
+        (0..SOURCES).map(|host| syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))).collect();
+    // Long enough for slots to pass from one source to another.
+    let start = Instant::now();
+    let mut rounds = 0;
+    while rounds < 5 || start.elapsed() < Duration::from_secs(3) {
+        frames.iter().for_each(|frame| program.repeat(frame, 1));
+        rounds += 1;
+    }
+    let counters = program.counters();
+    assert_eq!(counters.passed(), 2 * u64::from(SOURCES), "each has its own burst: {counters:?}");
+    let sources = program.sources();
+    assert_eq!(sources.len(), SOURCES as usize);
+    let wrong = sources.iter().find(|source| (source.passed, source.dropped) != (2, rounds - 2));
+    assert!(wrong.is_none(), "each has its own drops: {wrong:?}");
+}
+
+/// A source that is refused for long stays in the table, which counts what was dropped in between.
+#[test]
+fn remembered_refusals_reach_the_table() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
+    program.repeat(&frame, 1000);
+    assert_eq!(program.drops_in_table(), 1, "the first refusal is remembered");
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while program.drops_in_table() < 999 {
+        assert!(Instant::now() < give_up, "{} in the table", program.drops_in_table());
+        program.repeat(&frame, 1);
+    }
+    let [source] = program.sources()[..] else { panic!("one source") };
+    assert_eq!(source.dropped, program.counters().dropped());
 }

@@ -57,11 +57,14 @@ static struct limit make_limit(const struct input *input)
 static void take(struct model *model, __u64 *full_at, __u64 now, __u64 waited)
 {
 	__u64 before = *full_at;
-	enum bucket_answer answer = bucket_take(full_at, &model->limit, now);
+	__u64 wait_ns;
+	enum bucket_answer answer = bucket_take(full_at, &model->limit, now, &wait_ns);
 
 	require(answer == (model_take(model, waited) ? BUCKET_TAKEN : BUCKET_EMPTY));
-	if (answer == BUCKET_EMPTY)
+	if (answer == BUCKET_EMPTY) {
 		require(*full_at == before);
+		require(wait_ns == model->limit.interval_ns - (__u64)model->held);
+	}
 	require(bucket_missing(*full_at, now) == model->limit.capacity_ns - (__u64)model->held);
 }
 

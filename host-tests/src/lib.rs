@@ -5,7 +5,13 @@ use std::ffi::c_int;
 use std::sync::atomic::AtomicU64;
 
 unsafe extern "C" {
-    fn host_bucket_take(full_at: *mut u64, interval_ns: u64, capacity_ns: u64, now: u64) -> c_int;
+    fn host_bucket_take(
+        full_at: *mut u64,
+        interval_ns: u64,
+        capacity_ns: u64,
+        now: u64,
+        wait_ns: *mut u64,
+    ) -> c_int;
     fn host_bucket_after_first(interval_ns: u64, capacity_ns: u64, now: u64) -> u64;
     fn host_bucket_missing(full_at: u64, now: u64) -> u64;
 }
@@ -37,15 +43,23 @@ impl Limit {
     }
 
     pub fn take(self, full_at: &AtomicU64, now: u64) -> Answer {
-        // SAFETY: the word outlives the call, and C too changes it only atomically.
+        self.take_or_wait(full_at, now).0
+    }
+
+    /// The second of an empty bucket: from `now` until it holds a token, ns.
+    pub fn take_or_wait(self, full_at: &AtomicU64, now: u64) -> (Answer, u64) {
+        let Self { interval_ns, capacity_ns } = self;
+        let mut wait_ns = 0;
+        // SAFETY: both words outlive the call, and C too changes the bucket's only atomically.
         let answer =
-            unsafe { host_bucket_take(full_at.as_ptr(), self.interval_ns, self.capacity_ns, now) };
-        match answer {
+            unsafe { host_bucket_take(full_at.as_ptr(), interval_ns, capacity_ns, now, &mut wait_ns) };
+        let answer = match answer {
             0 => Answer::Taken,
             1 => Answer::Empty,
             2 => Answer::Contended,
             other => panic!("bucket_take() answered {other}"),
-        }
+        };
+        (answer, wait_ns)
     }
 }
 

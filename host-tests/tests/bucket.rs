@@ -49,6 +49,21 @@ fn a_refused_syn_changes_nothing() {
 }
 
 #[test]
+fn a_refusal_says_when_the_next_token_comes() {
+    for (interval, start) in [(1, 0), (SECOND, 5), (HOUR, u64::MAX - SECOND)] {
+        let limit = Limit::new(3, interval);
+        let bucket = full(start);
+        taken(limit, &bucket, start, 3);
+        for later in [0, interval / 3, interval - 1] {
+            let now = start.wrapping_add(later);
+            assert_eq!(limit.take_or_wait(&bucket, now), (Answer::Empty, interval - later));
+        }
+        let due = start.wrapping_add(interval);
+        assert_eq!(limit.take_or_wait(&bucket, due), (Answer::Taken, 0), "interval {interval}");
+    }
+}
+
+#[test]
 fn an_idle_bucket_fills_up_to_its_burst_and_no_further() {
     let limit = Limit::new(5, SECOND);
     let bucket = full(0);

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use clap::Parser;
 use libbpf_rs::query::ProgInfoIter;
-use libbpf_rs::{ErrorKind, OpenObject, ProgramInput};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput};
 use synflood_xdp::bpf::{self, SynfloodSkel, types};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::config::Settings;
@@ -111,8 +111,23 @@ impl<'obj> Program<'obj> {
 
     pub fn sources(&self) -> Vec<Source> {
         let mut all = Vec::new();
-        sources::for_each(&self.skel.maps.sources, &self.config, |source| all.push(source)).unwrap();
+        let maps = &self.skel.maps;
+        sources::for_each(&maps.sources, &maps.refusals, &self.config, |source| all.push(source))
+            .unwrap();
         all
+    }
+
+    /// What the table of sources alone counts, without the memory of refusals.
+    pub fn drops_in_table(&self) -> u64 {
+        let map = &self.skel.maps.sources;
+        let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
+        let mut source = types::source::default();
+        entries
+            .map(|entry| {
+                plain::copy_from_bytes(&mut source, &entry).unwrap();
+                source.dropped
+            })
+            .sum()
     }
 }
 
