@@ -38,6 +38,14 @@ static __always_inline __u64 bucket_after_first(const struct limit *limit, __u64
 	return now + limit->interval_ns;
 }
 
+static __always_inline bool bucket_holds_token(const __u64 *full_at, const struct limit *limit,
+					       __u64 now)
+{
+	__u64 seen = *(const volatile __u64 *)full_at;
+
+	return bucket_missing(seen, now) + limit->interval_ns <= limit->capacity_ns;
+}
+
 /* Takes one token; or changes nothing, and for an empty bucket says when it will hold one. */
 static __always_inline enum bucket_answer bucket_take(__u64 *full_at, const struct limit *limit,
 						      __u64 now, __u64 *wait_ns)

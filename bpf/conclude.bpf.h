@@ -6,7 +6,7 @@
 
 static __always_inline enum xdp_action reason_action(enum reason reason)
 {
-	return reason >= DROP_DENIED && !config.dry_run ? XDP_DROP : XDP_PASS;
+	return reason_passes(reason) || config.dry_run ? XDP_PASS : XDP_DROP;
 }
 
 static __always_inline enum xdp_action conclude(enum reason reason)

@@ -18,7 +18,7 @@
  *   PASS  a SYN that passes
  *   DROP  a SYN, or what only an evader sends in its place, that is dropped
  *
- * The classes stand in this order: reason_action() relies on it.
+ * The classes stand in this order: reason_passes() relies on it.
  */
 enum reason {
 	UNDECIDED, /* go on: no frame is concluded with it */
@@ -33,22 +33,29 @@ enum reason {
 	PASS_WITHIN_LIMIT,     /* a token of the source's bucket taken */
 	PASS_TABLE_ERROR,      /* the source table refused an entry: fail open */
 
-	DROP_DENIED,              /* source on the deny list */
-	DROP_OVER_LIMIT,          /* the source's bucket holds no token */
-	DROP_CONTENTION,          /* so many CPUs take from this bucket that the retries ran out */
-	DROP_SYN_FIN,             /* SYN and FIN in one segment */
-	DROP_SYN_RST,             /* SYN and RST in one segment */
-	DROP_LAND,                /* source address and port are the destination's */
-	DROP_MAPPED_SOURCE,       /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
-	DROP_BAD_IP_HEADER,       /* wrong IP version, or an IPv4 header of under 20 bytes */
-	DROP_BAD_TCP_HEADER,      /* a TCP header of under 20 bytes by its own data offset */
-	DROP_TRUNCATED,           /* the packet ends within its TCP header */
-	DROP_TINY_FRAGMENT,       /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
-	DROP_TOO_MANY_TAGS,       /* more than VLAN_MAX_DEPTH VLAN tags */
+	DROP_DENIED,            /* source on the deny list */
+	DROP_OVER_LIMIT,        /* the source's bucket holds no token */
+	DROP_NEW_SOURCE_BUDGET, /* a source without an entry, and the budget for such holds no token */
+	DROP_TOTAL_BUDGET,      /* the budget of all sources together holds no token */
+	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
+	DROP_SYN_FIN,           /* SYN and FIN in one segment */
+	DROP_SYN_RST,           /* SYN and RST in one segment */
+	DROP_LAND,              /* source address and port are the destination's */
+	DROP_MAPPED_SOURCE,     /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
+	DROP_BAD_IP_HEADER,     /* wrong IP version, or an IPv4 header of under 20 bytes */
+	DROP_BAD_TCP_HEADER,    /* a TCP header of under 20 bytes by its own data offset */
+	DROP_TRUNCATED,         /* the packet ends within its TCP header */
+	DROP_TINY_FRAGMENT,     /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
+	DROP_TOO_MANY_TAGS,     /* more than VLAN_MAX_DEPTH VLAN tags */
 	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
 
 	REASON_COUNT,
 };
+
+static __always_inline bool reason_passes(enum reason reason)
+{
+	return reason < DROP_DENIED;
+}
 
 enum family {
 	FAMILY_IPV4 = 4,
@@ -74,16 +81,31 @@ struct config {
 	__u32 magic;
 	__u32 abi_version;
 	struct limit source_limit;
-	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
-	struct addr ipv6_mask; /* --ipv6-prefix */
-	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
-	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
-	__u8 has_lists;        /* --allow or --deny is given: else no SYN pays for the look-up */
-	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 1 to 31 */
+	struct limit new_source_limit; /* --new-sources; an interval of 0: no limit */
+	struct limit total_limit;      /* --total-rate; an interval of 0: no limit */
+	struct addr ipv4_mask;         /* --ipv4-prefix, for the mapped address: at least 96 bits set */
+	struct addr ipv6_mask;         /* --ipv6-prefix */
+	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
+	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
+	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */
+	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
 	__u8 padding[4];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 };
-_Static_assert(sizeof(struct config) == 64 + 8192, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 96 + 8192, "the layout of struct config");
+
+/* A bucket that all sources share, on a cache line of its own. */
+struct budget {
+	__u64 full_at; /* see bucket.h; CLOCK_MONOTONIC ns; 0: full */
+	__u64 padding[7];
+};
+_Static_assert(sizeof(struct budget) == 64, "the layout of struct budget");
+
+struct budgets {
+	struct budget new_sources;
+	struct budget total;
+};
+_Static_assert(sizeof(struct budgets) == 128, "the layout of struct budgets");
 
 /* What the table of sources keeps of each. */
 struct source {

@@ -10,6 +10,9 @@
 SEC(".rodata.config")
 const volatile struct config config = { .magic = CONFIG_MAGIC, .abi_version = ABI_VERSION };
 
+/* Taken from here; read by user space. A refusal only reads, so that CPUs may share the cache line. */
+struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
+
 /*
  * Source (masked to its prefix length) → its bucket and counters. Written here; read by user space for
  * the dump. User space sets the size (--max-sources). The LRU list is common to all CPUs: one of its

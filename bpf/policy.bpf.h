@@ -42,6 +42,30 @@ static __always_inline struct addr source_key(const struct packet *pkt)
 	return key;
 }
 
+/* The limits are copied as the constants are volatile: they are not yet known when this is compiled. */
+static __always_inline struct limit limit_of(const volatile struct limit *limit)
+{
+	return (struct limit){ limit->interval_ns, limit->capacity_ns };
+}
+
+static __always_inline bool budget_holds_token(const struct budget *budget,
+					       const volatile struct limit *constant, __u64 now)
+{
+	const struct limit limit = limit_of(constant);
+
+	return !limit.interval_ns || bucket_holds_token(&budget->full_at, &limit, now);
+}
+
+static __always_inline bool budget_take(struct budget *budget, const volatile struct limit *constant,
+					__u64 now)
+{
+	const struct limit limit = limit_of(constant);
+	__u64 wait_ns;
+
+	return !limit.interval_ns ||
+	       bucket_take(&budget->full_at, &limit, now, &wait_ns) == BUCKET_TAKEN;
+}
+
 /* wait_ns is set if the bucket is empty. */
 static __always_inline enum reason charge_source(struct source *source, const struct limit *limit,
 						 __u64 now, __u64 *wait_ns)
@@ -61,10 +85,9 @@ static __always_inline enum reason charge_source(struct source *source, const st
  * BPF_NOEXIST lets only one of several CPUs enter a source: the others charge the entry that it made.
  * Should the entry be evicted in between, or the table refuse it, the SYN passes.
  */
-static __always_inline enum reason ask_table(const struct addr *key, struct refusal *slot)
+static __always_inline enum reason ask_table(const struct addr *key, struct refusal *slot, __u64 now)
 {
-	const struct limit limit = { config.source_limit.interval_ns, config.source_limit.capacity_ns };
-	__u64 now = bpf_ktime_get_ns();
+	const struct limit limit = limit_of(&config.source_limit);
 	struct source *source = bpf_map_lookup_elem(&sources, key);
 	enum reason reason;
 	__u64 wait_ns = 0;
@@ -72,6 +95,8 @@ static __always_inline enum reason ask_table(const struct addr *key, struct refu
 	if (!source) {
 		struct source first = { .full_at = bucket_after_first(&limit, now), .passed = 1 };
 
+		if (!budget_take(&budgets.new_sources, &config.new_source_limit, now))
+			return DROP_NEW_SOURCE_BUDGET;
 		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
 			return PASS_NEW_SOURCE;
 		source = bpf_map_lookup_elem(&sources, key);
@@ -83,10 +108,24 @@ static __always_inline enum reason ask_table(const struct addr *key, struct refu
 	return reason;
 }
 
+/*
+ * The total budget is asked first and taken from last: a source's token may then be spent for nothing,
+ * but none is granted twice, and the total is not charged for what a source's own limit refuses.
+ */
 static __always_inline enum reason take_token(const struct packet *pkt)
 {
 	struct addr key = source_key(pkt);
 	struct refusal *slot = refusal_slot(&key);
+	enum reason reason;
+	__u64 now;
 
-	return refused_still(slot, &key) ? DROP_OVER_LIMIT : ask_table(&key, slot);
+	if (refused_still(slot, &key))
+		return DROP_OVER_LIMIT;
+	now = bpf_ktime_get_ns();
+	if (!budget_holds_token(&budgets.total, &config.total_limit, now))
+		return DROP_TOTAL_BUDGET;
+	reason = ask_table(&key, slot, now);
+	if (reason_passes(reason) && !budget_take(&budgets.total, &config.total_limit, now))
+		return DROP_TOTAL_BUDGET;
+	return reason;
 }

@@ -36,7 +36,7 @@ unsafe impl Plain for types::refusal {}
 unsafe impl Plain for types::source {}
 
 const _: () = assert!(size_of::<types::addr>() == 16);
-const _: () = assert!(size_of::<types::config>() == 64 + 8192);
+const _: () = assert!(size_of::<types::config>() == 96 + 8192);
 const _: () = assert!(size_of::<types::list_key>() == 24);
 const _: () = assert!(size_of::<types::refusal>() == 32);
 const _: () = assert!(size_of::<types::source>() == 32);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use ipnet::IpNet;
 
-use crate::config::Rate;
+use crate::config::{Budget, Rate};
 use crate::dump::DumpRequest;
 
 /// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
@@ -66,6 +66,14 @@ pub struct Protect {
     /// SYNs that a source may send over time: per second, or like 30/m, 1000/s, 10/h
     #[arg(long, value_name = "RATE", default_value = "1", allow_hyphen_values = true)]
     pub rate: Rate,
+
+    /// SYNs of sources not seen before, of all together: as --rate; 0: no limit
+    #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true)]
+    pub new_sources: Budget,
+
+    /// SYNs let through from all sources together: as --rate; 0: no limit
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
+    pub total_rate: Budget,
 
     /// Where to attach: in the driver (native), behind it (skb), or the first that works (auto)
     #[arg(long, value_enum, default_value = "auto")]

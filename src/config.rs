@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use crate::bpf::types;
 use crate::cli::{Cli, Mode};
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// A bucket's capacity as time stays well below the 2^63 ns that `bucket.h` can tell from the past.
 const MAX_CAPACITY_NS: u64 = 1 << 62;
 
@@ -63,12 +65,35 @@ impl FromStr for Rate {
     }
 }
 
+/// A rate that all sources share; None: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget(pub Option<Rate>);
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.parse() == Ok(0.0) { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+impl Budget {
+    /// A burst of what one second brings, at least one SYN.
+    fn limit(self) -> types::limit {
+        let interval_ns = self.0.map_or(0, |rate| rate.interval_ns);
+        let burst = SECOND_NS.checked_div(interval_ns).map_or(0, |burst| burst.max(1));
+        types::limit { interval_ns, capacity_ns: burst * interval_ns }
+    }
+}
+
 /// What to protect, and how. Everything in it has been checked against everything else.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub interfaces: Vec<String>,
     pub mode: Mode,
     pub limit: types::limit,
+    pub new_sources: Budget,
+    pub total_rate: Budget,
     /// Empty: all.
     pub ports: Vec<u16>,
     pub allow: Vec<IpNet>,
@@ -110,6 +135,8 @@ impl TryFrom<&Cli> for Settings {
             interfaces: cli.iface.clone(),
             mode: args.mode,
             limit: limit(args.burst, args.rate)?,
+            new_sources: args.new_sources,
+            total_rate: args.total_rate,
             ports: args.port.clone(),
             allow: args.allow.clone(),
             deny: args.deny.clone(),
@@ -130,6 +157,8 @@ impl Settings {
     /// Sets the program's constants.
     pub fn write_to(&self, config: &mut types::config) {
         config.source_limit = self.limit;
+        config.new_source_limit = self.new_sources.limit();
+        config.total_limit = self.total_rate.limit();
         config.ipv4_mask = mask(MAPPED_PREFIX + self.ipv4_prefix);
         config.ipv6_mask = mask(self.ipv6_prefix);
         config.dry_run = self.dry_run.into();

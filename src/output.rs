@@ -18,6 +18,10 @@ pub struct Policy {
     pub burst: u64,
     /// Tokens a second, in force: the inverse of whole nanoseconds.
     pub rate: f64,
+    /// SYNs a second of all sources not seen before; null: no limit.
+    pub new_sources: Option<f64>,
+    /// SYNs a second of all sources; null: no limit.
+    pub total_rate: Option<f64>,
     pub ipv4_prefix: u8,
     pub ipv6_prefix: u8,
     /// The protected ports; null: all.
@@ -28,12 +32,18 @@ pub struct Policy {
 impl Policy {
     pub fn new(config: &types::config) -> Self {
         let interval_ns = config.source_limit.interval_ns.max(1);
+        let budget = |limit: &types::limit| match limit.interval_ns {
+            0 => None,
+            interval_ns => Some(1e9 / interval_ns as f64),
+        };
         let all = config.protected_ports.iter().all(|&word| word == u64::MAX);
         let is_protected =
             |port: &u16| config.protected_ports[usize::from(port / 64)] & 1 << (port % 64) != 0;
         Self {
             burst: config.source_limit.capacity_ns / interval_ns,
             rate: 1e9 / interval_ns as f64,
+            new_sources: budget(&config.new_source_limit),
+            total_rate: budget(&config.total_limit),
             ipv4_prefix: config::prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
             ipv6_prefix: config::prefix_len(&config.ipv6_mask),
             ports: (!all).then(|| (0..=u16::MAX).filter(is_protected).collect()),
@@ -41,9 +51,14 @@ impl Policy {
         }
     }
 
-    /// "burst 5, rate 1/s", and what else is not as usual.
+    /// "burst 5, rate 1/s, new sources 1000/s", and what else is not as usual.
     pub fn describe(&self) -> String {
         let mut text = format!("burst {}, rate {}", self.burst, rate(self.rate));
+        for (name, budget) in [("new sources", self.new_sources), ("total", self.total_rate)] {
+            if let Some(budget) = budget {
+                let _ = write!(text, ", {name} {}", rate(budget));
+            }
+        }
         if let Some(ports) = &self.ports {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
             let _ = write!(text, ", ports {}", ports.join(" "));

@@ -78,7 +78,7 @@ fn a_source_shows_what_a_person_asks_of_it() {
 fn no_source_pays_for_another_that_was_refused() {
     const SOURCES: u32 = 100_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "2", "--rate", "1/h"], &mut object);
+    let program = Program::load(&["--burst", "2", "--rate", "1/h", "--new-sources", "0"], &mut object);
     let frames: Vec<_> =
         (0..SOURCES).map(|host| syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))).collect();
     // Long enough for slots to pass from one source to another.

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Instant;
 
 use common::frames::syn_from;
 use common::program::Program;
@@ -63,7 +64,7 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
 fn cpus_that_create_a_source_together_share_its_bucket() {
     const SOURCES: u32 = 2_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let program = Program::load(&["--burst", "1", "--rate", "1/h", "--new-sources", "0"], &mut object);
     let cpus = on_every_cpu(|_, barrier| {
         for host in 0..SOURCES {
             let frame = syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host));
@@ -78,4 +79,26 @@ fn cpus_that_create_a_source_together_share_its_bucket() {
     let sources = program.sources();
     assert_eq!(sources.len(), SOURCES as usize);
     assert!(sources.iter().all(|source| source.passed == 1), "no source entered twice");
+}
+
+#[test]
+fn cpus_share_the_budget_for_new_sources() {
+    const SOURCES: u32 = 20_000;
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&["--new-sources", "5000"], &mut object);
+    let start = Instant::now();
+    let cpus = on_every_cpu(|cpu, barrier| {
+        barrier.wait();
+        for host in 0..SOURCES {
+            let source = Ipv4Addr::from_bits(0x0a00_0000 + ((cpu as u32) << 16) + host);
+            program.repeat(&syn_from(source), 1);
+        }
+    });
+
+    let counters = program.counters();
+    let most = 5_000 + (start.elapsed().as_secs_f64() * 5_000.0) as u64;
+    let entered = counters.reasons["pass_new_source"];
+    assert!((5_000..=most).contains(&entered), "{entered} entered, 5000 to {most} were due");
+    let refused = counters.reasons["drop_new_source_budget"];
+    assert_eq!(entered + refused, u64::from(SOURCES) * cpus as u64);
 }

@@ -25,8 +25,8 @@ impl<'obj> Shipped<'obj> {
     pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
         // As small a table as is allowed, which is looked through for every frame, and whole addresses.
         let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
-        let options =
-            ["--max-sources", &sources, "--ipv6-prefix", "128", "--burst", "1", "--rate", "1/h"];
+        let table = ["--max-sources", &sources, "--ipv6-prefix", "128", "--new-sources", "0"];
+        let options = [&table[..], &["--burst", "1", "--rate", "1/h"]].concat();
         let program = Program::load(&options, object);
         let can_split = program.can_split();
         if !can_split {

@@ -86,8 +86,15 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Entered by tests of their own: burst.rs and concurrency.rs.
-    let elsewhere = ["undecided", "drop_over_limit", "drop_contention", "pass_table_error"];
+    // Entered by tests of their own: burst.rs, concurrency.rs and budgets.rs.
+    let elsewhere = [
+        "undecided",
+        "pass_table_error",
+        "drop_over_limit",
+        "drop_contention",
+        "drop_new_source_budget",
+        "drop_total_budget",
+    ];
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&[], &mut object);
     let covered: BTreeSet<&str> =
