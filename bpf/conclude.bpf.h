@@ -6,6 +6,8 @@
 
 static __always_inline enum xdp_action reason_action(enum reason reason)
 {
+	if (reason == CHALLENGE_SENT)
+		return XDP_TX;
 	return reason_passes(reason) || config.dry_run ? XDP_PASS : XDP_DROP;
 }
 

@@ -16,6 +16,7 @@
  *
  *   SKIP  no SYN, passes unjudged
  *   PASS  a SYN that passes
+ *   CHALLENGE  a SYN that is answered from here, with a cookie
  *   DROP  a SYN, or what only an evader sends in its place, that is dropped
  *
  * The classes stand in this order: reason_passes() relies on it.
@@ -32,12 +33,25 @@ enum reason {
 	PASS_NEW_SOURCE,       /* the first SYN of a source: entered with one token taken */
 	PASS_WITHIN_LIMIT,     /* a token of the source's bucket taken */
 	PASS_TABLE_ERROR,      /* the source table refused an entry: fail open */
+	PASS_EXISTING_SOCKET,  /* over a limit, but of a connection that the kernel knows */
+	PASS_ROOM_LEFT,        /* over a budget, but the listener's queue has room: no cookies yet */
+	PASS_SIGNED,           /* over a limit, but signed (TCP-MD5, TCP-AO) for a listener with keys */
+
+	CHALLENGE_SENT, /* over a limit, and answered with a SYN cookie */
 
 	DROP_DENIED,            /* source on the deny list */
 	DROP_OVER_LIMIT,        /* the source's bucket holds no token */
 	DROP_NEW_SOURCE_BUDGET, /* a source without an entry, and the budget for such holds no token */
 	DROP_TOTAL_BUDGET,      /* the budget of all sources together holds no token */
 	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
+	DROP_CHALLENGE_RATE,    /* over a limit, and the budget for challenges holds no token */
+	DROP_NOT_OURS,          /* over a limit, and to another MAC or IP address than this host's */
+	DROP_NO_LISTENER,       /* over a limit, and nobody listens */
+	DROP_NO_COOKIE,         /* over a limit, and the kernel makes no cookie */
+	DROP_UNANSWERABLE,      /* over a limit, from an address that nobody may answer */
+	DROP_EXTRA_HEADERS,     /* over a limit, with IP options, extension headers or fragments */
+	DROP_SIGNED,            /* over a limit, signed, and the listener has no keys */
+	DROP_NO_ROOM,           /* over a limit, and the driver left no room for the answer */
 	DROP_SYN_FIN,           /* SYN and FIN in one segment */
 	DROP_SYN_RST,           /* SYN and RST in one segment */
 	DROP_LAND,              /* source address and port are the destination's */
@@ -54,7 +68,7 @@ enum reason {
 
 static __always_inline bool reason_passes(enum reason reason)
 {
-	return reason < DROP_DENIED;
+	return reason < CHALLENGE_SENT;
 }
 
 enum family {
@@ -73,6 +87,13 @@ struct limit {
 	__u64 capacity_ns; /* the refill of a full bucket: burst times interval; --burst */
 };
 
+/* Which SYNs are challenged instead of dropped. */
+enum challenge {
+	CHALLENGE_OFF,
+	CHALLENGE_BUDGET, /* what a budget refused */
+	CHALLENGE_ALL,    /* also what a source's own bucket refused */
+};
+
 /*
  * What is fixed when the program is loaded. A map of its own (.rodata.config) holds nothing else, so
  * that magic and version are found at its start by every version of user space.
@@ -83,16 +104,39 @@ struct config {
 	struct limit source_limit;
 	struct limit new_source_limit; /* --new-sources; an interval of 0: no limit */
 	struct limit total_limit;      /* --total-rate; an interval of 0: no limit */
+	struct limit challenge_limit;  /* --challenge-rate; an interval of 0: no limit */
 	struct addr ipv4_mask;         /* --ipv4-prefix, for the mapped address: at least 96 bits set */
 	struct addr ipv6_mask;         /* --ipv6-prefix */
+	enum challenge challenge;      /* --challenge */
 	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
 	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */
 	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
-	__u8 padding[4];
+	__u8 raw_cookies;  /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
+	__u8 padding[7];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
+	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
 };
-_Static_assert(sizeof(struct config) == 96 + 8192, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 120 + 2 * 8192, "the layout of struct config");
+
+/* What of this host decides how a cookie can be made; user space keeps it up to date. */
+struct host {
+	__u8 syncookies; /* net.ipv4.tcp_syncookies */
+	__u8 timestamps; /* the kernel reads options from timestamps: net.ipv4.tcp_timestamps=2 */
+	__u8 sack;       /* net.ipv4.tcp_sack */
+	__u8 wscale;     /* net.ipv4.tcp_window_scaling */
+	__u8 ecn;        /* net.ipv4.tcp_ecn */
+	__u8 padding[3];
+	__u32 rcv_space; /* bytes that the window scale must cover: most of tcp_rmem[2], rmem_max */
+};
+_Static_assert(sizeof(struct host) == 12, "the layout of struct host");
+
+/* An Ethernet address. */
+struct mac {
+	__u8 octet[6];
+	__u8 padding[2];
+};
+_Static_assert(sizeof(struct mac) == 8, "the layout of struct mac");
 
 /* A bucket that all sources share, on a cache line of its own. */
 struct budget {
@@ -104,8 +148,9 @@ _Static_assert(sizeof(struct budget) == 64, "the layout of struct budget");
 struct budgets {
 	struct budget new_sources;
 	struct budget total;
+	struct budget challenges;
 };
-_Static_assert(sizeof(struct budgets) == 128, "the layout of struct budgets");
+_Static_assert(sizeof(struct budgets) == 192, "the layout of struct budgets");
 
 /* What the table of sources keeps of each. */
 struct source {

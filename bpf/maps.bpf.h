@@ -13,6 +13,29 @@ const volatile struct config config = { .magic = CONFIG_MAGIC, .abi_version = AB
 /* Taken from here; read by user space. A refusal only reads, so that CPUs may share the cache line. */
 struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
 
+/* Written by user space as it changes, read here. */
+struct host host SEC(".data.host");
+
+/*
+ * The host's own addresses: written by user space as they come and go. A bridge or a VLAN device may
+ * have another MAC than the interface below it, so those of all interfaces count.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct mac);
+	__type(value, __u32); /* MTU, bytes; of several interfaces with this MAC the smallest */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+} own_macs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct addr);
+	__type(value, __u8);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+} own_addresses SEC(".maps");
+
 /*
  * Source (masked to its prefix length) → its bucket and counters. Written here; read by user space for
  * the dump. User space sets the size (--max-sources). The LRU list is common to all CPUs: one of its

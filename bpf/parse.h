@@ -16,6 +16,8 @@ struct packet {
 	__u16 destination_port; /* host byte order */
 	__u8 family;            /* enum family */
 	__u8 more_fragments;    /* the first fragment of several */
+	__u16 ip_offset;        /* bytes from the frame's start */
+	__u16 tcp_offset;
 };
 
 /* IEEE 802.1Q: what follows the EtherType of a tag. */
@@ -57,6 +59,7 @@ static __always_inline enum reason parse_tcphdr(struct hdr_cursor *nh, struct pa
 	if (pkt->family == FAMILY_IPV6 && addr_is_mapped(&pkt->source))
 		return DROP_MAPPED_SOURCE;
 	pkt->destination_port = bpf_ntohs(tcp->dest);
+	pkt->tcp_offset = nh->offset;
 	return UNDECIDED;
 }
 
@@ -76,6 +79,7 @@ static __always_inline enum reason parse_iphdr(struct hdr_cursor *nh, struct pac
 
 	pkt->more_fragments = !!(fragment & IP_MF);
 	pkt->family = FAMILY_IPV4;
+	pkt->ip_offset = nh->offset;
 	pkt->source = addr_from_ipv4(ip->saddr);
 	pkt->destination = addr_from_ipv4(ip->daddr);
 	hdr_limit(nh, bpf_ntohs(ip->tot_len));
@@ -132,6 +136,7 @@ static __always_inline enum reason parse_ipv6hdr(struct hdr_cursor *nh, struct p
 	if (ip->version != 6)
 		return DROP_BAD_IP_HEADER;
 	pkt->family = FAMILY_IPV6;
+	pkt->ip_offset = nh->offset;
 	pkt->source = addr_from_ipv6(&ip->saddr);
 	pkt->destination = addr_from_ipv6(&ip->daddr);
 	nh->offset += sizeof(*ip);

@@ -9,6 +9,7 @@
  * 4. take_token() takes a token from the bucket of the SYN's source, or drops the SYN.
  * 5. conclude() counts the reason and returns the action.
  */
+#include "challenge.bpf.h"
 #include "conclude.bpf.h"
 #include "parse.h"
 #include "policy.bpf.h"
@@ -50,5 +51,7 @@ int synflood(struct xdp_md *ctx)
 		reason = check_port(&pkt);
 	if (reason == UNDECIDED)
 		reason = take_token(&pkt);
+	if (is_challenged(&pkt, reason))
+		reason = challenge(ctx, &pkt, reason);
 	return conclude(reason);
 }

@@ -14,11 +14,15 @@
 
 /* BTF knows types, not macros: these are include/uapi/linux/{bpf,if_ether,in}.h. */
 #define BPF_NOEXIST 1
+#define BPF_F_CURRENT_NETNS (-1L)
 #define BPF_F_NO_PREALLOC 1
+#define ENOENT 2
 #define ETH_P_IP 0x0800
 #define ETH_P_8021Q 0x8100
 #define ETH_P_IPV6 0x86DD
 #define ETH_P_8021AD 0x88A8
+#define ETH_ALEN 6
+#define ETH_ZLEN 60
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_TCP 6
 #define IPPROTO_ROUTING 43
@@ -41,6 +45,7 @@
 #define bpf_ntohs be16toh
 #define bpf_htons htobe16
 #define bpf_htonl htobe32
+#define bpf_ntohl be32toh
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
@@ -49,6 +54,7 @@
 #endif
 
 /* include/net/ip.h, the flags and the offset (in 8 bytes) of iphdr.frag_off */
+#define IP_DF 0x4000
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1FFF
 

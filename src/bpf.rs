@@ -29,15 +29,21 @@ unsafe impl Plain for types::addr {}
 // SAFETY: as above.
 unsafe impl Plain for types::config {}
 // SAFETY: as above.
+unsafe impl Plain for types::host {}
+// SAFETY: as above.
 unsafe impl Plain for types::list_key {}
+// SAFETY: as above.
+unsafe impl Plain for types::mac {}
 // SAFETY: as above.
 unsafe impl Plain for types::refusal {}
 // SAFETY: as above.
 unsafe impl Plain for types::source {}
 
 const _: () = assert!(size_of::<types::addr>() == 16);
-const _: () = assert!(size_of::<types::config>() == 96 + 8192);
+const _: () = assert!(size_of::<types::config>() == 120 + 2 * 8192);
+const _: () = assert!(size_of::<types::host>() == 12);
 const _: () = assert!(size_of::<types::list_key>() == 24);
+const _: () = assert!(size_of::<types::mac>() == 8);
 const _: () = assert!(size_of::<types::refusal>() == 32);
 const _: () = assert!(size_of::<types::source>() == 32);
 
@@ -63,7 +69,9 @@ pub fn load<'obj>(
         .context("cannot read the BPF program in this binary")?;
     let config = &mut open.maps.rodata_config_data.as_mut().context(NO_CONFIG)?.config;
     settings.write_to(config);
-    if has_multi_buffer()? {
+    config.raw_cookies = supports(libbpf_sys::BPF_FUNC_tcp_raw_gen_syncookie_ipv4)?.into();
+    // A kernel that can read beyond a frame's first buffer lets programs do so (both came in 5.18).
+    if supports(libbpf_sys::BPF_FUNC_xdp_load_bytes)? {
         config.multi_buffer = 1;
         open.progs.synflood.set_flags(libbpf_sys::BPF_F_XDP_HAS_FRAGS);
     }
@@ -81,17 +89,17 @@ pub fn load<'obj>(
         for network in networks {
             skel.maps
                 .lists
-                .update(list_key(network).as_ref(), &verdict.0.to_ne_bytes(), MapFlags::ANY)
+                .update(as_bytes(&list_key(network)), &verdict.0.to_ne_bytes(), MapFlags::ANY)
                 .with_context(|| format!("cannot enter {network} in the lists"))?;
         }
     }
     Ok(skel)
 }
 
-/// A kernel that can read beyond a frame's first buffer lets programs do so (both came in 5.18).
-fn has_multi_buffer() -> Result<bool> {
+/// Whether the kernel lets XDP programs call this helper.
+fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
     ProgramType::Xdp
-        .is_helper_supported(libbpf_sys::BPF_FUNC_xdp_load_bytes)
+        .is_helper_supported(helper)
         .context("cannot ask the kernel what XDP programs may call")
 }
 
@@ -125,12 +133,11 @@ fn list_key(network: &IpNet) -> types::list_key {
     }
 }
 
-/// The bytes of a key, as libbpf-rs wants it.
-impl AsRef<[u8]> for types::list_key {
-    fn as_ref(&self) -> &[u8] {
-        // SAFETY: the type is `Plain` and without padding: all of its bytes are initialised.
-        unsafe { plain::as_bytes(self) }
-    }
+/// The bytes of a key or a value, as libbpf-rs wants them.
+pub fn as_bytes<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: `Plain` are here integers and the types above, none of which has padding of the compiler's:
+    // all bytes are initialised.
+    unsafe { plain::as_bytes(value) }
 }
 
 /// The constants as the object file has them: magic and version are set, the rest is zero.

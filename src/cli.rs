@@ -75,6 +75,19 @@ pub struct Protect {
     #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
     pub total_rate: Budget,
 
+    /// Whose SYNs are answered with a SYN cookie instead of dropped: nobody's (off), what --new-sources
+    /// and --total-rate refuse (budget), or also what a source's own limit refuses (all)
+    #[arg(long, value_enum, default_value = "budget")]
+    pub challenge: Challenge,
+
+    /// TCP port to challenge on; may be given several times [default: all]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = port)]
+    pub challenge_port: Vec<u16>,
+
+    /// SYN cookies sent: as --rate; 0: no limit
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
+    pub challenge_rate: Budget,
+
     /// Where to attach: in the driver (native), behind it (skb), or the first that works (auto)
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,
@@ -121,6 +134,13 @@ pub struct Protect {
     /// No status lines, only the start and the summary
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Challenge {
+    Off,
+    Budget,
+    All,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ipnet::IpNet;
 
 use crate::bpf::types;
-use crate::cli::{Cli, Mode};
+use crate::cli::{Challenge, Cli, Mode};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -94,6 +94,10 @@ pub struct Settings {
     pub limit: types::limit,
     pub new_sources: Budget,
     pub total_rate: Budget,
+    pub challenge: Challenge,
+    /// Empty: all.
+    pub challenge_ports: Vec<u16>,
+    pub challenge_rate: Budget,
     /// Empty: all.
     pub ports: Vec<u16>,
     pub allow: Vec<IpNet>,
@@ -137,6 +141,9 @@ impl TryFrom<&Cli> for Settings {
             limit: limit(args.burst, args.rate)?,
             new_sources: args.new_sources,
             total_rate: args.total_rate,
+            challenge: args.challenge,
+            challenge_ports: args.challenge_port.clone(),
+            challenge_rate: args.challenge_rate,
             ports: args.port.clone(),
             allow: args.allow.clone(),
             deny: args.deny.clone(),
@@ -159,6 +166,13 @@ impl Settings {
         config.source_limit = self.limit;
         config.new_source_limit = self.new_sources.limit();
         config.total_limit = self.total_rate.limit();
+        config.challenge_limit = self.challenge_rate.limit();
+        config.challenge = match self.challenge {
+            Challenge::Off => types::challenge::CHALLENGE_OFF,
+            Challenge::Budget => types::challenge::CHALLENGE_BUDGET,
+            Challenge::All => types::challenge::CHALLENGE_ALL,
+        };
+        config.challenge_ports = port_bits(&self.challenge_ports);
         config.ipv4_mask = mask(MAPPED_PREFIX + self.ipv4_prefix);
         config.ipv6_mask = mask(self.ipv6_prefix);
         config.dry_run = self.dry_run.into();

@@ -10,26 +10,34 @@ use anyhow::{Result, bail};
 
 use crate::attach::{self, Attachment};
 use crate::bpf::{self, SynfloodSkel, types};
+use crate::cli::Challenge;
 use crate::config::{Listed, Settings};
+use crate::host::{self, Host};
 use crate::output::{self, Event, InterfaceMode, Policy, Status, Summary};
 use crate::preflight;
-use crate::signal::StopSignal;
+use crate::signal::{Wake, Waker};
 use crate::sources;
 use crate::ssh;
 use crate::stats::Counters;
 
-/// How often a run without status lines looks after its interfaces.
-const QUIET_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a run looks after its interfaces and at the host's settings, whatever it prints.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub fn run(settings: &Settings) -> Result<()> {
     preflight::check_can_protect()?;
     let interfaces = settings.interfaces.iter().map(|name| preflight::ethernet_interface(name));
     let interfaces: Vec<_> = interfaces.collect::<Result<_>>()?;
     // Before the first link: a signal that comes early must not be lost.
-    let stop = StopSignal::install()?;
+    let waker = Waker::install()?;
 
     let mut object = MaybeUninit::uninit();
     let skel = bpf::load(settings, &mut object)?;
+    let changed = waker.sender();
+    host::watch(move || {
+        // Fails only when the run has ended.
+        let _ = changed.send(Wake::HostChanged);
+    })?;
+    let host = Host::new(&skel)?;
     // One that fails takes those before it along, as they are dropped.
     let attachments = interfaces
         .iter()
@@ -40,9 +48,10 @@ pub fn run(settings: &Settings) -> Result<()> {
         .collect::<Result<_>>()?;
 
     warn_about_ssh(settings);
-    let mut session = Session::new(settings, &skel, attachments)?;
+    let mut session = Session::new(settings, &skel, host, attachments)?;
     session.announce()?;
-    let lost = session.watch(&stop)?;
+    session.warn_about_cookies();
+    let lost = session.watch(&waker)?;
     session.attachments.clear();
     session.summarize()?;
     if lost {
@@ -73,6 +82,7 @@ fn warn_about_ssh(settings: &Settings) {
 struct Session<'a> {
     settings: &'a Settings,
     skel: &'a SynfloodSkel<'a>,
+    host: Host<'a>,
     config: types::config,
     policy: Policy,
     reasons: Vec<String>,
@@ -88,6 +98,7 @@ impl<'a> Session<'a> {
     fn new(
         settings: &'a Settings,
         skel: &'a SynfloodSkel<'a>,
+        host: Host<'a>,
         attachments: Vec<Attachment>,
     ) -> Result<Self> {
         let mut config = bpf::built_in_config()?;
@@ -95,6 +106,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             settings,
             skel,
+            host,
             policy: Policy::new(&config),
             config,
             reasons: bpf::reason_names(skel)?,
@@ -123,33 +135,59 @@ impl<'a> Session<'a> {
     }
 
     /// Until a signal, `--for`, or the last interface's end; true for the last.
-    fn watch(&mut self, stop: &StopSignal) -> Result<bool> {
-        let interval = if self.settings.quiet { QUIET_INTERVAL } else { self.settings.interval };
-        let mut next = self.started + interval;
+    fn watch(&mut self, waker: &Waker) -> Result<bool> {
+        let end = self.settings.stop_after.and_then(|time| self.started.checked_add(time));
+        let mut look = self.started + LOOK_INTERVAL;
+        let mut report = self.started + self.settings.interval;
         let mut before = Counters::default();
         let mut then = self.started;
         loop {
+            let wake = [Some(look), Some(report), end].into_iter().flatten().min().unwrap_or(look);
+            match waker.wait(wake.saturating_duration_since(Instant::now())) {
+                Wake::Stop => return Ok(false),
+                Wake::HostChanged => self.look_at_host()?,
+                Wake::Timeout => {}
+            }
             let now = Instant::now();
-            let end = self.settings.stop_after.and_then(|time| self.started.checked_add(time));
-            let wake = end.map_or(next, |end| end.min(next));
-            if stop.wait(wake.saturating_duration_since(now)) {
+            if end.is_some_and(|end| now >= end) {
                 return Ok(false);
             }
-            if end.is_some_and(|end| Instant::now() >= end) {
-                return Ok(false);
+            if now >= look {
+                self.look_at_host()?;
+                self.drop_lost()?;
+                look = now + LOOK_INTERVAL;
             }
-            self.drop_lost()?;
             if self.attachments.is_empty() {
                 return Ok(true);
             }
-            if !self.settings.quiet {
-                let counters = self.counters()?;
-                let now = Instant::now();
-                self.report(&before, &counters, now - then)?;
-                (before, then) = (counters, now);
+            if now >= report {
+                if !self.settings.quiet {
+                    let counters = self.counters()?;
+                    self.report(&before, &counters, now - then)?;
+                    (before, then) = (counters, now);
+                }
+                // After a stall, skip what was missed.
+                report = (report + self.settings.interval).max(now);
             }
-            // After a stall, skip what was missed.
-            next = (next + interval).max(Instant::now());
+        }
+    }
+
+    fn look_at_host(&mut self) -> Result<()> {
+        let had_cookies = self.host.has_cookies();
+        self.host.refresh()?;
+        if had_cookies && !self.host.has_cookies() {
+            self.end_line()?;
+            self.warn_about_cookies();
+        }
+        Ok(())
+    }
+
+    fn warn_about_cookies(&self) {
+        if self.settings.challenge != Challenge::Off && !self.host.has_cookies() {
+            eprintln!(
+                "warning: net.ipv4.tcp_syncookies is 0, so that SYNs over a budget cannot be challenged and \
+                 are dropped, honest ones too: `sysctl net.ipv4.tcp_syncookies=1`"
+            );
         }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The wish to stop.
+//! What wakes a run before its time.
 
 use std::fs;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,29 +10,52 @@ use nix::sys::signal::Signal;
 
 use crate::sys;
 
-/// Heard from SIGINT, SIGTERM and SIGHUP.
-pub struct StopSignal(Receiver<()>);
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// SIGINT, SIGTERM or SIGHUP.
+    Stop,
+    /// [`Waker::sender`] was told that addresses have changed.
+    HostChanged,
+    Timeout,
+}
 
-impl StopSignal {
+/// Wakes a run.
+pub struct Waker {
+    receive: Receiver<Wake>,
+    send: Sender<Wake>,
+}
+
+impl Waker {
     /// From now on these signals no longer end the process by themselves. A SIGHUP that was ignored
     /// before stays so: under nohup the protection outlives the terminal.
     pub fn install() -> Result<Self> {
         let hangup_ignored = is_ignored(Signal::SIGHUP);
         let (send, receive) = channel();
+        let stop = send.clone();
         ctrlc::set_handler(move || {
             // Fails only when nobody waits any more: then we are stopping already.
-            let _ = send.send(());
+            let _ = stop.send(Wake::Stop);
         })
         .context("cannot listen for signals")?;
         if hangup_ignored {
             sys::ignore_hangup().context("cannot go on ignoring SIGHUP")?;
         }
-        Ok(Self(receive))
+        Ok(Self { receive, send })
     }
 
-    /// Waits; true: stop now.
-    pub fn wait(&self, time: Duration) -> bool {
-        !matches!(self.0.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    /// For other threads to wake the run.
+    pub fn sender(&self) -> Sender<Wake> {
+        self.send.clone()
+    }
+
+    pub fn wait(&self, time: Duration) -> Wake {
+        match self.receive.recv_timeout(time) {
+            Ok(wake) => wake,
+            Err(RecvTimeoutError::Timeout) => Wake::Timeout,
+            // Cannot be, as we hold a sender ourselves.
+            Err(RecvTimeoutError::Disconnected) => Wake::Stop,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 /// How a program hangs on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -130,6 +131,25 @@ pub fn map_for_each(
         }
         capacity *= 2;
     }
+}
+
+nix::ioctl_read_bad!(get_interface_mtu, libc::SIOCGIFMTU, libc::ifreq);
+
+/// The largest IP packet that an interface takes, in bytes.
+pub fn interface_mtu(name: &str) -> io::Result<u32> {
+    // SAFETY: a struct of integers and of pointers, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The last byte stays zero: names are terminated strings.
+    for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: the descriptor is open and the request outlives the call, which sets the field read here.
+    let mtu = unsafe {
+        get_interface_mtu(any.as_raw_fd(), &mut request)?;
+        request.ifr_ifru.ifru_mtu
+    };
+    Ok(mtu as u32)
 }
 
 /// Lets the process outlive its terminal: SIGHUP does nothing from now on.

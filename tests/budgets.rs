@@ -23,7 +23,7 @@ fn due(rate: u64, since: Instant) -> RangeInclusive<u64> {
 #[test]
 fn unknown_sources_share_a_budget_and_leave_no_entry_without_it() {
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--new-sources", "100"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--new-sources", "100"], &mut object);
     let start = Instant::now();
     (0..5_000).for_each(|host| program.repeat(&syn_of(host), 1));
     let due = due(100, start);
@@ -37,8 +37,10 @@ fn unknown_sources_share_a_budget_and_leave_no_entry_without_it() {
 #[test]
 fn a_source_known_before_a_random_flood_keeps_its_own_bucket() {
     let mut object = MaybeUninit::uninit();
-    let program =
-        Program::load(&["--new-sources", "1/h", "--burst", "3", "--rate", "1/h"], &mut object);
+    let program = Program::load(
+        &["--challenge", "off", "--new-sources", "1/h", "--burst", "3", "--rate", "1/h"],
+        &mut object,
+    );
     let known = syn_of(0);
     assert_eq!(program.judge(&known).0, "pass_new_source");
     for host in 1..1_000 {
@@ -51,7 +53,18 @@ fn a_source_known_before_a_random_flood_keeps_its_own_bucket() {
 #[test]
 fn the_total_covers_known_and_unknown_sources() {
     let mut object = MaybeUninit::uninit();
-    let options = ["--total-rate", "100", "--new-sources", "0", "--burst", "1000", "--rate", "1/h"];
+    let options = [
+        "--challenge",
+        "off",
+        "--total-rate",
+        "100",
+        "--new-sources",
+        "0",
+        "--burst",
+        "1000",
+        "--rate",
+        "1/h",
+    ];
     let program = Program::load(&options, &mut object);
     let start = Instant::now();
     for _ in 0..100 {
@@ -66,13 +79,13 @@ fn the_total_covers_known_and_unknown_sources() {
 #[test]
 fn the_total_is_not_charged_for_what_a_source_s_own_limit_refuses() {
     let mut object = MaybeUninit::uninit();
-    let options = ["--total-rate", "20/h", "--burst", "1", "--rate", "1/h"];
+    let options = ["--challenge", "off", "--total-rate", "20/h", "--burst", "1", "--rate", "1/h"];
     let program = Program::load(&options, &mut object);
     assert_eq!(program.judge(&syn_of(0)).0, "pass_new_source");
     assert_eq!(program.judge(&syn_of(1)).0, "drop_total_budget", "20 an hour hold one token");
 
     let mut object = MaybeUninit::uninit();
-    let options = ["--total-rate", "2", "--burst", "1", "--rate", "1/h"];
+    let options = ["--challenge", "off", "--total-rate", "2", "--burst", "1", "--rate", "1/h"];
     let program = Program::load(&options, &mut object);
     assert_eq!(program.judge(&syn_of(0)).0, "pass_new_source");
     assert_eq!(program.judge(&syn_of(0)).0, "drop_over_limit");
@@ -82,7 +95,8 @@ fn the_total_is_not_charged_for_what_a_source_s_own_limit_refuses() {
 #[test]
 fn without_budgets_every_new_source_passes() {
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--new-sources", "0", "--total-rate", "0"], &mut object);
+    let program =
+        Program::load(&["--challenge", "off", "--new-sources", "0", "--total-rate", "0"], &mut object);
     (0..5_000).for_each(|host| program.repeat(&syn_of(host), 1));
     assert_eq!(program.counters().reasons["pass_new_source"], 5_000);
 }

@@ -85,7 +85,7 @@ fn cpus_that_create_a_source_together_share_its_bucket() {
 fn cpus_share_the_budget_for_new_sources() {
     const SOURCES: u32 = 20_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--new-sources", "5000"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--new-sources", "5000"], &mut object);
     let start = Instant::now();
     let cpus = on_every_cpu(|cpu, barrier| {
         barrier.wait();

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Answers a SYN with a cookie, from here and without state: an honest client's ACK brings it back, and
+ * the kernel itself completes the connection. All that is asked first keeps what the kernel would not
+ * accept, or another host should answer, from being answered.
+ *
+ * Functions that are neither static nor inline are those that the verifier is to look at once, for
+ * whatever arguments (NULL included), instead of anew on every way that leads to them.
+ */
+#pragma once
+
+#include "listener.bpf.h"
+#include "parse.h"
+#include "policy.bpf.h"
+
+#define IPV4_LEN 20
+#define IPV6_LEN 40
+#define IP_TTL 64
+
+/* The largest offset of an IP header: an Ethernet header and two tags take 22 bytes. */
+#define IP_OFFSET_MASK 31
+
+/* The SYN, copied to where no verifier loses sight of it. */
+struct syn {
+	union {
+		struct tcphdr tcp;
+		__u8 bytes[TCP_MAX_HEADER];
+		__u32 word[TCP_MAX_HEADER / 4];
+	};
+	__u32 len; /* bytes, with its options */
+	bool ect;  /* the IP header has one of the ECN bits */
+	struct syn_options options;
+};
+
+static __always_inline bool is_challenged(const struct packet *pkt, enum reason refused)
+{
+	__u64 word = config.challenge_ports[pkt->destination_port / 64];
+
+	if (config.challenge == CHALLENGE_OFF || config.dry_run)
+		return false;
+	if (refused != DROP_NEW_SOURCE_BUDGET && refused != DROP_TOTAL_BUDGET &&
+	    (refused != DROP_OVER_LIMIT || config.challenge != CHALLENGE_ALL))
+		return false;
+	return word >> pkt->destination_port % 64 & 1;
+}
+
+/* The MTU of the interface that the frame was sent to; NULL if MAC or IP address are not this host's.
+ */
+static __always_inline const __u32 *own_mtu(const struct ethhdr *eth, const struct packet *pkt)
+{
+	struct mac mac = {};
+
+	__builtin_memcpy(mac.octet, eth->h_dest, ETH_ALEN);
+	if (!bpf_map_lookup_elem(&own_addresses, &pkt->destination))
+		return NULL;
+	return bpf_map_lookup_elem(&own_macs, &mac);
+}
+
+/* An answer to a group, to nobody or to ourselves would be an attack of its own. */
+static __always_inline bool is_answerable(const struct ethhdr *eth, const struct packet *pkt)
+{
+	const __be32 *word = pkt->source.word;
+	__u8 first = bpf_ntohl(pkt->family == FAMILY_IPV4 ? word[3] : word[0]) >> 24;
+
+	if (eth->h_source[0] & 1)
+		return false;
+	if (pkt->family == FAMILY_IPV4 && (first == 0 || first == 127 || first >= 224))
+		return false;
+	if (pkt->family == FAMILY_IPV6 &&
+	    (first == 0xff || (!(word[0] | word[1] | word[2]) && bpf_ntohl(word[3]) <= 1)))
+		return false;
+	return !bpf_map_lookup_elem(&own_addresses, &pkt->source);
+}
+
+/* 1 for a SYN behind nothing but a plain IP header, in the frame's first buffer; else 0. */
+__noinline int load_syn(struct xdp_md *ctx, const struct packet *pkt, struct syn *syn)
+{
+	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	const __u32 *from;
+	const __u8 *ip;
+	__u32 ip_len;
+
+	if (!pkt || !syn)
+		return 0;
+	ip_len = pkt->family == FAMILY_IPV4 ? IPV4_LEN : IPV6_LEN;
+	ip = data + (pkt->ip_offset & IP_OFFSET_MASK);
+	from = (void *)ip + ip_len;
+	if (pkt->more_fragments || pkt->tcp_offset != pkt->ip_offset + ip_len ||
+	    (void *)from + sizeof(struct tcphdr) > data_end)
+		return 0;
+	/* The lowest bits of the second byte, and of the traffic class, which begins four bits later.
+	 */
+	syn->ect = (pkt->family == FAMILY_IPV4 ? ip[1] : ip[1] >> 4) & 3;
+	syn->len = ((const struct tcphdr *)from)->doff * 4;
+	for (__u32 i = 0; i < TCP_MAX_HEADER / 4 && i * 4 < syn->len; i++) {
+		if ((void *)(from + i + 1) > data_end)
+			return 0;
+		syn->word[i] = from[i];
+	}
+	parse_syn_options(syn->bytes, syn->len, &syn->options);
+	return 1;
+}
+
+static __always_inline struct bpf_sock *lookup_socket(struct xdp_md *ctx, const struct packet *pkt,
+						      const struct tcphdr *tcp)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 len = sizeof(tuple.ipv4);
+
+	if (pkt->family == FAMILY_IPV4) {
+		tuple.ipv4.saddr = pkt->source.word[3];
+		tuple.ipv4.daddr = pkt->destination.word[3];
+		tuple.ipv4.sport = tcp->source;
+		tuple.ipv4.dport = tcp->dest;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, pkt->source.word, sizeof(pkt->source));
+		__builtin_memcpy(tuple.ipv6.daddr, pkt->destination.word, sizeof(pkt->destination));
+		tuple.ipv6.sport = tcp->source;
+		tuple.ipv6.dport = tcp->dest;
+		len = sizeof(tuple.ipv6);
+	}
+	return bpf_skc_lookup_tcp(ctx, &tuple, len, BPF_F_CURRENT_NETNS, 0);
+}
+
+/* A cookie for a listener that has room to accept a connection, but maybe none for a half-open one. */
+static __always_inline enum reason make_cookie(struct bpf_sock *sk, struct tcp_sock *tp,
+					       const struct xdp_md *ctx, const struct packet *pkt,
+					       struct syn *syn, enum reason refused, __u32 *cookie)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	void *ip = data + (pkt->ip_offset & IP_OFFSET_MASK);
+	bool is_raw = config.raw_cookies && listener_is_marked(tp);
+	__u32 len = syn->len;
+	__s64 answer;
+
+	if (len < sizeof(struct tcphdr) || len > TCP_MAX_HEADER)
+		return DROP_BAD_TCP_HEADER;
+	if (pkt->family == FAMILY_IPV4) {
+		if (ip + IPV4_LEN > data_end)
+			return DROP_TRUNCATED;
+		answer = is_raw ? bpf_tcp_raw_gen_syncookie_ipv4(ip, &syn->tcp, len)
+				: bpf_tcp_gen_syncookie(sk, ip, IPV4_LEN, &syn->tcp, len);
+	} else {
+		if (ip + IPV6_LEN > data_end)
+			return DROP_TRUNCATED;
+		answer = is_raw ? bpf_tcp_raw_gen_syncookie_ipv6(ip, &syn->tcp, len)
+				: bpf_tcp_gen_syncookie(sk, ip, IPV6_LEN, &syn->tcp, len);
+	}
+	if (answer < 0) {
+		/* With tcp_syncookies=1, the kernel makes cookies from when the listener's queue is
+		 * full. */
+		bool has_room = host.syncookies == 1 && answer == -ENOENT;
+
+		return has_room && refused != DROP_OVER_LIMIT ? PASS_ROOM_LEFT : DROP_NO_COOKIE;
+	}
+	*cookie = answer;
+	return UNDECIDED;
+}
+
+static __always_inline enum reason ask_listener(struct bpf_sock *sk, const struct xdp_md *ctx,
+						const struct packet *pkt, struct syn *syn,
+						enum reason refused, struct synack_offer *offer,
+						__u32 *cookie)
+{
+	struct tcp_sock *tp;
+
+	if (sk->state != TCP_LISTEN)
+		return PASS_EXISTING_SOCKET;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return DROP_NO_COOKIE;
+	if (syn->options.is_signed)
+		return listener_has_keys(tp) ? PASS_SIGNED : DROP_SIGNED;
+	if (listener_is_full(tp))
+		return DROP_NO_COOKIE;
+	offer_window(offer, tp);
+	return make_cookie(sk, tp, ctx, pkt, syn, refused, cookie);
+}
+
+/* What the kernel will read from the timestamp, and only that. */
+static __always_inline void offer_options(struct synack_offer *offer, const struct syn *syn,
+					  const struct packet *pkt, __u32 mtu)
+{
+	__u32 headers = sizeof(struct tcphdr) + (pkt->family == FAMILY_IPV4 ? IPV4_LEN : IPV6_LEN);
+
+	offer->mss = mtu - headers;
+	offer->has_timestamp = host.timestamps && syn->options.has_timestamp;
+	offer->has_sack = host.sack && syn->options.has_sack;
+	offer->has_wscale = host.wscale && syn->options.has_wscale;
+	offer->ecn = host.ecn && syn->tcp.ece && syn->tcp.cwr && !syn->ect;
+}
+
+/* Turns the frame round: its tags stay, all behind them is written afresh. An enum reason. */
+__noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct synack *synack)
+{
+	__u32 ip_offset, ip_len, frame_len;
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	__u64 syn_len = data_end - data;
+	struct ethhdr *eth;
+	__u8 mac[ETH_ALEN];
+	__u32 *to;
+	__u64 sum;
+
+	if (!pkt || !synack)
+		return DROP_NO_ROOM;
+	ip_offset = pkt->ip_offset & IP_OFFSET_MASK;
+	ip_len = pkt->family == FAMILY_IPV4 ? IPV4_LEN : IPV6_LEN;
+	frame_len = ip_offset + ip_len + synack->len;
+	if (frame_len < ETH_ZLEN)
+		frame_len = ETH_ZLEN;
+	barrier_var(syn_len); /* or the compiler adds pointers in 32 bits, which the verifier refuses */
+	if (bpf_xdp_adjust_tail(ctx, frame_len - syn_len))
+		return DROP_NO_ROOM;
+	data = (void *)(long)ctx->data;
+	data_end = (void *)(long)ctx->data_end;
+	eth = data;
+	to = data + ip_offset;
+	if ((void *)(eth + 1) > data_end || (void *)to + IPV6_LEN > data_end)
+		return DROP_NO_ROOM;
+
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+	sum = csum_add(0, synack->word, SYNACK_MAX_WORDS) + bpf_htons(IPPROTO_TCP) +
+	      bpf_htons(synack->len);
+	if (pkt->family == FAMILY_IPV4) {
+		struct iphdr *ip = (void *)to;
+		struct iphdr answer = {
+			.version = 4,
+			.ihl = IPV4_LEN / 4,
+			.tot_len = bpf_htons(IPV4_LEN + synack->len),
+			.frag_off = bpf_htons(IP_DF),
+			.ttl = IP_TTL,
+			.protocol = IPPROTO_TCP,
+			.saddr = pkt->destination.word[3],
+			.daddr = pkt->source.word[3],
+		};
+
+		answer.check = csum_fold(csum_add(0, (__u32 *)&answer, IPV4_LEN / 4));
+		*ip = answer;
+		sum += (__u64)answer.saddr + answer.daddr;
+	} else {
+		struct ipv6hdr *ip = (void *)to;
+		struct ipv6hdr answer = {
+			.version = 6,
+			.payload_len = bpf_htons(synack->len),
+			.nexthdr = IPPROTO_TCP,
+			.hop_limit = IP_TTL,
+		};
+
+		__builtin_memcpy(&answer.saddr, pkt->destination.word, sizeof(answer.saddr));
+		__builtin_memcpy(&answer.daddr, pkt->source.word, sizeof(answer.daddr));
+		*ip = answer;
+		sum = csum_add(csum_add(sum, pkt->destination.word, 4), pkt->source.word, 4);
+	}
+	to = (void *)to + ip_len;
+	for (__u32 i = 0; i < SYNACK_MAX_WORDS && i * 4 < synack->len; i++) {
+		if ((void *)(to + i + 1) > data_end)
+			return DROP_NO_ROOM;
+		to[i] = synack->word[i];
+	}
+	if ((void *)to + sizeof(struct tcphdr) > data_end)
+		return DROP_NO_ROOM;
+	((struct tcphdr *)to)->check = csum_fold(sum);
+	return CHALLENGE_SENT;
+}
+
+/* Not static: the verifier then looks at it once and for any packet, not once more for each way here.
+ */
+__noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refused)
+{
+	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	const struct ethhdr *eth = data;
+	const __u32 *mtu;
+	struct synack_offer offer = {};
+	struct synack synack;
+	struct syn syn = {};
+	struct bpf_sock *sk;
+	enum reason reason;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 cookie;
+
+	if (!pkt || (void *)(eth + 1) > data_end)
+		return refused;
+	if (!host.syncookies)
+		return DROP_NO_COOKIE;
+	mtu = own_mtu(eth, pkt);
+	if (!mtu)
+		return DROP_NOT_OURS;
+	if (!is_answerable(eth, pkt))
+		return DROP_UNANSWERABLE;
+	if (!load_syn(ctx, pkt, &syn))
+		return DROP_EXTRA_HEADERS;
+	sk = lookup_socket(ctx, pkt, &syn.tcp);
+	if (!sk)
+		return DROP_NO_LISTENER;
+	offer_options(&offer, &syn, pkt, *mtu);
+	reason = ask_listener(sk, ctx, pkt, &syn, refused, &offer, &cookie);
+	bpf_sk_release(sk);
+	if (reason != UNDECIDED)
+		return reason;
+	if (!budget_take(&budgets.challenges, &config.challenge_limit, now))
+		return DROP_CHALLENGE_RATE;
+	offer.tsval = syncookie_timestamp(&syn.options, offer.ecn, now);
+	build_synack(&synack, &syn.tcp, cookie, &syn.options, &offer);
+	return send_synack(ctx, pkt, &synack);
+}
