@@ -301,7 +301,7 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 		return reason;
 	if (!budget_take(&budgets.challenges, &config.challenge_limit, now))
 		return DROP_CHALLENGE_RATE;
-	offer.tsval = syncookie_timestamp(&syn.options, offer.ecn, now);
+	offer.tsval = syncookie_timestamp(&syn.options, &offer, now);
 	build_synack(&synack, &syn.tcp, cookie, &syn.options, &offer);
 	return send_synack(ctx, pkt, &synack);
 }

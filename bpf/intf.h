@@ -138,10 +138,13 @@ struct mac {
 };
 _Static_assert(sizeof(struct mac) == 8, "the layout of struct mac");
 
+#define REFUSAL_RESOLUTION_NS 100000000
+
 /* A bucket that all sources share, on a cache line of its own. */
 struct budget {
-	__u64 full_at; /* see bucket.h; CLOCK_MONOTONIC ns; 0: full */
-	__u64 padding[7];
+	__u64 full_at;      /* see bucket.h; CLOCK_MONOTONIC ns; 0: full */
+	__u64 last_refusal; /* CLOCK_MONOTONIC ns, to REFUSAL_RESOLUTION_NS; 0: never */
+	__u64 padding[6];
 };
 _Static_assert(sizeof(struct budget) == 64, "the layout of struct budget");
 

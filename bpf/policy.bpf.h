@@ -48,12 +48,22 @@ static __always_inline struct limit limit_of(const volatile struct limit *limit)
 	return (struct limit){ limit->interval_ns, limit->capacity_ns };
 }
 
-static __always_inline bool budget_holds_token(const struct budget *budget,
+/* Seldom, as the CPUs of a flood share the cache line and only read it else. */
+static __always_inline bool budget_refuses(struct budget *budget, __u64 now)
+{
+	if (now - budget->last_refusal > REFUSAL_RESOLUTION_NS)
+		budget->last_refusal = now;
+	return false;
+}
+
+static __always_inline bool budget_holds_token(struct budget *budget,
 					       const volatile struct limit *constant, __u64 now)
 {
 	const struct limit limit = limit_of(constant);
 
-	return !limit.interval_ns || bucket_holds_token(&budget->full_at, &limit, now);
+	if (!limit.interval_ns || bucket_holds_token(&budget->full_at, &limit, now))
+		return true;
+	return budget_refuses(budget, now);
 }
 
 static __always_inline bool budget_take(struct budget *budget, const volatile struct limit *constant,
@@ -62,8 +72,9 @@ static __always_inline bool budget_take(struct budget *budget, const volatile st
 	const struct limit limit = limit_of(constant);
 	__u64 wait_ns;
 
-	return !limit.interval_ns ||
-	       bucket_take(&budget->full_at, &limit, now, &wait_ns) == BUCKET_TAKEN;
+	if (!limit.interval_ns || bucket_take(&budget->full_at, &limit, now, &wait_ns) == BUCKET_TAKEN)
+		return true;
+	return budget_refuses(budget, now);
 }
 
 /* wait_ns is set if the bucket is empty. */

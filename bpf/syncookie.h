@@ -58,7 +58,7 @@ struct synack_offer {
 	__u16 mss;
 	__u16 window; /* bytes, not scaled */
 	__u32 tsval;
-	__u8 has_timestamp; /* without it neither SACK nor a scale */
+	__u8 has_timestamp; /* without it neither SACK nor a scale nor ECN */
 	__u8 has_sack;
 	__u8 has_wscale;
 	__u8 wscale;
@@ -117,15 +117,19 @@ static __always_inline void parse_syn_options(const __u8 *header, __u32 len,
 			return;
 }
 
-/* The timestamp that the client will echo. It must not be later than now, ns of CLOCK_MONOTONIC. */
-static __always_inline __u32 syncookie_timestamp(const struct syn_options *options, bool ecn, __u64 now)
+/*
+ * The timestamp that the client will echo: of what it offered, what is agreed to, as the kernel refuses
+ * an echo of more. It must not be later than now, ns of CLOCK_MONOTONIC.
+ */
+static __always_inline __u32 syncookie_timestamp(const struct syn_options *options,
+						 const struct synack_offer *offer, __u64 now)
 {
 	__u64 now_ms = now / 1000000;
 	__u64 stamp = now_ms >> TS_OPT_BITS << TS_OPT_BITS;
 
-	stamp |= options->has_wscale ? options->wscale : TS_OPT_WSCALE_NONE;
-	stamp |= options->has_sack ? TS_OPT_SACK : 0;
-	stamp |= ecn ? TS_OPT_ECN : 0;
+	stamp |= offer->has_wscale ? options->wscale : TS_OPT_WSCALE_NONE;
+	stamp |= offer->has_sack ? TS_OPT_SACK : 0;
+	stamp |= offer->ecn ? TS_OPT_ECN : 0;
 	return stamp > now_ms ? stamp - (1 << TS_OPT_BITS) : stamp;
 }
 
@@ -144,7 +148,7 @@ static __always_inline void build_synack(struct synack *synack, const struct tcp
 	synack->tcp.ack_seq = bpf_htonl(bpf_ntohl(syn->seq) + 1);
 	synack->tcp.syn = 1;
 	synack->tcp.ack = 1;
-	synack->tcp.ece = offer->ecn;
+	synack->tcp.ece = offer->has_timestamp && offer->ecn;
 	synack->tcp.window = bpf_htons(offer->window);
 	synack->word[5] = bpf_htonl(TCPOPT_MSS << 24 | TCPOLEN_MSS << 16 | offer->mss);
 	if (offer->has_timestamp) {

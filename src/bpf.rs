@@ -27,6 +27,8 @@ pub use skel::{SynfloodSkel, SynfloodSkelBuilder, types};
 // headers' assertions on their sizes leave no room for padding that a compiler adds.
 unsafe impl Plain for types::addr {}
 // SAFETY: as above.
+unsafe impl Plain for types::budgets {}
+// SAFETY: as above.
 unsafe impl Plain for types::config {}
 // SAFETY: as above.
 unsafe impl Plain for types::host {}
@@ -40,6 +42,7 @@ unsafe impl Plain for types::refusal {}
 unsafe impl Plain for types::source {}
 
 const _: () = assert!(size_of::<types::addr>() == 16);
+const _: () = assert!(size_of::<types::budgets>() == 192);
 const _: () = assert!(size_of::<types::config>() == 120 + 2 * 8192);
 const _: () = assert!(size_of::<types::host>() == 12);
 const _: () = assert!(size_of::<types::list_key>() == 24);

@@ -2,6 +2,7 @@
 //! The command line. What a single value can get wrong is refused here, what several can in
 //! [`crate::config`].
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -136,11 +137,22 @@ pub struct Protect {
     pub quiet: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Challenge {
     Off,
     Budget,
     All,
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Budget => "budget",
+            Self::All => "all",
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

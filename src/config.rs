@@ -167,11 +167,7 @@ impl Settings {
         config.new_source_limit = self.new_sources.limit();
         config.total_limit = self.total_rate.limit();
         config.challenge_limit = self.challenge_rate.limit();
-        config.challenge = match self.challenge {
-            Challenge::Off => types::challenge::CHALLENGE_OFF,
-            Challenge::Budget => types::challenge::CHALLENGE_BUDGET,
-            Challenge::All => types::challenge::CHALLENGE_ALL,
-        };
+        config.challenge = self.challenge.into();
         config.challenge_ports = port_bits(&self.challenge_ports);
         config.ipv4_mask = mask(MAPPED_PREFIX + self.ipv4_prefix);
         config.ipv6_mask = mask(self.ipv6_prefix);
@@ -205,6 +201,26 @@ impl Settings {
             (None, None) => None,
             (allow, deny) if allow > deny => Some(Listed::Allowed),
             _ => Some(Listed::Denied),
+        }
+    }
+}
+
+impl From<Challenge> for types::challenge {
+    fn from(challenge: Challenge) -> Self {
+        match challenge {
+            Challenge::Off => Self::CHALLENGE_OFF,
+            Challenge::Budget => Self::CHALLENGE_BUDGET,
+            Challenge::All => Self::CHALLENGE_ALL,
+        }
+    }
+}
+
+impl From<types::challenge> for Challenge {
+    fn from(challenge: types::challenge) -> Self {
+        match challenge {
+            types::challenge::CHALLENGE_ALL => Self::All,
+            types::challenge::CHALLENGE_BUDGET => Self::Budget,
+            _ => Self::Off,
         }
     }
 }
@@ -245,6 +261,13 @@ fn port_bits(ports: &[u16]) -> [u64; 1024] {
         bits[usize::from(port / 64)] |= 1 << (port % 64);
     }
     bits
+}
+
+/// The inverse of [`port_bits`]; None: all.
+pub fn ports(bits: &[u64; 1024]) -> Option<Vec<u16>> {
+    let is_set = |port: &u16| bits[usize::from(port / 64)] & 1 << (port % 64) != 0;
+    let some = bits.iter().any(|&word| word != u64::MAX);
+    some.then(|| (0..=u16::MAX).filter(is_set).collect())
 }
 
 /// An address as the BPF program holds it: network byte order, IPv4 mapped.

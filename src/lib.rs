@@ -10,6 +10,7 @@ pub mod bpf;
 pub mod cli;
 pub mod config;
 pub mod dump;
+pub mod flood;
 pub mod host;
 pub mod instance;
 pub mod output;

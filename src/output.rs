@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::bpf::types;
+use crate::cli::Challenge;
 use crate::config::{self, MAPPED_PREFIX};
 use crate::sources::Source;
 use crate::sys::XdpMode;
@@ -22,6 +23,12 @@ pub struct Policy {
     pub new_sources: Option<f64>,
     /// SYNs a second of all sources; null: no limit.
     pub total_rate: Option<f64>,
+    /// off, budget or all.
+    pub challenge: Challenge,
+    /// The ports to challenge on; null: all.
+    pub challenge_ports: Option<Vec<u16>>,
+    /// SYN cookies a second; null: no limit.
+    pub challenge_rate: Option<f64>,
     pub ipv4_prefix: u8,
     pub ipv6_prefix: u8,
     /// The protected ports; null: all.
@@ -36,17 +43,17 @@ impl Policy {
             0 => None,
             interval_ns => Some(1e9 / interval_ns as f64),
         };
-        let all = config.protected_ports.iter().all(|&word| word == u64::MAX);
-        let is_protected =
-            |port: &u16| config.protected_ports[usize::from(port / 64)] & 1 << (port % 64) != 0;
         Self {
             burst: config.source_limit.capacity_ns / interval_ns,
             rate: 1e9 / interval_ns as f64,
             new_sources: budget(&config.new_source_limit),
             total_rate: budget(&config.total_limit),
+            challenge: Challenge::from(config.challenge),
+            challenge_ports: config::ports(&config.challenge_ports),
+            challenge_rate: budget(&config.challenge_limit),
             ipv4_prefix: config::prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
             ipv6_prefix: config::prefix_len(&config.ipv6_mask),
-            ports: (!all).then(|| (0..=u16::MAX).filter(is_protected).collect()),
+            ports: config::ports(&config.protected_ports),
             dry_run: config.dry_run != 0,
         }
     }
@@ -54,14 +61,21 @@ impl Policy {
     /// "burst 5, rate 1/s, new sources 1000/s", and what else is not as usual.
     pub fn describe(&self) -> String {
         let mut text = format!("burst {}, rate {}", self.burst, rate(self.rate));
-        for (name, budget) in [("new sources", self.new_sources), ("total", self.total_rate)] {
+        for (name, budget) in [
+            ("new sources", self.new_sources),
+            ("total", self.total_rate),
+            ("cookies", self.challenge_rate),
+        ] {
             if let Some(budget) = budget {
                 let _ = write!(text, ", {name} {}", rate(budget));
             }
         }
-        if let Some(ports) = &self.ports {
-            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-            let _ = write!(text, ", ports {}", ports.join(" "));
+        let _ = write!(text, ", challenge {}", self.challenge);
+        for (name, ports) in [("challenge ports", &self.challenge_ports), ("ports", &self.ports)] {
+            if let Some(ports) = ports {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                let _ = write!(text, ", {name} {}", ports.join(" "));
+            }
         }
         if self.dry_run {
             text.push_str(", dry run: nothing is dropped");
@@ -115,8 +129,28 @@ pub struct Status {
     pub elapsed_s: f64,
     pub syn_per_s: u64,
     pub passed_per_s: u64,
+    pub challenged_per_s: u64,
     pub dropped_per_s: u64,
     pub blocked_sources: u64,
+    /// Since when a budget has been refusing; null: none is.
+    pub flood_s: Option<f64>,
+}
+
+impl Status {
+    /// The status line; `dropped_word` is what became of those dropped.
+    pub fn describe(&self, dropped_word: &str) -> String {
+        let flood = self.flood_s.map_or(String::new(), |seconds| {
+            format!("; over the budget for {}", age((seconds * 1e9) as u64))
+        });
+        format!(
+            "{} SYN/s: {} passed, {} challenged, {} {dropped_word}; blocked sources: {}{flood}",
+            self.syn_per_s,
+            self.passed_per_s,
+            self.challenged_per_s,
+            self.dropped_per_s,
+            self.blocked_sources
+        )
+    }
 }
 
 /// What happened since the start.
@@ -125,6 +159,7 @@ pub struct Summary<'a> {
     #[serde(serialize_with = "seconds")]
     pub elapsed_s: f64,
     pub passed: u64,
+    pub challenged: u64,
     pub dropped: u64,
     /// Frames by reason.
     pub reasons: &'a BTreeMap<String, u64>,

@@ -12,6 +12,7 @@ use crate::attach::{self, Attachment};
 use crate::bpf::{self, SynfloodSkel, types};
 use crate::cli::Challenge;
 use crate::config::{Listed, Settings};
+use crate::flood::Flood;
 use crate::host::{self, Host};
 use crate::output::{self, Event, InterfaceMode, Policy, Status, Summary};
 use crate::preflight;
@@ -83,6 +84,7 @@ struct Session<'a> {
     settings: &'a Settings,
     skel: &'a SynfloodSkel<'a>,
     host: Host<'a>,
+    flood: Flood,
     config: types::config,
     policy: Policy,
     reasons: Vec<String>,
@@ -107,6 +109,7 @@ impl<'a> Session<'a> {
             settings,
             skel,
             host,
+            flood: Flood::default(),
             policy: Policy::new(&config),
             config,
             reasons: bpf::reason_names(skel)?,
@@ -154,6 +157,7 @@ impl<'a> Session<'a> {
             }
             if now >= look {
                 self.look_at_host()?;
+                self.flood.look(&self.skel.maps.data_budgets)?;
                 self.drop_lost()?;
                 look = now + LOOK_INTERVAL;
             }
@@ -217,25 +221,21 @@ impl<'a> Session<'a> {
     fn report(&mut self, before: &Counters, now: &Counters, time: Duration) -> Result<()> {
         let per_second = |count: u64| (count as f64 / time.as_secs_f64()).round() as u64;
         let passed = now.passed() - before.passed();
+        let challenged = now.challenged() - before.challenged();
         let dropped = now.dropped() - before.dropped();
         let status = Status {
             elapsed_s: self.started.elapsed().as_secs_f64(),
-            syn_per_s: per_second(passed + dropped),
+            syn_per_s: per_second(passed + challenged + dropped),
             passed_per_s: per_second(passed),
+            challenged_per_s: per_second(challenged),
             dropped_per_s: per_second(dropped),
             blocked_sources: sources::count_blocked(&self.skel.maps.sources, &self.config)?,
+            flood_s: self.flood.duration().map(|time| time.as_secs_f64()),
         };
         if self.settings.json {
             return self.print_json(&Event::Status(status));
         }
-        let line = format!(
-            "{} SYN/s: {} passed, {} {}; blocked sources: {}",
-            status.syn_per_s,
-            status.passed_per_s,
-            status.dropped_per_s,
-            self.dropped_word(),
-            status.blocked_sources
-        );
+        let line = status.describe(self.dropped_word());
         let mut out = io::stdout().lock();
         if self.redraw {
             // Back to the first column; erase what a longer line left.
@@ -254,6 +254,7 @@ impl<'a> Session<'a> {
             return self.print_json(&Event::Summary(Summary {
                 elapsed_s: elapsed.as_secs_f64(),
                 passed: counters.passed(),
+                challenged: counters.challenged(),
                 dropped: counters.dropped(),
                 reasons: &counters.reasons,
             }));
@@ -262,9 +263,10 @@ impl<'a> Session<'a> {
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "detached after {}: {} SYNs passed, {} {}",
+            "detached after {}: {} SYNs passed, {} challenged, {} {}",
             humantime::format_duration(Duration::from_secs(elapsed.as_secs())),
             counters.passed(),
+            counters.challenged(),
             counters.dropped(),
             self.dropped_word()
         )?;

@@ -8,6 +8,7 @@ use libbpf_rs::{MapCore, MapFlags};
 
 /// What a frame's reason means for it: the part of the reason's name before the first underscore.
 const PASS: &str = "pass_";
+const CHALLENGE: &str = "challenge_";
 const DROP: &str = "drop_";
 
 /// The counters at one moment.
@@ -36,6 +37,11 @@ impl Counters {
     /// SYNs that passed.
     pub fn passed(&self) -> u64 {
         self.class(PASS)
+    }
+
+    /// SYNs that were answered with a cookie.
+    pub fn challenged(&self) -> u64 {
+        self.class(CHALLENGE)
     }
 
     /// SYNs, and frames made to hide one, that were dropped (in a dry run: would have been).

@@ -3,16 +3,19 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::lab::{Lab, Process};
+use super::lab::{Lab, Process, wait_for};
 
 pub struct Defence {
     process: Process,
-    stderr: BufReader<ChildStderr>,
+    stderr: JoinHandle<()>,
+    heard: Arc<Mutex<String>>,
     /// What it said up to and with the line that it protects.
     pub said: String,
 }
@@ -33,16 +36,20 @@ impl Defence {
     pub fn start_command(mut command: std::process::Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Process(child);
-        let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("protecting ") {
-            assert_ne!(
-                stderr.read_line(&mut said).unwrap(),
-                0,
-                "it ended instead of protecting: {said}"
-            );
-        }
-        Self { process, stderr, said }
+        let heard = Arc::new(Mutex::new(String::new()));
+        let stderr = listen(process.0.stderr.take().unwrap(), heard.clone());
+        let said = wait_for("it to protect, or to end", || {
+            let heard = heard.lock().unwrap().clone();
+            let decided = heard.contains("protecting ") || stderr.is_finished();
+            decided.then_some(heard)
+        });
+        assert!(said.contains("protecting "), "it ended instead of protecting: {said}");
+        Self { process, stderr, heard, said }
+    }
+
+    /// What it has said until now.
+    pub fn stderr(&self) -> String {
+        self.heard.lock().unwrap().clone()
     }
 
     pub fn pid(&self) -> Pid {
@@ -59,10 +66,22 @@ impl Defence {
         let child: &mut Child = &mut self.process.0;
         let mut stdout = String::new();
         child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        let mut stderr = self.said.clone();
-        self.stderr.read_to_string(&mut stderr).unwrap();
+        self.stderr.join().unwrap();
+        let stderr = self.heard.lock().unwrap().clone();
         Ended { status: child.wait().unwrap(), stdout, stderr }
     }
+}
+
+/// Collects what is written, line by line, until the writer has ended.
+fn listen(from: ChildStderr, into: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = String::new();
+        while from.read_line(&mut line).unwrap() > 0 {
+            into.lock().unwrap().push_str(&line);
+            line.clear();
+        }
+    })
 }
 
 /// `--dump --json` with these further options, of the only instance.

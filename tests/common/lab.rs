@@ -100,6 +100,20 @@ impl Lab {
         ours.next().map_or(0, |elem| elem["counter"]["packets"].as_u64().unwrap())
     }
 
+    /// The MAC address of the server's interface.
+    pub fn server_mac(&self) -> [u8; 6] {
+        let shown = self.server.run("ip", &["-j", "link", "show", "dev", "eth0"]);
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let octets = shown[0]["address"].as_str().unwrap().split(':');
+        let octets: Vec<u8> = octets.map(|octet| u8::from_str_radix(octet, 16).unwrap()).collect();
+        octets.try_into().unwrap()
+    }
+
+    /// Sets one of the server's kernel settings, like "net.ipv4.tcp_syncookies=2".
+    pub fn set(&self, setting: &str) {
+        self.server.run("sysctl", &["-qw", setting]);
+    }
+
     /// Starts nginx on port 80 of the server; `/` is short, `/large` has 20 MB at 5 MB/s.
     pub fn serve(&self, directory: &tempfile::TempDir) -> Process {
         let root = directory.path();

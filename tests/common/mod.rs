@@ -5,5 +5,6 @@ pub mod defence;
 pub mod frames;
 pub mod lab;
 pub mod netns;
+pub mod pass;
 pub mod program;
 pub mod wire;

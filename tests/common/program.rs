@@ -15,6 +15,7 @@ use synflood_xdp::stats::Counters;
 
 pub const XDP_DROP: u32 = 1;
 pub const XDP_PASS: u32 = 2;
+pub const XDP_TX: u32 = 3;
 
 pub struct Program<'obj> {
     pub skel: SynfloodSkel<'obj>,
@@ -45,6 +46,21 @@ impl<'obj> Program<'obj> {
     /// The action for one frame and the one reason that was counted.
     pub fn judge(&self, frame: &[u8]) -> (String, u32) {
         self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
+    }
+
+    /// The same, and the frame as the program leaves it.
+    pub fn answer(&self, frame: &[u8]) -> (String, u32, Vec<u8>) {
+        let mut left = vec![0; frame.len() + 256];
+        let mut len = 0;
+        let (reason, action) = self.counted(|| {
+            let input =
+                ProgramInput { data_in: Some(frame), data_out: Some(&mut left), ..Default::default() };
+            let output = self.skel.progs.synflood.test_run(input).unwrap();
+            len = output.data.unwrap().len();
+            output.return_value
+        });
+        left.truncate(len);
+        (reason, action, left)
     }
 
     /// The same for a frame whose first buffer holds only the first `linear` bytes.
@@ -93,8 +109,13 @@ impl<'obj> Program<'obj> {
     }
 
     fn judge_with(&self, input: ProgramInput<'_>) -> (String, u32) {
+        self.counted(|| self.skel.progs.synflood.test_run(input).unwrap().return_value)
+    }
+
+    /// The one reason that was counted meanwhile, and what `run` gives.
+    fn counted(&self, run: impl FnOnce() -> u32) -> (String, u32) {
         let before = self.counters();
-        let action = self.skel.progs.synflood.test_run(input).unwrap().return_value;
+        let action = run();
         let after = self.counters();
         let mut counted = after.reasons.iter().filter(|(name, count)| **count != before.reasons[*name]);
         let (name, count) = counted.next().expect("every frame is counted");

@@ -1,40 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Puts frames on an interface as they are.
+//! Puts frames on an interface as they are, and takes them off it.
 
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use super::netns::Netns;
 
 /// Sends each frame once, from `interface` of that namespace.
 pub fn send(namespace: &Netns, interface: &str, frames: &[Vec<u8>]) {
-    namespace.enter(|| {
-        // SAFETY: no pointers; the descriptor is checked and owned at once.
-        let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0) };
-        assert!(socket >= 0, "{}", io::Error::last_os_error());
-        // SAFETY: just opened, and nobody else's.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        let name = CString::new(interface).unwrap();
-        // SAFETY: a terminated string; 0 is an error.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        assert_ne!(index, 0, "{interface}");
-        // SAFETY: a struct of integers.
-        let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        (to.sll_family, to.sll_ifindex) = (libc::AF_PACKET as u16, index as i32);
-        for frame in frames {
-            // SAFETY: both pointers outlive the call and go with their sizes.
-            let sent = unsafe {
-                libc::sendto(
-                    socket.as_raw_fd(),
-                    frame.as_ptr().cast(),
+    let wire = Wire::open(namespace, interface);
+    frames.iter().for_each(|frame| wire.send(frame));
+}
+
+/// One end of a wire.
+pub struct Wire(OwnedFd);
+
+impl Wire {
+    pub fn open(namespace: &Netns, interface: &str) -> Self {
+        namespace.enter(|| {
+            let protocol = (libc::ETH_P_ALL as u16).to_be();
+            // SAFETY: no pointers; the descriptor is checked and owned at once.
+            let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, i32::from(protocol)) };
+            assert!(socket >= 0, "{}", io::Error::last_os_error());
+            // SAFETY: just opened, and nobody else's.
+            let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+            let name = CString::new(interface).unwrap();
+            // SAFETY: a terminated string; 0 is an error.
+            let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+            assert_ne!(index, 0, "{interface}");
+            // SAFETY: a struct of integers.
+            let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+            (to.sll_family, to.sll_protocol) = (libc::AF_PACKET as u16, protocol);
+            to.sll_ifindex = index as i32;
+            // SAFETY: the address outlives the call and goes with its size.
+            let bound = unsafe {
+                libc::bind(socket.as_raw_fd(), (&raw const to).cast(), size_of_val(&to) as u32)
+            };
+            assert_eq!(bound, 0, "{}", io::Error::last_os_error());
+            Self(socket)
+        })
+    }
+
+    pub fn send(&self, frame: &[u8]) {
+        // SAFETY: the frame outlives the call and goes with its size.
+        let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+        assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+    }
+
+    /// The first frame since [`Wire::open`], or since the last one taken, that is wanted; None if none
+    /// comes in time.
+    pub fn receive(&self, time: Duration, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let deadline = Instant::now() + time;
+        let mut frame = [0; 2048];
+        while Instant::now() < deadline {
+            // SAFETY: the buffer outlives the call and goes with its size.
+            let len = unsafe {
+                libc::recv(
+                    self.0.as_raw_fd(),
+                    frame.as_mut_ptr().cast(),
                     frame.len(),
-                    0,
-                    (&raw const to).cast(),
-                    size_of_val(&to) as u32,
+                    libc::MSG_DONTWAIT,
                 )
             };
-            assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+            match len {
+                0.. if is_wanted(&frame[..len as usize]) => {
+                    return Some(frame[..len as usize].to_vec());
+                }
+                0.. => {}
+                _ => std::thread::sleep(Duration::from_millis(1)),
+            }
         }
-    });
+        None
+    }
 }

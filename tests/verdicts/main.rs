@@ -86,14 +86,26 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Entered by tests of their own: burst.rs, concurrency.rs and budgets.rs.
+    // Entered by tests of their own: burst.rs, concurrency.rs, budgets.rs, challenge/ and cookies.rs.
     let elsewhere = [
         "undecided",
         "pass_table_error",
+        "pass_existing_socket",
+        "pass_room_left",
+        "pass_signed",
+        "challenge_sent",
         "drop_over_limit",
         "drop_contention",
         "drop_new_source_budget",
         "drop_total_budget",
+        "drop_challenge_rate",
+        "drop_not_ours",
+        "drop_no_listener",
+        "drop_no_cookie",
+        "drop_unanswerable",
+        "drop_extra_headers",
+        "drop_signed",
+        "drop_no_room",
     ];
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&[], &mut object);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the answer consists of.
+
+use std::mem::MaybeUninit;
+
+use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
+
+use crate::common::frames::{self, CLIENT, CLIENT6, SERVER, SERVER6, tagged};
+use crate::common::program::{Program, XDP_TX};
+use crate::server::{ANSWER_PORTS, MAC, SETTINGS, on_a_server, refusing, syn4, syn6, tell};
+use synflood_xdp::bpf::types;
+
+use TcpOptionElement::{
+    MaximumSegmentSize as Mss, Noop, SelectiveAcknowledgementPermitted as SackPermitted, Timestamp,
+    WindowScale,
+};
+
+const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+/// The SYNs' first sequence number, see `frames.rs`.
+const SEQUENCE: u32 = 1;
+const TSVAL: u32 = 0x1234_5678;
+
+/// tcp_rmem[2] of [`SETTINGS`]: 2^25 bytes, of which 2^16 need no scale.
+const OUR_SCALE: u8 = 10;
+
+/// The options of systems' SYNs, in their order.
+const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 1, 3, 3, 7];
+const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
+const MACOS: &[u8] =
+    &[2, 4, 5, 180, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 4, 2, 0, 0];
+const FREEBSD: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
+const OPENBSD: &[u8] =
+    &[2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
+
+/// An answer, taken apart after its checksums were found to be right.
+struct Answer {
+    options: Vec<TcpOptionElement>,
+    ece: bool,
+    window: u16,
+    timestamp: u32,
+    /// From the IP header to the last option.
+    packet_len: usize,
+}
+
+fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
+    let (reason, action, left) = program.answer(frame);
+    assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_TX));
+    let packet = SlicedPacket::from_ethernet(&left).unwrap();
+    let ethernet = packet.link.as_ref().unwrap().to_header().unwrap().ethernet2().unwrap();
+    assert_eq!((ethernet.source, ethernet.destination), (MAC, CLIENT_MAC));
+    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { panic!("no TCP: {left:x?}") };
+    let (checksum, packet_len) = match packet.net.as_ref().unwrap() {
+        NetSlice::Ipv4(ip) => {
+            let ip = ip.header();
+            assert_eq!((ip.source_addr(), ip.destination_addr()), (SERVER, CLIENT));
+            assert_eq!(ip.header_checksum(), ip.to_header().calc_header_checksum());
+            let checksum = tcp.calc_checksum_ipv4(ip.source(), ip.destination());
+            (checksum, usize::from(ip.total_len()))
+        }
+        NetSlice::Ipv6(ip) => {
+            let ip = ip.header();
+            assert_eq!((ip.source_addr(), ip.destination_addr()), (SERVER6, CLIENT6));
+            let checksum = tcp.calc_checksum_ipv6(ip.source(), ip.destination());
+            (checksum, 40 + usize::from(ip.payload_length()))
+        }
+        NetSlice::Arp(_) => panic!("ARP"),
+    };
+    assert_eq!(tcp.checksum(), checksum.unwrap());
+    assert_eq!((tcp.source_port(), tcp.destination_port()), ANSWER_PORTS);
+    assert_eq!(tcp.acknowledgment_number(), SEQUENCE + 1);
+    assert!(tcp.syn() && tcp.ack() && !tcp.rst() && !tcp.fin() && !tcp.psh() && !tcp.cwr());
+    assert!(tcp.payload().is_empty() && tcp.window_size() > 0);
+    let options: Vec<_> = tcp.options_iterator().collect::<Result<_, _>>().unwrap();
+    let timestamp = options.iter().find_map(|option| match option {
+        Timestamp(value, echo) => {
+            assert_eq!(*echo, TSVAL);
+            Some(*value)
+        }
+        _ => None,
+    });
+    Answer {
+        options,
+        ece: tcp.ece(),
+        window: tcp.window_size(),
+        timestamp: timestamp.unwrap_or(0),
+        packet_len,
+    }
+}
+
+/// The options, but for the timestamp's value.
+fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
+    let blank = |option: &TcpOptionElement| match option {
+        Timestamp(..) => Timestamp(0, 0),
+        other => other.clone(),
+    };
+    answer.options.iter().map(blank).collect()
+}
+
+#[test]
+fn the_answer_goes_back_the_way_the_syn_came() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let (vlan, provider) = (EtherType::VLAN_TAGGED_FRAME, EtherType::PROVIDER_BRIDGING);
+        for tags in [&[][..], &[vlan], &[provider, vlan]] {
+            for (frame, mss) in [(syn4(&LINUX), 1460), (syn6(&LINUX), 1440)] {
+                let frame = tagged(tags, frame);
+                let (.., left) = program.answer(&frame);
+                let at = 12 + frames::tags_len(tags.len()) + 2;
+                assert_eq!(left[12..at], frame[12..at], "its tags and its EtherType");
+                let all = [Mss(mss), SackPermitted, Timestamp(0, 0), Noop, WindowScale(OUR_SCALE)];
+                assert_eq!(shape(&answer(&program, &frame)), all);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_each_system_offers_is_kept_in_the_timestamp() {
+    const NO_SCALE: u32 = 0xf;
+    const SACK: u32 = 1 << 4;
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let mss = Mss(1460);
+        let stamp = Timestamp(0, 0);
+        let scale = || [Noop, WindowScale(OUR_SCALE)];
+        let all = [&[mss.clone(), SackPermitted, stamp.clone()][..], &scale()].concat();
+        let no_sack = [&[mss.clone(), Noop, Noop, stamp.clone()][..], &scale()].concat();
+        let stamp_only = vec![mss.clone(), Noop, Noop, stamp];
+        let mss_only = vec![mss];
+        let stamp_option = &LINUX[6..16];
+        let cases: [(&str, &[u8], _, u32); 9] = [
+            ("Linux", LINUX, &all, SACK | 7),
+            ("macOS", MACOS, &all, SACK | 6),
+            ("FreeBSD", FREEBSD, &all, SACK | 6),
+            ("OpenBSD", OPENBSD, &all, SACK | 6),
+            ("Windows, which has no timestamp", WINDOWS, &mss_only, 0),
+            ("nothing", &[], &mss_only, 0),
+            ("a timestamp alone", stamp_option, &stamp_only, NO_SCALE),
+            ("no SACK", &[stamp_option, &[3, 3, 0]].concat(), &no_sack, 0),
+            ("a scale beyond 14", &[stamp_option, &[3, 3, 99]].concat(), &no_sack, 14),
+        ];
+        for (name, options, offered, kept) in cases {
+            let answer = answer(&program, &syn4(options));
+            assert_eq!(shape(&answer), *offered, "{name}");
+            if answer.timestamp != 0 {
+                assert_eq!(answer.timestamp & 0x3f, kept, "{name}");
+            }
+        }
+    });
+}
+
+/// The kernel looks at the clock again when the timestamp comes back: it must not be ahead.
+#[test]
+fn the_timestamp_is_of_just_now() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        for _ in 0..200 {
+            let now_ms = || (synflood_xdp::sources::now_ns().unwrap() / 1_000_000) as u32;
+            let earliest = now_ms();
+            let stamp = answer(&program, &syn4(LINUX)).timestamp;
+            assert!(stamp <= now_ms() && stamp + 128 > earliest, "{stamp}, and it is {earliest}");
+        }
+    });
+}
+
+#[test]
+fn nothing_is_offered_that_the_kernel_would_not_read() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let options_with = |settings| {
+            tell(&program, settings);
+            shape(&answer(&program, &syn4(LINUX)))
+        };
+        let (mss, stamp) = (Mss(1460), Timestamp(0, 0));
+        assert_eq!(options_with(types::host { timestamps: 0, ..SETTINGS }), [mss.clone()]);
+        assert_eq!(
+            options_with(types::host { sack: 0, ..SETTINGS }),
+            [mss.clone(), Noop, Noop, stamp.clone(), Noop, WindowScale(OUR_SCALE)]
+        );
+        assert_eq!(options_with(types::host { wscale: 0, ..SETTINGS }), [mss, SackPermitted, stamp]);
+    });
+}
+
+#[test]
+fn ecn_is_agreed_to_as_the_kernel_would() {
+    use crate::common::frames::ipv4;
+
+    const ECN: u32 = 1 << 5;
+    let syn = |ece: bool, cwr: bool, ect: u8| {
+        ipv4(|ip, tcp| {
+            (tcp.ece, tcp.cwr) = (ece, cwr);
+            ip.ecn = ect.try_into().unwrap();
+            tcp.set_options_raw(LINUX).unwrap();
+        })
+    };
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        for (frame, agreed) in [
+            (syn(true, true, 0), true),
+            (syn(true, false, 0), false),
+            (syn(false, true, 0), false),
+            (syn(true, true, 2), false),
+        ] {
+            let answer = answer(&program, &frame);
+            assert_eq!((answer.ece, answer.timestamp & ECN != 0), (agreed, agreed));
+        }
+        tell(&program, types::host { ecn: 0, ..SETTINGS });
+        assert!(!answer(&program, &syn(true, true, 0)).ece);
+    });
+}
+
+/// No reflector: four bytes more than the SYN, for the MSS, if it had no options at all.
+#[test]
+fn an_answer_is_hardly_larger_than_its_syn() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        for options in [&[][..], &[1; 4], LINUX, WINDOWS, MACOS, FREEBSD, OPENBSD, &LINUX[6..16]] {
+            for (frame, mac) in [(syn4(options), 14), (syn6(options), 14)] {
+                let answer = answer(&program, &frame);
+                assert!(answer.packet_len <= frame.len() - mac + 4, "{options:?}");
+            }
+        }
+        // Data with the SYN (TFO) does not come back.
+        let mut with_data = syn4(LINUX);
+        with_data.extend([7; 1000]);
+        with_data[16..18].copy_from_slice(&1060_u16.to_be_bytes());
+        let (reason, _, left) = program.answer(&with_data);
+        assert_eq!(reason, "challenge_sent");
+        assert!(left.len() < 80, "{}", left.len());
+    });
+}
+
+#[test]
+fn the_window_is_what_the_listener_can_take() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let window = answer(&program, &syn4(LINUX)).window;
+        assert!(window >= 14_600 && window % 1460 == 0, "{window}");
+    });
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What it is all for: a flood from random addresses, and clients who want to get in.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::common::defence::{Defence, dump};
+use crate::common::lab::{Lab, Process, wait_for};
+use crate::common::pass;
+
+/// SYNs from random addresses, a few thousand a second.
+fn random_flood(lab: &Lab) -> Process {
+    // Answers to forged sources have to go somewhere.
+    let gateway = ["neighbour", "add", "10.0.255.254", "lladdr", "02:00:00:00:00:fe", "dev", "eth0"];
+    lab.server.run("ip", &gateway);
+    lab.server.run("ip", &["route", "add", "default", "via", "10.0.255.254"]);
+    let args = ["-q", "-c", "600000", "-S", "-p", "80", "--rand-source", "-i", "u100", Lab::SERVER];
+    let mut flood = lab.client.command("hping3", &args);
+    Process(flood.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+fn status_lines(stdout: &str) -> Vec<Value> {
+    let lines = stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["type"] == "status").collect()
+}
+
+/// With the kernel's settings as they are by default.
+#[test]
+fn newcomers_and_known_sources_get_in() {
+    let lab = Lab::new();
+    let _pass = pass::attach(&lab.client, "eth0");
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = lab.serve(&directory);
+    let options = ["--iface", "eth0", "--json", "--new-sources", "100", "--burst", "50"];
+    let defence = Defence::start(&lab, &options);
+    assert!(lab.is_served("10.0.0.4"), "known before the flood");
+
+    let flood = random_flood(&lab);
+    wait_for("the budget to be spent", || {
+        (dump(&lab, &["--all"])["known_sources"].as_u64().unwrap() > 100).then_some(())
+    });
+    for _ in 0..10 {
+        for client in ["10.0.0.1", "10.0.0.2", "10.0.0.4", "fd00:5::1", "fd00:5::2"] {
+            assert!(lab.is_served(client), "{client}");
+        }
+    }
+    let refusing = dump(&lab, &["--all"]);
+    drop(flood);
+    std::thread::sleep(Duration::from_secs(3)); // for status lines after the flood
+    let ended = defence.signal(Signal::SIGTERM);
+    let lines = status_lines(&ended.stdout);
+    let during = lines.iter().filter(|line| line["flood_s"].is_number()).count();
+    assert!(during > 0, "{}", ended.stdout);
+    assert!(lines.iter().any(|line| line["challenged_per_s"].as_u64() > Some(0)));
+    assert!(lines.last().unwrap()["flood_s"].is_null(), "{}", ended.stdout);
+
+    let known = refusing["known_sources"].as_u64().unwrap();
+    let most = 100 + 100 * (lines.len() as u64 + 2);
+    assert!(known <= most, "{known} entries, at most {most} were due");
+}
+
+/// What the default budget lets through, a listener's default queue holds.
+#[test]
+fn the_budget_does_not_fill_a_default_queue() {
+    let lab = Lab::new();
+    lab.set("net.ipv4.tcp_syncookies=0");
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = lab.serve(&directory);
+    let options = ["--iface", "eth0", "--quiet", "--challenge", "off"];
+    let defence = Defence::start(&lab, &options);
+    let _flood = random_flood(&lab);
+    let half_open = || lab.server.run("ss", &["-Htn", "state", "syn-recv"]).lines().count();
+    wait_for("half-open connections", || (half_open() > 200).then_some(()));
+    let overflows = lab.server.run("nstat", &["-asz", "TcpExtTCPReqQFullDrop"]);
+    println!("{} half open; {overflows}", half_open());
+    assert!(defence.signal(Signal::SIGTERM).status.success());
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The program's picture of its host follows the host.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::common::lab::{Lab, wait_for};
+use crate::setup::{Challenging, PORT, SERVER, listen};
+
+const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
+
+/// Whether a challenge is answered quickly; else the SYN was dropped.
+fn is_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
+    let to = SocketAddr::new(to, PORT);
+    let connected =
+        challenging.lab.client.enter(|| TcpStream::connect_timeout(&to, Duration::from_millis(300)));
+    connected.ok().map(|_| ())
+}
+
+fn is_not_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
+    is_served(challenging, to).is_none().then_some(())
+}
+
+#[test]
+fn addresses_come_and_go() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.lab, "::", |_| {});
+    let lab = &challenging.lab;
+    assert!(is_served(&challenging, SERVER).is_some());
+    lab.server.run("ip", &["address", "add", "10.0.0.11/16", "dev", "eth0"]);
+    wait_for("the new address to be served", || is_served(&challenging, ADDED));
+    lab.server.run("ip", &["address", "del", "10.0.0.11/16", "dev", "eth0"]);
+    wait_for("the address to be forgotten", || is_not_served(&challenging, ADDED));
+    assert!(is_served(&challenging, SERVER).is_some(), "the others stay");
+}
+
+#[test]
+fn the_mac_address_changes() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.lab, "::", |_| {});
+    let server = &challenging.lab.server;
+    server.run("ip", &["link", "set", "dev", "eth0", "address", "02:00:00:00:77:77"]);
+    wait_for("the new MAC to be served", || is_served(&challenging, SERVER));
+    assert!(challenging.reasons()["challenge_sent"].as_u64() > Some(0));
+}
+
+#[test]
+fn without_cookies_it_says_so_and_drops() {
+    let lab = Lab::new();
+    lab.set("net.ipv4.tcp_syncookies=0");
+    let challenging = Challenging::on(lab, &[]);
+    let _listener = listen(&challenging.lab, "::", |_| {});
+    assert!(is_not_served(&challenging, SERVER).is_some());
+    challenging.lab.set("net.ipv4.tcp_syncookies=2");
+    wait_for("cookies", || is_served(&challenging, SERVER));
+    challenging.lab.set("net.ipv4.tcp_syncookies=0");
+    wait_for("no cookies", || is_not_served(&challenging, SERVER));
+    wait_for("a warning at the start and one at the change", || {
+        let warnings = challenging.defence.stderr().matches("net.ipv4.tcp_syncookies is 0").count();
+        (warnings == 2).then_some(())
+    });
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Listeners of every kind, and what the kernel makes of a cookie that comes back.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use etherparse::{SlicedPacket, TransportSlice};
+
+use crate::common::frames::ipv4;
+use crate::common::lab::wait_for;
+use crate::common::wire::Wire;
+use crate::setup::{Challenging, PORT, SERVER, listen, server6};
+
+/// Connects from a client over both families, as far as the listener serves them.
+fn connects(challenging: &Challenging, to: &[IpAddr]) {
+    for &to in to {
+        let from = if to.is_ipv4() { "10.0.0.1" } else { "fd00:5::1" };
+        let connected = challenging.connect_from(from, to, PORT);
+        assert!(connected.is_ok(), "{to}: {connected:?}");
+    }
+}
+
+#[test]
+fn bound_to_any_address_of_both_families() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.lab, "::", |_| {});
+    connects(&challenging, &[SERVER, server6()]);
+    assert_eq!(challenging.reasons()["challenge_sent"], 2);
+}
+
+#[test]
+fn bound_to_one_address() {
+    let challenging = Challenging::new(&[]);
+    for address in [SERVER, server6()] {
+        let _listener = listen(&challenging.lab, &address.to_string(), |_| {});
+        connects(&challenging, &[address]);
+    }
+    assert_eq!(challenging.reasons()["challenge_sent"], 2);
+}
+
+#[test]
+fn eight_that_share_a_port() {
+    let challenging = Challenging::new(&[]);
+    let group: Vec<TcpListener> = (0..8)
+        .map(|_| listen(&challenging.lab, "::", |socket| socket.set_reuse_port(true).unwrap()))
+        .collect();
+    for _ in 0..20 {
+        connects(&challenging, &[SERVER, server6()]);
+    }
+    drop(group);
+    assert_eq!(challenging.reasons()["challenge_sent"], 40);
+}
+
+#[test]
+fn started_late_and_started_anew() {
+    let challenging = Challenging::new(&[]);
+    let nobody = challenging.lab.client.enter(|| {
+        let to = std::net::SocketAddr::new(SERVER, PORT);
+        std::net::TcpStream::connect_timeout(&to, Duration::from_millis(300))
+    });
+    assert!(nobody.is_err(), "SYNs over the budget are dropped where nobody listens");
+    for _ in 0..3 {
+        let _listener = listen(&challenging.lab, "::", |_| {});
+        connects(&challenging, &[SERVER]);
+    }
+    let reasons = challenging.reasons();
+    assert_eq!(reasons["challenge_sent"], 3);
+    assert!(reasons["drop_no_listener"].as_u64() > Some(0));
+}
+
+/// A full accept queue refuses a connection that the client believes to have: better no cookie.
+#[test]
+fn none_for_a_listener_that_accepts_nobody() {
+    let challenging = Challenging::new(&[]);
+    let listener = listen(&challenging.lab, "::", |_| {});
+    // As many as its queue of 64 holds, and one more.
+    let waiting: Vec<_> =
+        (0..65).map(|_| challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap()).collect();
+    let more = challenging.lab.client.enter(|| {
+        let to = std::net::SocketAddr::new(SERVER, PORT);
+        std::net::TcpStream::connect_timeout(&to, Duration::from_millis(300))
+    });
+    assert!(more.is_err());
+    drop((waiting, listener));
+    assert!(challenging.reasons()["drop_no_cookie"].as_u64() > Some(0));
+}
+
+/// Ours is the cookie, the judgement is the kernel's.
+#[test]
+fn a_wrong_cookie_is_refused() {
+    const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
+    let challenging = Challenging::new(&[]);
+    let lab = &challenging.lab;
+    let listener = listen(lab, "::", |_| {});
+    listener.set_nonblocking(true).unwrap();
+    // Answers to the stranger must find a way.
+    let neighbour = ["neighbour", "add", "10.0.9.9", "lladdr", "02:00:00:00:00:01", "dev", "eth0"];
+    lab.server.run("ip", &neighbour);
+    let wire = Wire::open(&lab.client, "eth0");
+    let segment = |syn: bool, sequence: u32, acknowledges: u32| {
+        let mut frame = ipv4(|ip, tcp| {
+            (ip.source, ip.destination) = (STRANGER.octets(), [10, 0, 0, 10]);
+            (tcp.destination_port, tcp.syn, tcp.ack) = (PORT, syn, !syn);
+            (tcp.sequence_number, tcp.acknowledgment_number) = (sequence, acknowledges);
+        });
+        frame[..6].copy_from_slice(&lab.server_mac());
+        frame
+    };
+    let answer = || {
+        let is_answer = |frame: &[u8]| tcp_to_stranger(frame).is_some();
+        let frame = wire.receive(Duration::from_secs(5), is_answer).expect("an answer");
+        tcp_to_stranger(&frame).unwrap()
+    };
+    wire.send(&segment(true, 7, 0));
+    let (cookie, is_reset) = answer();
+    assert!(!is_reset);
+
+    // The lowest bits say which MSS: next to the cookie lie others that are right.
+    wire.send(&segment(false, 8, cookie.wrapping_add(1000)));
+    assert!(answer().1, "a wrong cookie is answered by a reset");
+    assert!(listener.accept().is_err());
+
+    wire.send(&segment(false, 8, cookie.wrapping_add(1)));
+    wait_for("the right one to be accepted", || listener.accept().ok());
+}
+
+/// The sequence number of a segment to the stranger, and whether it is a reset.
+fn tcp_to_stranger(frame: &[u8]) -> Option<(u32, bool)> {
+    let packet = SlicedPacket::from_ethernet(frame).ok()?;
+    let ip = packet.net.as_ref()?.ipv4_ref()?;
+    match &packet.transport {
+        Some(TransportSlice::Tcp(tcp)) if ip.header().destination() == [10, 0, 9, 9] => {
+            Some((tcp.sequence_number(), tcp.rst()))
+        }
+        _ => None,
+    }
+}
+
+/// A cookie over a connection's last state would make the client believe in one that is not there.
+#[test]
+fn a_socket_of_the_same_tuple_gets_its_syn() {
+    let challenging = Challenging::new(&[]);
+    let listener = listen(&challenging.lab, "::", |_| {});
+    let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
+    let from = client.local_addr().unwrap();
+    // Who closes first has TIME_WAIT: the server.
+    drop(listener.accept().unwrap());
+    let has_time_wait = || {
+        let sockets = challenging.lab.server.run("ss", &["-Htn", "state", "time-wait"]);
+        sockets.contains("10.0.0.1").then_some(())
+    };
+    drop(client);
+    wait_for("TIME_WAIT", has_time_wait);
+    let again = challenging.lab.client.enter(|| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&from.into()).unwrap();
+        let to = std::net::SocketAddr::new(SERVER, PORT);
+        socket.connect_timeout(&to.into(), Duration::from_secs(10))
+    });
+    assert!(again.is_ok(), "{again:?}");
+    listener.accept().unwrap();
+    let reasons = challenging.reasons();
+    assert_eq!((&reasons["challenge_sent"], &reasons["pass_existing_socket"]), (&1.into(), &1.into()));
+}
+
+/// The kernel takes cookies of a listener for two minutes after it was last told that one is needed.
+#[test]
+fn idle_for_longer_than_a_cookie_is_taken() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.lab, "::", |_| {});
+    connects(&challenging, &[SERVER]);
+    std::thread::sleep(Duration::from_secs(125)); // TCP_SYNCOOKIE_VALID in include/net/tcp.h
+    connects(&challenging, &[SERVER]);
+    assert_eq!(challenging.reasons()["challenge_sent"], 2);
+}

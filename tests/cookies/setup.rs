@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A server whose budget for new sources is spent.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::common::defence::{Defence, Ended};
+use crate::common::lab::Lab;
+use crate::common::pass;
+
+/// A lab whose server has its budget for new sources spent, and cookies for whoever comes.
+pub struct Challenging {
+    pub lab: Lab,
+    pub defence: Defence,
+    _pass: OwnedFd,
+}
+
+impl Challenging {
+    pub fn new(options: &[&str]) -> Self {
+        let lab = Lab::new();
+        lab.set("net.ipv4.tcp_syncookies=2");
+        lab.set("net.ipv4.tcp_timestamps=2");
+        Self::on(lab, options)
+    }
+
+    pub fn on(lab: Lab, options: &[&str]) -> Self {
+        let pass = pass::attach(&lab.client, "eth0");
+        let defaults = ["--iface", "eth0", "--json", "--new-sources", "1/h"];
+        let defence = Defence::start(&lab, &[&defaults[..], options].concat());
+        let challenging = Self { lab, defence, _pass: pass };
+        // Over both families, as a frame from nowhere could also be the first.
+        challenging.lab.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
+        let _ = challenging.connect_from("10.0.0.99", SERVER, 9);
+        challenging
+    }
+
+    pub fn connect_from(&self, from: &str, to: IpAddr, port: u16) -> std::io::Result<TcpStream> {
+        self.lab.client.enter(|| connect(from.parse().unwrap(), SocketAddr::new(to, port)))
+    }
+
+    /// Ends the defence; how many frames had which reason.
+    pub fn reasons(self) -> Value {
+        summary(self.defence.signal(Signal::SIGTERM))["reasons"].take()
+    }
+}
+
+fn summary(ended: Ended) -> Value {
+    let last = ended.stdout.lines().last().expect("a summary");
+    let summary: Value = serde_json::from_str(last).unwrap();
+    assert_eq!(summary["type"], "summary");
+    summary
+}
+
+pub const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
+pub const PORT: u16 = 8080;
+
+pub fn server6() -> IpAddr {
+    Lab::SERVER6.parse().unwrap()
+}
+
+pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SockAddr::from(SocketAddr::new(from, 0)))?;
+    socket.connect_timeout(&to.into(), Duration::from_secs(10))?;
+    Ok(socket.into())
+}
+
+/// On any address of both families, unless another is given.
+pub fn listen(lab: &Lab, address: &str, prepare: impl FnOnce(&Socket) + Send) -> TcpListener {
+    lab.server.enter(|| {
+        let address = SocketAddr::new(address.parse().unwrap(), PORT);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        prepare(&socket);
+        socket.bind(&address.into()).unwrap();
+        socket.listen(64).unwrap();
+        socket.into()
+    })
+}
