@@ -17,15 +17,16 @@ struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
 struct host host SEC(".data.host");
 
 /*
- * The host's own addresses: written by user space as they come and go. A bridge or a VLAN device may
- * have another MAC than the interface below it, so those of all interfaces count.
+ * The host's own addresses: written by user space as they come and go, which also sets the sizes. A
+ * bridge or a VLAN device may have another MAC than the interface below it, so those of all interfaces
+ * count.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, struct mac);
 	__type(value, __u32); /* MTU, bytes; of several interfaces with this MAC the smallest */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 1);
 } own_macs SEC(".maps");
 
 struct {
@@ -33,7 +34,7 @@ struct {
 	__type(key, struct addr);
 	__type(value, __u8);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 1);
 } own_addresses SEC(".maps");
 
 /*

@@ -16,6 +16,7 @@ use libbpf_rs::{
 use plain::Plain;
 
 use crate::config::{self, MAPPED_PREFIX, Settings};
+use crate::host;
 
 #[allow(clippy::all, clippy::undocumented_unsafe_blocks, missing_docs)]
 mod skel {
@@ -80,6 +81,9 @@ pub fn load<'obj>(
     }
     let listed = (settings.allow.len() + settings.deny.len()).max(1) as u32;
     open.maps.lists.set_max_entries(listed).context("cannot size the lists")?;
+    let (macs, ips) = host::room_for_addresses()?;
+    open.maps.own_macs.set_max_entries(macs).context("cannot size the table of own MACs")?;
+    open.maps.own_addresses.set_max_entries(ips).context("cannot size the table of own addresses")?;
     let refusals = &mut open.maps.refusals;
     refusals.set_max_entries(settings.refusal_slots()).context("cannot size the memory of refusals")?;
     open.maps.sources.set_max_entries(settings.max_sources).context("cannot size the source table")?;

@@ -89,6 +89,10 @@ pub struct Protect {
     #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
     pub challenge_rate: Budget,
 
+    /// Set the kernel's tcp_syncookies and tcp_timestamps as challenges need them, until the end
+    #[arg(long)]
+    pub set_sysctls: bool,
+
     /// Where to attach: in the driver (native), behind it (skb), or the first that works (auto)
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: Mode,

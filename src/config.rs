@@ -98,6 +98,7 @@ pub struct Settings {
     /// Empty: all.
     pub challenge_ports: Vec<u16>,
     pub challenge_rate: Budget,
+    pub set_sysctls: bool,
     /// Empty: all.
     pub ports: Vec<u16>,
     pub allow: Vec<IpNet>,
@@ -144,6 +145,7 @@ impl TryFrom<&Cli> for Settings {
             challenge: args.challenge,
             challenge_ports: args.challenge_port.clone(),
             challenge_rate: args.challenge_rate,
+            set_sysctls: args.set_sysctls,
             ports: args.port.clone(),
             allow: args.allow.clone(),
             deny: args.deny.clone(),
@@ -189,6 +191,11 @@ impl Settings {
     /// Whether SYNs to this TCP port are limited.
     pub fn protects(&self, port: u16) -> bool {
         self.ports.is_empty() || self.ports.contains(&port)
+    }
+
+    /// Whether SYNs to this TCP port may be answered with a cookie.
+    pub fn challenges(&self, port: u16) -> bool {
+        self.challenge_ports.is_empty() || self.challenge_ports.contains(&port)
     }
 
     /// What the lists say of an address: the longest prefix wins, as in the kernel's trie.

@@ -28,6 +28,16 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// value of net.ipv4.tcp_timestamps: with 1 it subtracts a secret first.
 const PLAIN_TIMESTAMPS: u32 = 2;
 
+/// Room for new addresses, beside as many again as there are: a hash table that is larger than it needs
+/// to be costs every look-up of a random address a cache line.
+const SPARE_ADDRESSES: u32 = 1024;
+
+/// How many MAC and IP addresses the program shall have room for.
+pub fn room_for_addresses() -> Result<(u32, u32)> {
+    let Addresses { macs, ips } = Addresses::read()?;
+    Ok((SPARE_ADDRESSES + 2 * macs.len() as u32, SPARE_ADDRESSES + 2 * ips.len() as u32))
+}
+
 /// This host, as the program last heard of it.
 pub struct Host<'a> {
     skel: &'a SynfloodSkel<'a>,
@@ -80,8 +90,9 @@ impl Addresses {
             if let Some(ip) = ip_of(&address) {
                 addresses.ips.insert(ip, 1);
             }
-            // An interface that has gone meanwhile has no MTU.
+            // An interface that has gone meanwhile has no MTU, and lo no MAC.
             let mac = address.as_link_addr().and_then(|link| link.addr());
+            let mac = mac.filter(|&mac| mac != [0; 6]);
             if let (Some(mac), Ok(mtu)) = (mac, sys::interface_mtu(&each.interface_name)) {
                 let smallest = addresses.macs.entry(mac).or_insert(mtu);
                 *smallest = mtu.min(*smallest);

@@ -5,11 +5,13 @@
 
 #![deny(unsafe_code)]
 
+pub mod advice;
 pub mod attach;
 pub mod bpf;
 pub mod cli;
 pub mod config;
 pub mod dump;
+pub mod firewall;
 pub mod flood;
 pub mod host;
 pub mod instance;
@@ -21,3 +23,4 @@ pub mod sources;
 pub mod ssh;
 pub mod stats;
 pub mod sys;
+pub mod sysctls;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::advice;
 use crate::attach::{self, Attachment};
 use crate::bpf::{self, SynfloodSkel, types};
 use crate::cli::Challenge;
@@ -20,6 +21,7 @@ use crate::signal::{Wake, Waker};
 use crate::sources;
 use crate::ssh;
 use crate::stats::Counters;
+use crate::sysctls::Sysctls;
 
 /// How often a run looks after its interfaces and at the host's settings, whatever it prints.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +35,8 @@ pub fn run(settings: &Settings) -> Result<()> {
 
     let mut object = MaybeUninit::uninit();
     let skel = bpf::load(settings, &mut object)?;
+    let _sysctls =
+        if settings.set_sysctls { Some(Sysctls::set_for(settings.challenge)?) } else { None };
     let changed = waker.sender();
     host::watch(move || {
         // Fails only when the run has ended.
@@ -52,6 +56,9 @@ pub fn run(settings: &Settings) -> Result<()> {
     let mut session = Session::new(settings, &skel, host, attachments)?;
     session.announce()?;
     session.warn_about_cookies();
+    for advice in advice::on(settings, &session.attachments) {
+        eprintln!("{advice}");
+    }
     let lost = session.watch(&waker)?;
     session.attachments.clear();
     session.summarize()?;
@@ -178,7 +185,11 @@ impl<'a> Session<'a> {
 
     fn look_at_host(&mut self) -> Result<()> {
         let had_cookies = self.host.has_cookies();
-        self.host.refresh()?;
+        // What it cannot be told it cannot answer for: no reason to end the protection.
+        if let Err(error) = self.host.refresh() {
+            self.end_line()?;
+            eprintln!("warning: {error:#}: SYNs to new addresses are not challenged");
+        }
         if had_cookies && !self.host.has_cookies() {
             self.end_line()?;
             self.warn_about_cookies();

@@ -61,17 +61,18 @@ pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io:
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether a driver does all that XDP programs may ask, sending included; None: it does not tell (before
+/// Linux 6.3).
+pub fn xdp_can_transmit(ifindex: u32) -> io::Result<Option<bool>> {
+    /// include/uapi/linux/netdev.h
+    const NETDEV_XDP_ACT_BASIC: u64 = 1;
+    let features = query(ifindex)?.feature_flags;
+    Ok((features != 0).then_some(features & NETDEV_XDP_ACT_BASIC != 0))
+}
+
 /// The XDP program that an interface runs. Where there are several, the one nearest to the wire.
 pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
-    let mut found = libbpf_sys::bpf_xdp_query_opts {
-        sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as _,
-        ..Default::default()
-    };
-    // SAFETY: found outlives the call and says its size.
-    let error = unsafe { libbpf_sys::bpf_xdp_query(ifindex as i32, 0, &mut found) };
-    if error < 0 {
-        return Err(io::Error::from_raw_os_error(-error));
-    }
+    let found = query(ifindex)?;
     let programs = [
         (XdpMode::Offloaded, found.hw_prog_id),
         (XdpMode::Native, found.drv_prog_id),
@@ -79,6 +80,16 @@ pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
     ];
     let attached = programs.into_iter().find(|&(_, id)| id != 0);
     Ok(attached.map(|(mode, id)| AttachedProgram { mode, id }))
+}
+
+fn query(ifindex: u32) -> io::Result<libbpf_sys::bpf_xdp_query_opts> {
+    let mut found = libbpf_sys::bpf_xdp_query_opts {
+        sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as _,
+        ..Default::default()
+    };
+    // SAFETY: found outlives the call and says its size.
+    let error = unsafe { libbpf_sys::bpf_xdp_query(ifindex as i32, 0, &mut found) };
+    if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(found) }
 }
 
 /// Reads a hash map, or an array with four-byte keys, in batches and hands each entry's key and value to `visit`.
@@ -134,22 +145,49 @@ pub fn map_for_each(
 }
 
 nix::ioctl_read_bad!(get_interface_mtu, libc::SIOCGIFMTU, libc::ifreq);
+nix::ioctl_readwrite_bad!(ask_ethtool, libc::SIOCETHTOOL, libc::ifreq);
 
 /// The largest IP packet that an interface takes, in bytes.
 pub fn interface_mtu(name: &str) -> io::Result<u32> {
-    // SAFETY: a struct of integers and of pointers, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // The last byte stays zero: names are terminated strings.
-    for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let (any, mut request) = interface_request(name)?;
     // SAFETY: the descriptor is open and the request outlives the call, which sets the field read here.
     let mtu = unsafe {
         get_interface_mtu(any.as_raw_fd(), &mut request)?;
         request.ifr_ifru.ifru_mtu
     };
     Ok(mtu as u32)
+}
+
+/// The name of an interface's driver.
+pub fn interface_driver(name: &str) -> io::Result<String> {
+    /// struct ethtool_drvinfo in linux/ethtool.h
+    #[repr(C)]
+    struct DriverInfo {
+        command: u32,
+        driver: [u8; 32],
+        rest: [u8; 160],
+    }
+    const ETHTOOL_GDRVINFO: u32 = 3;
+    let mut info = DriverInfo { command: ETHTOOL_GDRVINFO, driver: [0; 32], rest: [0; 160] };
+    let (any, mut request) = interface_request(name)?;
+    request.ifr_ifru.ifru_data = (&raw mut info).cast();
+    // SAFETY: the descriptor is open; the request outlives the call, as does what it points to, which is
+    // as large as the command says.
+    unsafe { ask_ethtool(any.as_raw_fd(), &mut request) }?;
+    let name = info.driver.split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(name).into())
+}
+
+/// A socket of whatever kind, and a request about an interface to be asked on it.
+fn interface_request(name: &str) -> io::Result<(OwnedFd, libc::ifreq)> {
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: a struct of integers and of pointers, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The last byte stays zero: names are terminated strings.
+    for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    Ok((any, request))
 }
 
 /// Lets the process outlive its terminal: SIGHUP does nothing from now on.

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rules of the host's firewall that a challenged connection does not get through: to connection
+//! tracking it begins with an ACK, as the SYN never came that far.
+
+use std::ops::RangeInclusive;
+use std::process::{Command, Stdio};
+
+/// What shows the rules of every backend. One that is not installed has none to show.
+const LISTINGS: [&[&str]; 5] = [
+    &["nft", "list", "ruleset"],
+    &["iptables-save"],
+    &["ip6tables-save"],
+    &["iptables-legacy-save"],
+    &["ip6tables-legacy-save"],
+];
+
+/// Rules in the way, as the firewall's own tools print them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// Drops or rejects a new connection that does not begin with a SYN.
+    pub only_with_syn: Option<String>,
+    /// Sends a port elsewhere: REDIRECT, DNAT, a container's port mapping.
+    pub redirected: Option<String>,
+}
+
+/// The first of each kind that concerns a port for which `is_challenged`.
+pub fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
+    let mut obstacles = Obstacles::default();
+    for listing in LISTINGS {
+        let mut command = Command::new(listing[0]);
+        let output = command.args(&listing[1..]).stderr(Stdio::null()).stdin(Stdio::null()).output();
+        let Ok(output) = output else { continue };
+        for line in String::from_utf8_lossy(&output.stdout).lines().map(str::trim) {
+            if !concerns(line, &is_challenged) {
+                continue;
+            }
+            if wants_syn(line) {
+                obstacles.only_with_syn.get_or_insert_with(|| line.into());
+            }
+            if redirects(line) {
+                obstacles.redirected.get_or_insert_with(|| line.into());
+            }
+        }
+    }
+    obstacles
+}
+
+fn wants_syn(rule: &str) -> bool {
+    let is_new = rule.contains("ct state") && rule.contains("new") || rule.contains("state NEW");
+    let is_no_syn =
+        rule.contains("!= syn") || rule.contains("! --tcp-flags") || rule.contains("! --syn");
+    let refuses =
+        ["drop", "reject", "-j DROP", "-j REJECT"].iter().any(|verdict| rule.contains(verdict));
+    is_new && is_no_syn && refuses
+}
+
+fn redirects(rule: &str) -> bool {
+    let words = ["redirect", "dnat", "REDIRECT", "DNAT"];
+    rule.split_whitespace().any(|word| words.contains(&word))
+}
+
+/// Whether a rule is for TCP to such a port. One that names no port is for all.
+fn concerns(rule: &str, is_challenged: impl Fn(u16) -> bool) -> bool {
+    if rule.contains("udp") && !rule.contains("tcp") {
+        return false;
+    }
+    let mut words =
+        rule.split_whitespace().skip_while(|word| !word.trim_start_matches('-').starts_with("dport"));
+    words.next();
+    let mut named =
+        words.map_while(|word| ports(word.trim_matches(['{', '}', ',']))).flatten().peekable();
+    named.peek().is_none() || named.any(|mut range| range.any(&is_challenged))
+}
+
+/// "80", "80,443", "8000-9000", "8000:9000"; empty for a brace alone, None for any other word.
+fn ports(word: &str) -> Option<Vec<RangeInclusive<u16>>> {
+    let range = |text: &str| {
+        let (first, last) = text.split_once(['-', ':']).unwrap_or((text, text));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    word.split(',').filter(|part| !part.is_empty()).map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{concerns, redirects, wants_syn};
+
+    #[test]
+    fn rules_that_want_a_syn_first_are_known() {
+        for rule in [
+            "tcp flags != syn / fin,syn,rst,ack ct state new drop",
+            "tcp flags & (fin | syn | rst | ack) != syn ct state new counter packets 0 bytes 0 reject",
+            "-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate NEW -j DROP",
+            "-A INPUT -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m state --state NEW -j REJECT",
+        ] {
+            assert!(wants_syn(rule), "{rule}");
+        }
+        for rule in ["ct state new accept", "tcp flags syn ct state new drop", "ct state invalid drop"]
+        {
+            assert!(!wants_syn(rule), "{rule}");
+        }
+    }
+
+    #[test]
+    fn redirections_are_known_by_their_ports() {
+        let web = |port| port == 80 || port == 443;
+        for (rule, ours) in [
+            ("tcp dport 80 redirect to :8080", true),
+            ("tcp dport { 22, 443 } dnat to 10.1.0.2", true),
+            ("tcp dport 8000-9000 redirect to :1", false),
+            ("tcp dport 79-81 counter packets 0 bytes 0 redirect to :1", true),
+            ("iifname \"eth0\" dnat to 10.1.0.2", true),
+            ("udp dport 80 redirect to :8080", false),
+            ("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080", true),
+            (
+                "-A PREROUTING -p tcp -m multiport --dports 22,443 -j DNAT --to-destination 10.1.0.2",
+                true,
+            ),
+            (
+                "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",
+                false,
+            ),
+        ] {
+            assert_eq!(redirects(rule) && concerns(rule, web), ours, "{rule}");
+        }
+        assert!(!redirects("tcp dport 80 accept"));
+    }
+}
