@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# demo.sh BINARY   a SYN flood on a real web server, without protection and then with it
+# demo.sh BINARY   SYN floods on a real web server, from one address and from random ones, each without
+#                  protection and then with it
 #
 # Every figure is read while it happens, from the hosts: nftables counters, `ss`, `nstat`, curl.
 # Exits with 1 if the protection did not do what it is for.
@@ -14,6 +15,7 @@ REQUESTS=20
 # The client asks for REQUESTS pages at once, each over a connection of its own.
 BURST=30
 RATE=1
+NEW_SOURCES=200
 FLOOD_PAUSE_US=100
 # SYNs a second. A busy machine sends fewer than the pause allows, but fewer than this prove nothing.
 LEAST_FLOOD=1000
@@ -59,8 +61,8 @@ take_sample() {
 	sample=(
 		"${EPOCHREALTIME/./}"
 		"$(counter "$attacker" syns_sent)"
-		"$(counter "$server" syns_received)"
-		"$(counter "$server" syn_acks_sent)"
+		"$(counter "$server" "${counted[0]}")"
+		"$(counter "$server" "${counted[1]}")"
 		"$(cookies_sent)"
 	)
 }
@@ -92,6 +94,27 @@ watch_flood() { # SECONDS
 	compute_rates "${first[@]}"
 }
 
+# Each newcomer asks for a page. Sets `served` and `slowest_ms`.
+request_pages_as_newcomers() {
+	local address result
+	result=$(
+		for address in "${NEWCOMERS[@]}"; do
+			inside "$client" curl -s --max-time 5 --interface "$address" -o /dev/null \
+				-w '%{http_code} %{time_total}\n' "http://$SERVER_ADDRESS/" || true
+		done | summarize_requests
+	)
+	read -r served slowest_ms <<<"$result"
+	echo "${#NEWCOMERS[@]} clients that are not yet known request a page: $served served, the slowest in" \
+		"$slowest_ms ms."
+}
+
+summarize_requests() {
+	awk '
+		$1 == 200 { served++ }
+		$2 > slowest { slowest = $2 }
+		END { printf "%d %.1f\n", served, slowest * 1000 }'
+}
+
 # Sets `served` and `slowest_ms`. At once, so that it ends in two seconds even if none is served.
 request_pages() {
 	local urls="http://$SERVER_ADDRESS/?[1-$REQUESTS]" result
@@ -100,10 +123,7 @@ request_pages() {
 			# Its --parallel draws a progress meter, even if told --silent.
 			inside "$client" curl --parallel --parallel-immediate --max-time 2 -o /dev/null \
 				-w '%{http_code} %{time_total}\n' "$urls" 2>/dev/null || true
-		} | awk '
-			$1 == 200 { served++ }
-			$2 > slowest { slowest = $2 }
-			END { printf "%d %.1f\n", served, slowest * 1000 }'
+		} | summarize_requests
 	)
 	read -r served slowest_ms <<<"$result"
 	echo "The client requests $REQUESTS pages at once: $served served, the slowest in $slowest_ms ms."
@@ -113,9 +133,10 @@ is_flooded() {
 	(($(half_open) >= 100))
 }
 
-start_flood() {
+start_flood() { # HPING3_OPTION...
 	ip netns exec "$attacker" timeout "$FLOOD_LIMIT" \
-		hping3 -q -S -p 80 -i "u$FLOOD_PAUSE_US" "$SERVER_ADDRESS" >"$state/hping3.log" 2>&1 &
+		hping3 -q -S -p 80 -i "u$FLOOD_PAUSE_US" "$@" "$SERVER_ADDRESS" >"$state/hping3.log" 2>&1 &
+	flood=$!
 	disown
 	if ! wait_until "a hundred connections are half-open" is_flooded; then
 		indent <"$state/hping3.log" >&2
@@ -131,8 +152,18 @@ is_decided() {
 	is_protected || ! kill -0 "$protection" 2>/dev/null
 }
 
-start_protection() {
-	local command=(--iface eth0 --burst "$BURST" --rate "$RATE")
+# timeout passes the signal on.
+stop_flood() {
+	kill -s TERM "$flood"
+	wait_until "the flood has ended" is_over
+}
+
+is_over() {
+	! kill -0 "$flood" 2>/dev/null
+}
+
+start_protection() { # OPTION...
+	local command=(--iface eth0 "$@")
 	echo "    # synflood-xdp ${command[*]}"
 	ip netns exec "$server" "$binary" "${command[@]}" --quiet \
 		>"$state/summary" 2>"$state/start" &
@@ -180,7 +211,7 @@ show_flood() {
 show_protection() {
 	heading "3. The same flood, with synflood-xdp on the server's interface"
 	echo "$BURST SYNs at once and $RATE a second are allowed to each source: enough for this client."
-	start_protection
+	start_protection --burst "$BURST" --rate "$RATE"
 	watch_flood 4
 	request_pages
 	watch_flood 3
@@ -195,26 +226,61 @@ show_protection() {
 	stop_protection
 }
 
-# Of the phase just seen, as lines in the order of `labels`.
-results() {
-	printf '%s\n' "${rates[@]}" "$half_open_now" "$served of $REQUESTS" "$slowest_ms ms"
+show_random_flood() {
+	heading "4. A flood from random addresses, no protection"
+	echo "hping3 forges another source address for every SYN."
+	stop_flood
+	counted=(forged_received forged_answered)
+	start_flood --rand-source
+	watch_flood 4
+	((rates[0] >= LEAST_FLOOD)) || fail "the flood is too thin to show anything"
+	request_pages_as_newcomers
 }
 
-compare() {
+show_challenge() {
+	heading "5. The same flood, with synflood-xdp"
+	echo "All unknown sources share a budget of $NEW_SOURCES a second; beyond it, SYNs are answered from XDP with a"
+	echo "SYN cookie. (In skb mode, as the other end of this veth would not take what native XDP sends.)"
+	start_protection --new-sources "$NEW_SOURCES" --mode skb
+	watch_flood 4
+	request_pages_as_newcomers
+	echo "synflood-xdp is ended, and tells what it did:"
+	stop_protection
+	grep -q challenge_sent "$state/summary" || fail "no SYN was challenged"
+}
+
+compare_random() {
+	heading "A flood from random addresses, without and with synflood-xdp"
+	print_comparison
+	[[ $served == "${#NEWCOMERS[@]}" ]] || fail "with protection $served of ${#NEWCOMERS[@]} newcomers were served"
+	((with[0] >= LEAST_FLOOD)) || fail "the flood did not go on while protection was on"
+	((with[1] * 2 <= without[1])) || fail "the flood's SYNs still reach the server's TCP"
+}
+
+# Of the phase just seen, as lines in the order of `labels`.
+results() {
+	printf '%s\n' "${rates[@]}" "$half_open_now" "$served" "$slowest_ms ms"
+}
+
+print_comparison() {
 	local index labels=(
 		"SYNs/s the attacker sends"
 		"SYNs/s the server's TCP receives"
 		"SYN-ACKs/s it sends to the attacker"
 		"SYN cookies/s, as its queue is full"
 		"half-open connections at the end"
-		"pages served to the client"
+		"pages served, of $REQUESTS"
 		"the slowest of them"
 	)
-	heading "Without and with synflood-xdp"
 	printf '    %-36s %12s %12s\n' '' without with
 	for index in "${!labels[@]}"; do
 		printf '    %-36s %12s %12s\n' "${labels[index]}" "${without[index]}" "${with[index]}"
 	done
+}
+
+compare() {
+	heading "Without and with synflood-xdp"
+	print_comparison
 
 	[[ $served == "$REQUESTS" ]] || fail "with protection $served of $REQUESTS pages were served"
 	((with[0] >= LEAST_FLOOD)) || fail "the flood did not go on while protection was on"
@@ -231,13 +297,15 @@ explain() {
 	fi
 	echo "What is half-open with protection is mostly left from before: the kernel repeats its"
 	echo "SYN-ACKs to these for up to a minute before it gives up."
+}
 
+say_how() {
 	heading "To protect this machine, until Ctrl-C"
 	echo "    ${SUDO_USER:+sudo }$binary --iface <your interface> --burst 5 --rate 1"
 }
 
 main() {
-	local failures=() without with
+	local failures=() without with counted=(syns_received syn_acks_sent)
 
 	state=$(mktemp -d)
 	trap clean_up EXIT
@@ -252,10 +320,16 @@ main() {
 	show_protection
 	mapfile -t with < <(results)
 	compare
+	explain
+	show_random_flood
+	mapfile -t without < <(results)
+	show_challenge
+	mapfile -t with < <(results)
+	compare_random
 	if [[ ${#failures[@]} != 0 ]]; then
 		exit 1
 	fi
-	explain
+	say_how
 }
 
 if [[ $# != 1 ]]; then

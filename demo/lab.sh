@@ -19,6 +19,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # where `su` without a dash does not 
 
 ATTACKER_ADDRESS=10.0.0.2
 SERVER_ADDRESS=10.0.0.10
+NETWORK=10.0.0.0/24
+# The client can speak from these as well: clients whom the server does not know.
+NEWCOMERS=(10.0.0.{101..120})
 LAB_NAME=synflood
 LAB_STATE=/run/synflood-lab
 demo_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -75,13 +78,17 @@ count_packets() {
 		table inet lab {
 			counter syns_received { }
 			counter syn_acks_sent { }
+			counter forged_received { }
+			counter forged_answered { }
 			chain input {
 				type filter hook input priority 0
 				ip saddr $ATTACKER_ADDRESS tcp flags & (syn | ack) == syn counter name syns_received
+				ip saddr != $NETWORK tcp flags & (syn | ack) == syn counter name forged_received
 			}
 			chain output {
 				type filter hook output priority 0
 				ip daddr $ATTACKER_ADDRESS tcp flags & (syn | ack) == syn | ack counter name syn_acks_sent
+				ip daddr != $NETWORK tcp flags & (syn | ack) == syn | ack counter name forged_answered
 			}
 		}
 	NFT
@@ -99,7 +106,7 @@ is_serving() {
 }
 
 lab_up() { # NAME STATE_DIRECTORY
-	local namespace
+	local namespace newcomer
 	name_lab "$1"
 	for namespace in "$switch" "$client" "$attacker" "$server"; do
 		ip netns add "$namespace"
@@ -110,6 +117,11 @@ lab_up() { # NAME STATE_DIRECTORY
 	add_host "$client" 1
 	add_host "$attacker" 2
 	add_host "$server" 10
+	for newcomer in "${NEWCOMERS[@]}"; do
+		ip -n "$client" address add "$newcomer/24" dev eth0
+	done
+	# What the server answers to forged addresses leaves by the attacker's host, and ends there.
+	ip -n "$server" route add default via "$ATTACKER_ADDRESS"
 	count_packets
 	start_nginx "$2"
 	wait_until "the web server answers its client" is_serving
@@ -153,11 +165,15 @@ print_commands() { # BINARY
 		  # flood the server, until Ctrl-C
 		  ${sudo}ip netns exec $attacker hping3 -q -S -p 80 -i u100 $SERVER_ADDRESS
 
+		  # or from random addresses
+		  ${sudo}ip netns exec $attacker hping3 -q -S -p 80 -i u100 --rand-source $SERVER_ADDRESS
+
 		  # watch its half-open connections, at most half a thousand as nginx sets it
 		  ${sudo}ip netns exec $server watch -n 1 'ss -Htn state syn-recv | wc -l'
 
-		  # protect it, until Ctrl-C
-		  ${sudo}ip netns exec $server $binary --iface eth0 --burst 5 --rate 1
+		  # protect it, until Ctrl-C; skb, as the other end of its veth has no XDP program, without
+		  # which it takes no SYN cookies that XDP sends
+		  ${sudo}ip netns exec $server $binary --iface eth0 --mode skb --burst 5 --rate 1
 
 		  # see who is blocked
 		  ${sudo}ip netns exec $server $binary --dump

@@ -66,7 +66,10 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
 
     let table = String::from_utf8(lab.synflood(&["--dump"]).output().unwrap().stdout).unwrap();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "eth0 (native): burst 2, rate 1/h, ports 80");
+    assert_eq!(
+        lines[0],
+        "eth0 (native): burst 2, rate 1/h, new sources 1000/s, challenge budget, ports 80"
+    );
     assert_eq!(lines[1], "2 of 4 known sources blocked, room for 262144");
     assert!(lines[2].starts_with("SOURCE"));
     assert!(lines[3].starts_with("10.0.7.4") && lines[4].starts_with("10.0.7.3"));
@@ -79,7 +82,8 @@ fn a_full_table_is_read_whole() {
     // Several batches.
     const SOURCES: u32 = 20_000;
     let lab = Lab::new();
-    let _defence = Defence::start(&lab, &["--iface", "eth0", "--max-sources", "65536"]);
+    let options = ["--iface", "eth0", "--max-sources", "65536", "--new-sources", "0"];
+    let _defence = Defence::start(&lab, &options);
     let address = |host: u32| Ipv4Addr::from_bits(0x0b00_0000 + host);
     let frame =
         |host| ipv4(|ip, _| (ip.source, ip.destination) = (address(host).octets(), [10, 0, 0, 10]));

@@ -263,7 +263,11 @@ fn a_dry_run_counts_and_lets_everything_through() {
         assert!(lab.is_served("10.0.0.2"));
     }
     let ended = defence.signal(Signal::SIGINT);
-    assert!(ended.stdout.contains("1 SYNs passed, 5 would be dropped"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("1 SYNs passed, 0 challenged, 5 would be dropped"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]

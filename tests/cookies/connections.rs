@@ -72,12 +72,20 @@ fn curl_is_served_by_nginx_skb() {
     served_by_nginx("skb");
 }
 
+/// Whether the kernel says how much of a receive buffer is window: struct tcp_sock has scaling_ratio.
+fn windows_are_known() -> bool {
+    let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 6)
+}
+
 #[test]
 fn both_ends_agree_on_what_they_would_without_a_challenge() {
-    for rcvbuf in [None, Some(4_096), Some(65_536), Some(1_000_000)] {
+    let sizes = [None, Some(4_096), Some(65_536), Some(1_000_000)];
+    for rcvbuf in if windows_are_known() { &sizes[..] } else { &sizes[..1] } {
         let challenging = Challenging::new(&["--allow", "10.0.0.2"]);
         let listener = listen(&challenging.lab, "::", |socket| {
-            if let Some(size) = rcvbuf {
+            if let Some(size) = *rcvbuf {
                 socket.set_recv_buffer_size(size).unwrap();
             }
         });
