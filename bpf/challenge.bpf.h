@@ -44,22 +44,27 @@ static __always_inline bool is_challenged(const struct packet *pkt, enum reason 
 	return word >> pkt->destination_port % 64 & 1;
 }
 
-/* The copy is for kernels before 6.2, which take no map key from a function's argument. */
-static __always_inline bool is_own_address(const struct addr *addr)
+/*
+ * The functions that are not inline have a stack of their own, which is gone when the answer is built:
+ * 512 bytes are all that there are. The copy is for kernels before 6.2, which take no map key from an
+ * argument.
+ */
+static __noinline bool is_own_address(const struct addr *addr)
 {
 	const struct addr key = *addr;
 
 	return bpf_map_lookup_elem(&own_addresses, &key);
 }
 
-/* The MTU of the interface that the frame was sent to; NULL if MAC or IP address are not this host's.
- */
-static __always_inline const __u32 *own_mtu(const struct ethhdr *eth, const struct packet *pkt)
+/* The MTU of the interface that the frame was sent to, bytes; 0 if its MAC is none of this host's. */
+static __noinline __u32 own_mtu(const struct ethhdr *eth)
 {
 	struct mac mac = {};
+	const __u32 *mtu;
 
 	__builtin_memcpy(mac.octet, eth->h_dest, ETH_ALEN);
-	return is_own_address(&pkt->destination) ? bpf_map_lookup_elem(&own_macs, &mac) : NULL;
+	mtu = bpf_map_lookup_elem(&own_macs, &mac);
+	return mtu ? *mtu : 0;
 }
 
 /* An answer to a group, to nobody or to ourselves would be an attack of its own. */
@@ -107,8 +112,8 @@ __noinline int load_syn(struct xdp_md *ctx, const struct packet *pkt, struct syn
 	return 1;
 }
 
-static __always_inline struct bpf_sock *lookup_socket(struct xdp_md *ctx, const struct packet *pkt,
-						      const struct tcphdr *tcp)
+static __noinline struct bpf_sock *lookup_socket(struct xdp_md *ctx, const struct packet *pkt,
+						 const struct tcphdr *tcp)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 len = sizeof(tuple.ipv4);
@@ -286,16 +291,16 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 	struct syn syn = {};
 	struct bpf_sock *sk;
 	enum reason reason;
-	const __u32 *mtu;
-	__u64 now = bpf_ktime_get_ns();
+	__u32 mtu;
 	__u32 cookie;
+	__u64 now;
 
 	if (!pkt || (void *)(eth + 1) > data_end)
 		return refused;
 	if (!host.syncookies)
 		return DROP_NO_COOKIE;
-	mtu = own_mtu(eth, pkt);
-	if (!mtu)
+	mtu = own_mtu(eth);
+	if (!mtu || !is_own_address(&pkt->destination))
 		return DROP_NOT_OURS;
 	if (!is_answerable(eth, pkt))
 		return DROP_UNANSWERABLE;
@@ -304,11 +309,12 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 	sk = lookup_socket(ctx, pkt, &syn.tcp);
 	if (!sk)
 		return DROP_NO_LISTENER;
-	offer_options(&offer, &syn, pkt, *mtu);
+	offer_options(&offer, &syn, pkt, mtu);
 	reason = ask_listener(sk, ctx, pkt, &syn, refused, &offer, &cookie);
 	bpf_sk_release(sk);
 	if (reason != UNDECIDED)
 		return reason;
+	now = bpf_ktime_get_ns();
 	if (!budget_take(&budgets.challenges, &config.challenge_limit, now))
 		return DROP_CHALLENGE_RATE;
 	offer.tsval = syncookie_timestamp(&syn.options, &offer, now);

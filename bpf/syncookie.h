@@ -35,7 +35,7 @@
 #define TS_OPT_BITS 6
 
 #define TCP_MAX_HEADER 60
-#define TCP_MAX_OPTIONS 40 /* each takes a byte at least */
+#define TCP_MAX_OPTIONS 20 /* with padding; honest SYNs have ten at most */
 #define SYNACK_MAX_WORDS 10
 
 /* What a SYN offers, as Linux reads it (tcp_parse_options()). */

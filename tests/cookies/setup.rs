@@ -59,6 +59,16 @@ fn summary(ended: Ended) -> Value {
 pub const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 pub const PORT: u16 = 8080;
 
+/// Whether this kernel shows a namespace what the window scale depends on; some before 6.18 do not, and
+/// then no timestamps are offered.
+pub fn shows_rmem_max(lab: &Lab) -> bool {
+    let shown = lab.server.command("ls", &["/proc/sys/net/core/rmem_max"]).output().unwrap();
+    if !shown.status.success() {
+        println!("SKIPPED: this kernel hides net.core.rmem_max from a namespace");
+    }
+    shown.status.success()
+}
+
 pub fn server6() -> IpAddr {
     Lab::SERVER6.parse().unwrap()
 }
