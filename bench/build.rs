@@ -10,7 +10,7 @@ use libbpf_cargo::SkeletonBuilder;
 fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let clang = env::var("CLANG").unwrap_or("clang-19".into());
-    for program in ["generator", "drop", "tutorial"] {
+    for program in ["generator", "drop", "pass", "sink", "tutorial"] {
         SkeletonBuilder::new()
             .source(format!("bpf/{program}.bpf.c"))
             .clang(&clang)
@@ -18,7 +18,7 @@ fn main() -> Result<()> {
             .build_and_generate(out.join(format!("{program}.skel.rs")))
             .with_context(|| format!("cannot build {program}.bpf.c with {clang}"))?;
     }
-    for input in ["bpf", "../bpf/types.h", "../vmlinux/vmlinux.h"] {
+    for input in ["bpf", "../bpf/types.h", "../bpf/csum.h", "../vmlinux/vmlinux.h"] {
         println!("cargo:rerun-if-changed={input}");
     }
     println!("cargo:rerun-if-env-changed=CLANG");

@@ -35,12 +35,15 @@ test  ethtool         ethtool
 test  ping            iputils-ping
 test  ps              procps
 test  busybox         busybox-static
+test  iptables        iptables
 bench ip              iproute2
 bench nstat           iproute2
 bench ethtool         ethtool
 bench sysctl          procps
 bench nft             nftables
 bench iptables        iptables
+bench nginx           nginx
+bench ss              iproute2
 lint  clang-format-19 clang-format-19
 lint  shellcheck      shellcheck
 kernels qemu-system-x86_64 qemu-system-x86

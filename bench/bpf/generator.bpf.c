@@ -6,27 +6,31 @@
  * The kernel recycles the frames, and the other side may have written into them: every byte of every
  * frame is written afresh, checksums included, as a kernel behind the veth looks at them.
  */
+#include "csum.h"
 #include "types.h"
-
-enum shape {
-	SHAPE_ONE,    /* one source */
-	SHAPE_MANY,   /* 65,536 sources in random order */
-	SHAPE_RANDOM, /* any IPv4 address */
-	SHAPE_IPV6,   /* any IPv6 /64 */
-};
 
 /* Set before load; addresses in network byte order. */
 struct flood {
-	enum shape shape;
-	__u32 ifindex; /* the veth to send from */
-	__be32 source4;
+	__u64 interval_ns; /* between two frames; 0: as fast as it goes */
+	__u64 count;       /* frames at most; 0: no end */
+	__u32 ifindex;     /* the veth to send from */
+	__u32 source_mask; /* the bits in which sources differ, host byte order */
+	__be32 source4;    /* the others, without the masked bits */
 	__be32 server4;
 	__be32 server6[4];
 	unsigned char server_mac[6];
 	__be16 port;
+	__u8 ipv6; /* from /64s of 2001:db8::/32 */
+	__u8 padding[7];
 };
 
 SEC(".rodata.flood") const volatile struct flood flood = {};
+
+/* Where the flood stands; it runs on one CPU. */
+struct progress {
+	__u64 due;  /* when the next frame is, CLOCK_MONOTONIC ns */
+	__u64 sent; /* frames */
+} progress SEC(".data.progress");
 
 struct ipv4_syn {
 	struct ethhdr eth;
@@ -41,25 +45,6 @@ struct ipv6_syn {
 } __attribute__((packed, aligned(2)));
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* The Internet checksum (RFC 1071) over 32-bit words, which all parts here are made of. */
-static __always_inline __u64 csum_add(__u64 sum, const void *from, int words)
-{
-	const __u32 *word = from;
-
-	for (int i = 0; i < words; i++)
-		sum += word[i];
-	return sum;
-}
-
-static __always_inline __sum16 csum_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
 
 static __always_inline void write_eth(struct ethhdr *eth, __u16 proto)
 {
@@ -82,11 +67,18 @@ static __always_inline struct tcphdr tcp_syn(__u32 random)
 	return tcp;
 }
 
+/* Of the TCP header and its pseudo header, addresses being so many words. */
+static __always_inline __sum16 tcp_checksum(const struct tcphdr *tcp, const void *addresses, int words)
+{
+	__u64 sum = bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(*tcp));
+
+	return csum_fold(csum_add(csum_add(sum, (const __u32 *)tcp, 5), addresses, words));
+}
+
 static __always_inline bool write_ipv4(void *data, void *data_end)
 {
 	struct ipv4_syn *frame = data;
-	__u32 random = bpf_get_prandom_u32();
-	struct tcphdr tcp = tcp_syn(random);
+	struct tcphdr tcp = tcp_syn(bpf_get_prandom_u32());
 	struct iphdr ip = {};
 
 	if ((void *)(frame + 1) > data_end)
@@ -97,15 +89,9 @@ static __always_inline bool write_ipv4(void *data, void *data_end)
 	ip.ttl = 64;
 	ip.protocol = IPPROTO_TCP;
 	ip.daddr = flood.server4;
-	ip.saddr = flood.source4;
-	if (flood.shape == SHAPE_MANY)
-		ip.saddr += random & 0xffff0000; /* the address's last two bytes */
-	if (flood.shape == SHAPE_RANDOM)
-		ip.saddr = bpf_get_prandom_u32();
-	ip.check = csum_fold(csum_add(0, &ip, 5));
-	tcp.check =
-		csum_fold(csum_add(csum_add(bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(tcp)), &tcp, 5),
-				   &ip.saddr, 2));
+	ip.saddr = flood.source4 | bpf_htonl(bpf_get_prandom_u32() & flood.source_mask);
+	ip.check = csum_fold(csum_add(0, (const __u32 *)&ip, 5));
+	tcp.check = tcp_checksum(&tcp, &ip.saddr, 2);
 
 	write_eth(&frame->eth, ETH_P_IP);
 	frame->ip = ip;
@@ -116,8 +102,7 @@ static __always_inline bool write_ipv4(void *data, void *data_end)
 static __always_inline bool write_ipv6(void *data, void *data_end)
 {
 	struct ipv6_syn *frame = data;
-	__u32 random = bpf_get_prandom_u32();
-	struct tcphdr tcp = tcp_syn(random);
+	struct tcphdr tcp = tcp_syn(bpf_get_prandom_u32());
 	struct ipv6hdr ip = {};
 
 	if ((void *)(frame + 1) > data_end)
@@ -127,17 +112,34 @@ static __always_inline bool write_ipv6(void *data, void *data_end)
 	ip.nexthdr = IPPROTO_TCP;
 	ip.hop_limit = 64;
 	ip.saddr.in6_u.u6_addr32[0] = bpf_htonl(0x20010db8);
-	ip.saddr.in6_u.u6_addr32[1] = bpf_get_prandom_u32();
+	ip.saddr.in6_u.u6_addr32[1] = bpf_htonl(bpf_get_prandom_u32() & flood.source_mask);
 	ip.saddr.in6_u.u6_addr32[3] = bpf_htonl(1);
 	for (int i = 0; i < 4; i++)
 		ip.daddr.in6_u.u6_addr32[i] = flood.server6[i];
-	tcp.check =
-		csum_fold(csum_add(csum_add(bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(tcp)), &tcp, 5),
-				   &ip.saddr, 8));
+	tcp.check = tcp_checksum(&tcp, &ip.saddr, 8);
 
 	write_eth(&frame->eth, ETH_P_IPV6);
 	frame->ip = ip;
 	frame->tcp = tcp;
+	return true;
+}
+
+/* Frames that come too early are given back unsent: the kernel hands on the next at once. */
+static __always_inline bool is_due(void)
+{
+	__u64 now;
+
+	if (flood.count && progress.sent >= flood.count)
+		return false;
+	if (!flood.interval_ns)
+		return true;
+	now = bpf_ktime_get_ns();
+	if ((__s64)(now - progress.due) < 0)
+		return false;
+	/* What was missed for more than a millisecond is not made up for. */
+	if (now - progress.due > 1000000)
+		progress.due = now;
+	progress.due += flood.interval_ns;
 	return true;
 }
 
@@ -146,8 +148,11 @@ int generate(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *data_end = (void *)(long)ctx->data_end;
-	bool written =
-		flood.shape == SHAPE_IPV6 ? write_ipv6(data, data_end) : write_ipv4(data, data_end);
 
-	return written ? bpf_redirect(flood.ifindex, 0) : XDP_ABORTED;
+	if (!is_due())
+		return XDP_DROP;
+	if (!(flood.ipv6 ? write_ipv6(data, data_end) : write_ipv4(data, data_end)))
+		return XDP_ABORTED;
+	progress.sent++;
+	return bpf_redirect(flood.ifindex, 0);
 }

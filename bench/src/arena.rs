@@ -2,24 +2,37 @@
 //! A sender and a server in network namespaces, made anew for every measurement: no contender meets
 //! what another has left.
 
+use std::fs;
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use bench::generator::{Flood, Generator, Shape, Target};
+use bench::skels::sink::SinkSkelBuilder;
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use nix::ifaddrs::getifaddrs;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use serde::Serialize;
 
-use crate::contenders::Contender;
-use crate::generator::{Generator, Shape, Target};
+use crate::contenders::{Contender, Process, attach};
+use crate::honest::CLIENTS;
 use crate::netns::{Netns, connect};
 
-const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
+pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);
 /// For all that is no neighbour.
 const GATEWAY: &str = "10.0.0.1";
+const GATEWAY6: &str = "fd00:5::1";
+const GATEWAY_MAC: &str = "02:00:00:00:00:01";
 const PORT: u16 = 80;
 
 /// What one round showed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Round {
     /// Frames that the defence took in, a second.
     pub absorbed: f64,
@@ -30,26 +43,58 @@ pub struct Round {
 pub struct Arena {
     sender: Netns,
     server: Netns,
-    _listener: TcpListener,
     target: Target,
+    _sink: OwnedFd,
+    _service: Service,
+}
+
+/// Who listens on the server's port 80.
+enum Service {
+    /// Nobody accepts: what matters is that somebody listens.
+    Listener {
+        _listener: TcpListener,
+    },
+    Web {
+        _nginx: Process,
+        _root: tempfile::TempDir,
+    },
 }
 
 impl Arena {
     pub fn new() -> Result<Self> {
+        Self::serving(|server| {
+            let listener = server.enter(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)))?;
+            Ok(Service::Listener { _listener: listener })
+        })
+    }
+
+    /// With nginx, and addresses for honest clients beside the sender.
+    pub fn with_web_server() -> Result<Self> {
+        let arena = Self::serving(start_nginx)?;
+        for client in CLIENTS {
+            let address = format!("10.0.0.{client}/24");
+            arena.sender.run("ip", &["address", "add", &address, "dev", "flood0"]);
+        }
+        Ok(arena)
+    }
+
+    fn serving(serve: impl FnOnce(&Netns) -> Result<Service>) -> Result<Self> {
         let (sender, server) = (Netns::new("sender"), Netns::new("server"));
         connect(&sender, "flood0", &server, "eth0");
         // Frames that XDP redirects into a veth arrive only where its peer polls: with XDP, or with GRO.
         server.run("ethtool", &["-K", "eth0", "gro", "on"]);
-        sender.run("ethtool", &["-K", "flood0", "gro", "on"]);
         server.run("ip", &["address", "add", &format!("{SERVER4}/24"), "dev", "eth0"]);
         server.run("ip", &["address", "add", &format!("{SERVER6}/64"), "dev", "eth0", "nodad"]);
-        // Answers to forged sources have to go somewhere; the sender's kernel ignores them.
-        server.run("ip", &["neighbour", "add", GATEWAY, "lladdr", "02:00:00:00:00:01", "dev", "eth0"]);
-        server.run("ip", &["route", "add", "default", "via", GATEWAY]);
+        // Answers to forged sources have to go somewhere.
+        for gateway in [GATEWAY, GATEWAY6] {
+            let neighbour = ["neighbour", "add", gateway, "lladdr", GATEWAY_MAC, "dev", "eth0"];
+            server.run("ip", &neighbour);
+            server.run("ip", &["route", "add", "default", "via", gateway]);
+        }
         for setting in ["all", "default", "eth0"] {
             server.run("sysctl", &["-qw", &format!("net.ipv4.conf.{setting}.rp_filter=0")]);
         }
-        let listener = server.enter(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)))?;
+        let service = serve(&server)?;
         let mac = server.enter(mac_of_eth0)?;
         let ifindex = sender.enter(|| nix::net::if_::if_nametoindex("flood0"))?;
         let target = Target {
@@ -60,32 +105,62 @@ impl Arena {
             port: PORT,
             source: Ipv4Addr::new(10, 9, 0, 1),
         };
-        Ok(Self { sender, server, _listener: listener, target })
+        let mut object = MaybeUninit::uninit();
+        let sink = SinkSkelBuilder::default().open(&mut object)?.load()?;
+        let sink = attach(&sender, "flood0", sink.progs.sink.as_fd())?;
+        Ok(Self { sender, server, target, _sink: sink, _service: service })
     }
 
-    pub fn measure(&self, contender: &Contender, shape: Shape, time: Duration) -> Result<Round> {
-        let _running = (contender.start)(&self.server).with_context(|| contender.name)?;
+    pub fn server(&self) -> &Netns {
+        &self.server
+    }
+
+    pub fn on_the_clients_side<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.sender.enter(work)
+    }
+
+    /// Lets `work` run a flood from the sender's side, on the first CPU.
+    pub fn flood<T: Send>(
+        &self,
+        flood: Flood,
+        work: impl FnOnce(&mut Generator<'_>) -> Result<T> + Send,
+    ) -> Result<T> {
         self.sender.enter(|| {
-            let mut object = std::mem::MaybeUninit::uninit();
-            let mut generator = Generator::load(shape, &self.target, &mut object)?;
-            // The first look at each source is another thing than the flood.
-            generator.run(time / 2)?;
+            let mut cpu = CpuSet::new();
+            cpu.set(0)?;
+            sched_setaffinity(Pid::from_raw(0), &cpu)?;
+            let mut object = MaybeUninit::uninit();
+            work(&mut Generator::load(flood, &self.target, &mut object)?)
+        })
+    }
+
+    /// `warm_up`: the first look at each source is another thing than the flood.
+    pub fn measure(
+        &self,
+        contender: &Contender,
+        flood: Flood,
+        warm_up: Duration,
+        time: Duration,
+    ) -> Result<Round> {
+        let _running = (contender.start)(&self.server).with_context(|| contender.name)?;
+        let round = self.flood(flood, |generator| {
+            generator.run(warm_up)?;
             let before = (self.received(), self.tcp_segments(), Instant::now());
             generator.run(time)?;
             let elapsed = before.2.elapsed().as_secs_f64();
             let per_second = |now: u64, then: u64| (now - then) as f64 / elapsed;
-            let round = Round {
+            Ok(Round {
                 absorbed: per_second(self.received(), before.0),
                 to_tcp: per_second(self.tcp_segments(), before.1),
-            };
-            let lets_on = round.to_tcp > round.absorbed / 1000.0;
-            ensure!(
-                shape != Shape::One || !contender.stops_before_tcp || !lets_on,
-                "{} does not stop a flood from one source: {round:?}",
-                contender.name
-            );
-            Ok(round)
-        })
+            })
+        })?;
+        let lets_on = round.to_tcp > round.absorbed / 1000.0;
+        ensure!(
+            flood != Shape::One.flood() || !contender.stops_before_tcp || !lets_on,
+            "{} does not stop a flood from one source: {round:?}",
+            contender.name
+        );
+        Ok(round)
     }
 
     /// Frames that came out of the server's veth, dropped by XDP or not.
@@ -109,4 +184,33 @@ fn mac_of_eth0() -> Result<[u8; 6]> {
         .filter(|each| each.interface_name == "eth0")
         .find_map(|each| each.address?.as_link_addr()?.addr())
         .context("eth0 has no MAC address")
+}
+
+fn start_nginx(server: &Netns) -> Result<Service> {
+    let directory = tempfile::tempdir()?;
+    let root = directory.path();
+    fs::write(root.join("index.html"), "served\n")?;
+    let configuration = root.join("nginx.conf");
+    let text = format!(
+        "daemon off; master_process off; pid {root}/pid; error_log stderr;
+         events {{ }}
+         http {{
+             access_log off;
+             client_body_temp_path {root}/body; proxy_temp_path {root}/proxy;
+             fastcgi_temp_path {root}/fastcgi; uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
+             server {{ listen {PORT}; root {root}; }}
+         }}",
+        root = root.display()
+    );
+    fs::write(&configuration, text)?;
+    let mut command = server.command("nginx", &["-c", &configuration.to_string_lossy()]);
+    let nginx = Process(command.stderr(Stdio::null()).spawn().context("cannot start nginx")?);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !server.run("ss", &["-Hltn", "sport", "=", "80"]).contains(":80") {
+        if Instant::now() > deadline {
+            bail!("nginx does not listen");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(Service::Web { _nginx: nginx, _root: directory })
 }

@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use bench::generator::Shape;
+use bench::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use synflood_xdp::{preflight, sys};
 
 use crate::netns::Netns;
-use crate::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
 
 /// Stops the defence when dropped.
 pub type Running = Box<dyn Any>;
@@ -23,36 +24,63 @@ pub struct Contender {
     pub start: fn(&Netns) -> Result<Running>,
     /// Whether it keeps the flood of one source from the server's TCP; the kernel's cookies are in TCP.
     pub stops_before_tcp: bool,
+    pub shapes: &'static [Shape],
 }
 
-pub const ALL: &[Contender] = &[
-    Contender { name: "bare XDP_DROP", start: bare_drop, stops_before_tcp: true },
+const ALL: &[Shape] = &[Shape::One, Shape::Many, Shape::Random, Shape::Ipv6];
+const IPV4: &[Shape] = &[Shape::One, Shape::Many, Shape::Random];
+/// What budgets and challenges are for.
+const RANDOM: &[Shape] = &[Shape::Random, Shape::Ipv6];
+
+const fn defence(
+    name: &'static str,
+    shapes: &'static [Shape],
+    start: fn(&Netns) -> Result<Running>,
+) -> Contender {
+    Contender { name, start, stops_before_tcp: true, shapes }
+}
+
+/// What all others are measured by.
+pub const LIMIT: Contender = defence("bare XDP_DROP", ALL, bare_drop);
+
+pub const OURS: Contender = defence("synflood-xdp", ALL, |server| {
+    synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0"])
+});
+
+/// As it is by default, at its own word.
+pub const OURS_BY_DEFAULT: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
+
+pub const NONE: Contender =
+    Contender { name: "none", start: |_| Ok(Box::new(())), stops_before_tcp: false, shapes: ALL };
+
+pub const OTHERS: &[Contender] = &[
+    OURS,
+    defence("synflood-xdp, skb", ALL, |server| {
+        synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0", "--mode", "skb"])
+    }),
+    defence("synflood-xdp, budget", RANDOM, |server| synflood(server, &["--challenge", "off"])),
+    defence("synflood-xdp, challenge", RANDOM, |server| {
+        server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
+        synflood(server, &[])
+    }),
+    defence("tutorial, 16", IPV4, |server| tutorial(server, 16)),
+    defence("tutorial, 1 Mi", IPV4, |server| tutorial(server, 1 << 20)),
+    defence("nftables ingress", ALL, nftables),
+    defence("iptables hashlimit", ALL, hashlimit),
+    defence("nftables synproxy", ALL, synproxy),
+    // All in the kernel: a listener is there anyway, and cookies are on by default.
     Contender {
-        name: "synflood-xdp",
-        start: |server| synflood(server, "native"),
-        stops_before_tcp: true,
+        name: "kernel SYN cookies",
+        start: |_| Ok(Box::new(())),
+        stops_before_tcp: false,
+        shapes: ALL,
     },
-    Contender {
-        name: "synflood-xdp, skb",
-        start: |server| synflood(server, "skb"),
-        stops_before_tcp: true,
-    },
-    Contender { name: "tutorial, 16", start: |server| tutorial(server, 16), stops_before_tcp: true },
-    Contender {
-        name: "tutorial, 1 Mi",
-        start: |server| tutorial(server, 1 << 20),
-        stops_before_tcp: true,
-    },
-    Contender { name: "nftables ingress", start: nftables, stops_before_tcp: true },
-    Contender { name: "iptables hashlimit", start: hashlimit, stops_before_tcp: true },
-    Contender { name: "nftables synproxy", start: synproxy, stops_before_tcp: true },
-    Contender { name: "kernel SYN cookies", start: cookies, stops_before_tcp: false },
 ];
 
 fn bare_drop(server: &Netns) -> Result<Running> {
     let mut object = MaybeUninit::uninit();
     let skel = DropSkelBuilder::default().open(&mut object)?.load()?;
-    attach(server, skel.progs.drop.as_fd())
+    Ok(Box::new(attach(server, "eth0", skel.progs.drop.as_fd())?))
 }
 
 fn tutorial(server: &Netns, sources: u32) -> Result<Running> {
@@ -61,20 +89,19 @@ fn tutorial(server: &Netns, sources: u32) -> Result<Running> {
     open.maps.last_seen.set_max_entries(sources)?;
     open.maps.tokens.set_max_entries(sources)?;
     let skel = open.load()?;
-    attach(server, skel.progs.tutorial.as_fd())
+    Ok(Box::new(attach(server, "eth0", skel.progs.tutorial.as_fd())?))
 }
 
 /// The link keeps the program and its maps alive; the skeleton need not stay.
-fn attach(server: &Netns, program: BorrowedFd<'_>) -> Result<Running> {
-    let link = server.enter(|| -> Result<OwnedFd> {
-        let interface = preflight::any_interface("eth0")?;
+pub fn attach(namespace: &Netns, interface: &str, program: BorrowedFd<'_>) -> Result<OwnedFd> {
+    namespace.enter(|| {
+        let interface = preflight::any_interface(interface)?;
         Ok(sys::xdp_link_create(program, interface.index, libbpf_sys::XDP_FLAGS_DRV_MODE)?)
-    })?;
-    Ok(Box::new(link))
+    })
 }
 
 /// A process that ends with this value.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -85,15 +112,21 @@ impl Drop for Process {
 }
 
 /// The shipped binary, as a user starts it.
-fn synflood(server: &Netns, mode: &str) -> Result<Running> {
+pub fn synflood(server: &Netns, options: &[&str]) -> Result<Running> {
+    synflood_on(server, &["eth0"], options)
+}
+
+pub fn synflood_on(server: &Netns, interfaces: &[&str], options: &[&str]) -> Result<Running> {
     let binary = std::env::var("SYNFLOOD_XDP").context("SYNFLOOD_XDP does not name the binary")?;
-    let args = ["--iface", "eth0", "--burst", "1", "--rate", "1/h", "--quiet", "--mode", mode];
-    let mut command = server.command(&binary, &args);
+    let interfaces: Vec<_> = interfaces.iter().flat_map(|name| ["--iface", name]).collect();
+    let mut command = server.command(&binary, &[&interfaces[..], &["--quiet"], options].concat());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let stderr = child.stderr.take().context("no standard error")?;
     let process = Process(child);
     let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
     ensure!(lines.any(|line| line.starts_with("protecting")), "{binary} does not protect");
+    // Whatever else it says must not meet a closed pipe.
+    std::thread::spawn(move || lines.count());
     Ok(Box::new(process))
 }
 
@@ -102,9 +135,11 @@ fn nftables(server: &Netns) -> Result<Running> {
         server,
         "table netdev bench {
             set sources { type ipv4_addr; size 1048576; flags dynamic; }
+            set sources6 { type ipv6_addr; size 1048576; flags dynamic; }
             chain ingress {
                 type filter hook ingress device eth0 priority 0;
                 tcp flags & (syn | ack) == syn update @sources { ip saddr limit rate over 1/hour burst 1 packets } drop
+                tcp flags & (syn | ack) == syn update @sources6 { ip6 saddr limit rate over 1/hour burst 1 packets } drop
             }
         }",
     )
@@ -113,7 +148,7 @@ fn nftables(server: &Netns) -> Result<Running> {
 fn synproxy(server: &Netns) -> Result<Running> {
     nft(
         server,
-        "table ip bench {
+        "table inet bench {
             chain raw { type filter hook prerouting priority raw; tcp dport 80 tcp flags syn notrack; }
             chain input {
                 type filter hook input priority filter;
@@ -126,17 +161,15 @@ fn synproxy(server: &Netns) -> Result<Running> {
 
 fn hashlimit(server: &Netns) -> Result<Running> {
     let rule = "-p tcp --syn -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 --hashlimit-mode srcip \
-                --hashlimit-name bench --hashlimit-htable-max 1048576 --hashlimit-htable-size 262144 -j DROP";
-    let rule = rule.split_whitespace();
-    server.run(
-        "iptables",
-        &["-t", "raw", "-A", "PREROUTING"].into_iter().chain(rule).collect::<Vec<_>>(),
-    );
-    Ok(Box::new(()))
-}
-
-/// All in the kernel: a listener is there anyway, and cookies are on by default.
-fn cookies(_: &Netns) -> Result<Running> {
+                --hashlimit-name bench --hashlimit-htable-max 1048576 --hashlimit-htable-size 262144";
+    for (command, prefix) in [("iptables", "32"), ("ip6tables", "64")] {
+        let rule = ["-t", "raw", "-A", "PREROUTING"].into_iter().chain(rule.split_whitespace());
+        let rule = rule.chain(["--hashlimit-srcmask", prefix]);
+        // The match's options stand before the target.
+        let mut rule: Vec<_> = rule.collect();
+        rule.extend(["-j", "DROP"]);
+        server.run(command, &rule);
+    }
     Ok(Box::new(()))
 }
 

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use libbpf_rs::OpenObject;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{MapCore, MapFlags, OpenObject};
 
-use crate::skels::generator::{GeneratorSkel, GeneratorSkelBuilder, types};
+use crate::skels::generator::{GeneratorSkel, GeneratorSkelBuilder};
 
 /// Who the SYNs come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// One source
     One,
@@ -27,6 +28,30 @@ pub enum Shape {
     Ipv6,
 }
 
+impl Shape {
+    /// As fast as it goes.
+    pub fn flood(self) -> Flood {
+        let source_bits = match self {
+            Self::One => 0,
+            Self::Many => 16,
+            Self::Random | Self::Ipv6 => 32,
+        };
+        Flood { ipv6: self == Self::Ipv6, source_bits, rate: None, count: None }
+    }
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flood {
+    pub ipv6: bool,
+    /// From 2 to the power of this many sources, at most 32, in random order.
+    pub source_bits: u32,
+    /// SYNs a second; None: as fast as it goes.
+    pub rate: Option<f64>,
+    /// SYNs in all; None: no end.
+    pub count: Option<u64>,
+}
+
 /// Where the flood goes.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -36,7 +61,7 @@ pub struct Target {
     pub ipv4: Ipv4Addr,
     pub ipv6: Ipv6Addr,
     pub port: u16,
-    /// The source of [`Shape::One`], and the first two bytes of [`Shape::Many`].
+    /// The one source, or what of an IPv4 source is not random.
     pub source: Ipv4Addr,
 }
 
@@ -52,50 +77,57 @@ pub struct Generator<'obj> {
     skel: GeneratorSkel<'obj>,
     frame: Vec<u8>,
     chunk: u32,
+    count: Option<u64>,
 }
 
 impl<'obj> Generator<'obj> {
     pub fn load(
-        shape: Shape,
+        flood: Flood,
         target: &Target,
         object: &'obj mut MaybeUninit<OpenObject>,
     ) -> Result<Self> {
         let mut open = GeneratorSkelBuilder::default().open(object)?;
-        let flood = &mut open.maps.rodata_flood_data.as_mut().context("no constants")?.flood;
-        flood.shape = match shape {
-            Shape::One => types::shape::SHAPE_ONE,
-            Shape::Many => types::shape::SHAPE_MANY,
-            Shape::Random => types::shape::SHAPE_RANDOM,
-            Shape::Ipv6 => types::shape::SHAPE_IPV6,
-        };
-        flood.ifindex = target.ifindex;
-        flood.server_mac = target.mac;
-        flood.port = target.port.to_be();
-        flood.source4 = u32::from_ne_bytes(target.source.octets());
-        flood.server4 = u32::from_ne_bytes(target.ipv4.octets());
+        let constants = open.maps.rodata_flood_data.as_mut().context("no constants")?;
+        let constants = &mut constants.flood;
+        let mask = u32::MAX.checked_shr(32 - flood.source_bits).unwrap_or(0);
+        constants.ipv6 = flood.ipv6.into();
+        constants.source_mask = mask;
+        constants.interval_ns = flood.rate.map_or(0, |rate| (1e9 / rate) as u64);
+        constants.count = flood.count.unwrap_or(0);
+        constants.ifindex = target.ifindex;
+        constants.server_mac = target.mac;
+        constants.port = target.port.to_be();
+        constants.source4 = (target.source.to_bits() & !mask).to_be();
+        constants.server4 = target.ipv4.to_bits().to_be();
         let octets = target.ipv6.octets();
         let (words, _) = octets.as_chunks();
-        flood.server6 = std::array::from_fn(|i| u32::from_ne_bytes(words[i]));
+        constants.server6 = std::array::from_fn(|i| u32::from_ne_bytes(words[i]));
         let skel = open.load().context("the kernel refused the generator")?;
         // The least that Ethernet sends, and for IPv6 what its headers take.
-        let frame = vec![0; if shape == Shape::Ipv6 { 74 } else { 60 }];
-        Ok(Self { skel, frame, chunk: FIRST_CHUNK })
+        let frame = vec![0; if flood.ipv6 { 74 } else { 60 }];
+        Ok(Self { skel, frame, chunk: FIRST_CHUNK, count: flood.count })
     }
 
-    /// Sends for `time`, as fast as it goes; how many were sent.
-    pub fn run(&mut self, time: Duration) -> Result<u64> {
+    /// Sends for `time`, or until all is sent.
+    pub fn run(&mut self, time: Duration) -> Result<()> {
         let start = Instant::now();
-        let mut sent: u64 = 0;
-        while start.elapsed() < time {
+        while start.elapsed() < time && self.count.is_none_or(|count| self.sent() < count) {
             let call = Instant::now();
             send(self.skel.progs.generate.as_fd(), &self.frame, self.chunk)
                 .context("the kernel does not run the generator: live frames need Linux 5.18")?;
-            sent += u64::from(self.chunk);
             if call.elapsed() < LONG_ENOUGH {
                 self.chunk *= 2;
             }
         }
-        Ok(sent)
+        Ok(())
+    }
+
+    /// SYNs sent since it was loaded.
+    pub fn sent(&self) -> u64 {
+        let progress = &self.skel.maps.data_progress;
+        let bytes = progress.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
+        let sent = bytes.and_then(|bytes| bytes.get(8..16)?.first_chunk().copied());
+        sent.map_or(0, u64::from_ne_bytes)
     }
 }
 

@@ -2,30 +2,30 @@
 //! Measures synflood-xdp beside other defences, side by side in one run: see docs/bench.md.
 
 mod arena;
+mod classes;
 mod contenders;
-mod generator;
+mod growth;
+mod honest;
 #[path = "../../tests/common/netns.rs"]
 #[allow(dead_code)] // the tests' own; this uses its part
 mod netns;
-mod skels;
+mod plots;
+mod report;
+mod results;
+mod sidebyside;
 
-use std::fs;
-use std::iter;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use arena::{Arena, Round};
-use clap::Parser;
-use clap::ValueEnum;
-use contenders::Contender;
-use generator::Shape;
+use anyhow::{Result, ensure};
+use bench::generator::Shape;
+use clap::{Parser, ValueEnum};
+use results::{Machine, Results};
 
 /// Measure synflood-xdp beside other defences against the same SYN floods.
 #[derive(Debug, Parser)]
 struct Cli {
     /// Times that each defence meets each flood; the median counts
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
 
     /// Seconds of flood in each round
@@ -39,71 +39,70 @@ struct Cli {
     /// Floods to meet [default: all]
     #[arg(long, value_enum)]
     shape: Vec<Shape>,
+
+    /// What to measure [default: all]
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+
+    /// Write the results into docs/
+    #[arg(long, conflicts_with_all = ["only", "shape", "part"])]
+    publish: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Defences beside each other
+    Defences,
+    /// What each kind of packet costs
+    Packets,
+    /// Honest clients during a flood
+    Clients,
+    /// How the cost grows
+    Growth,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
     ensure!(cli.rounds > 0 && cli.seconds > 0.0, "give at least one round of some time");
     let time = Duration::from_secs_f64(cli.seconds);
-    let is_chosen = |contender: &&Contender| {
-        cli.only.is_empty() || cli.only.iter().any(|part| contender.name.contains(part.as_str()))
-    };
-    let (limit, others) = contenders::ALL.split_first().context("no contenders")?;
-    // All others are shown as a share of the limit.
-    let contenders: Vec<_> = iter::once(limit).chain(others.iter().filter(is_chosen)).collect();
     let shapes = if cli.shape.is_empty() { Shape::value_variants() } else { &cli.shape };
+    let is_wanted = |part| cli.part.is_empty() || cli.part.contains(&part);
 
-    print_machine()?;
-    println!(
-        "{:<20} {:>7} {:>18} {:>8} {:>10}",
-        "DEFENCE", "FLOOD", "MPPS (SPREAD)", "OF DROP", "TO TCP/S"
-    );
-    for &shape in shapes {
-        let mut rounds = vec![Vec::new(); contenders.len()];
-        // Interleaved: what disturbs the machine disturbs all of them.
-        for _ in 0..cli.rounds {
-            for (contender, rounds) in contenders.iter().zip(&mut rounds) {
-                rounds.push(Arena::new()?.measure(contender, shape, time)?);
-            }
-        }
-        let limit = median(&rounds[0], |round| round.absorbed);
-        for (contender, rounds) in contenders.iter().zip(&rounds) {
-            print_row(contender.name, shape, rounds, limit);
-        }
+    let mut results = Results { machine: Machine::of_this_run()?, ..Default::default() };
+    println!("{}\n", results.machine.describe());
+    if is_wanted(Part::Defences) {
+        results.defences = sidebyside::measure(&cli.only, shapes, cli.rounds, time)?;
+        println!("{}", report::defences(&results));
+    }
+    if is_wanted(Part::Packets) {
+        results.packets = classes::measure(cli.rounds)?;
+        println!("{}", report::packets(&results));
+    }
+    if is_wanted(Part::Clients) {
+        results.clients = honest_clients(shapes, time)?;
+        println!("{}", report::clients(&results));
+    }
+    if is_wanted(Part::Growth) {
+        results.growth = growth::measure(&[0, 8, 12, 16, 20, 22], time)?;
+        println!("{}", report::growth(&results));
+    }
+    if cli.publish {
+        report::publish(&results)?;
     }
     Ok(())
 }
 
-/// Figures mean nothing without it.
-fn print_machine() -> Result<()> {
-    let kernel = nix::sys::utsname::uname()?;
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name\t: "));
-    println!(
-        "Linux {}, {} CPUs, {}; generator and defence share one CPU",
-        kernel.release().to_string_lossy(),
-        thread::available_parallelism()?,
-        model.unwrap_or("of an unnamed model")
-    );
-    Ok(())
-}
-
-fn print_row(name: &str, shape: Shape, rounds: &[Round], limit: f64) {
-    let absorbed = median(rounds, |round| round.absorbed);
-    let (least, most) = rounds.iter().fold((f64::MAX, 0.0_f64), |(least, most), round| {
-        (least.min(round.absorbed), most.max(round.absorbed))
-    });
-    let shown = format!("{:.2} ({:.2}-{:.2})", absorbed / 1e6, least / 1e6, most / 1e6);
-    println!(
-        "{name:<20} {:>7} {shown:>18} {:>8.2} {:>10.0}",
-        format!("{shape:?}").to_lowercase(),
-        absorbed / limit,
-        median(rounds, |round| round.to_tcp),
-    );
-}
-
-fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
-    let mut values: Vec<f64> = rounds.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// At shares of what ours absorbs of that flood, measured just before.
+fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Service>> {
+    let mut services = Vec::new();
+    for &shape in shapes.iter().filter(|&&shape| shape != Shape::Ipv6) {
+        let ours = &contenders::OURS_BY_DEFAULT;
+        let absorbed = arena::Arena::new()?.measure(ours, shape.flood(), time, time)?.absorbed;
+        for share in [0.0, 0.25, 0.5, 1.0] {
+            for contender in [&contenders::NONE, ours] {
+                services.push(honest::measure(contender, shape, absorbed, share, 3 * time)?);
+            }
+        }
+    }
+    Ok(services)
 }

@@ -12,4 +12,6 @@ macro_rules! skeleton {
 
 skeleton!(generator);
 skeleton!(drop);
+skeleton!(pass);
+skeleton!(sink);
 skeleton!(tutorial);

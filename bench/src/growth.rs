@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! How the cost grows: with sources, the size of the table, the family, and CPUs.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bench::generator::Flood;
+use serde::Serialize;
+
+use crate::arena::Arena;
+use crate::contenders::{Contender, LIMIT, synflood};
+
+/// One point.
+#[derive(Debug, Clone, Serialize)]
+pub struct Point {
+    pub series: &'static str,
+    /// Sources, or places in the table.
+    pub x: u64,
+    /// Frames a second, of ours and of a bare XDP_DROP in the same round.
+    pub absorbed: f64,
+    pub limit: f64,
+}
+
+const EACH_ONCE: [&str; 6] = ["--burst", "1", "--rate", "1/h", "--new-sources", "0"];
+
+macro_rules! table_of {
+    ($size:literal) => {
+        (
+            $size,
+            Contender {
+                start: |server| {
+                    synflood(server, &[&EACH_ONCE[..], &["--max-sources", stringify!($size)]].concat())
+                },
+                ..crate::contenders::OURS
+            },
+        )
+    };
+}
+
+pub fn measure(source_bits: &[u32], time: Duration) -> Result<Vec<Point>> {
+    let flood = |ipv6, source_bits| Flood { ipv6, source_bits, rate: None, count: None };
+    let (_, roomy) = table_of!(8388608);
+    let mut points = Vec::new();
+    for &bits in source_bits {
+        // New sources come at some 200,000 a second: all shall be known.
+        let warm_up = time + Duration::from_secs_f64((1_u64 << bits) as f64 / 150_000.0);
+        for (series, ipv6) in [("sources, IPv4", false), ("sources, IPv6", true)] {
+            points.push(point(series, 1 << bits, &roomy, flood(ipv6, bits), warm_up, time)?);
+        }
+    }
+    for (size, contender) in
+        [table_of!(65536), table_of!(262144), table_of!(1048576), table_of!(4194304)]
+    {
+        points.push(point("table size", size, &contender, flood(false, 14), time, time)?);
+    }
+    Ok(points)
+}
+
+fn point(
+    series: &'static str,
+    x: u64,
+    contender: &Contender,
+    flood: Flood,
+    warm_up: Duration,
+    time: Duration,
+) -> Result<Point> {
+    let limit = Arena::new()?.measure(&LIMIT, flood, time, time)?.absorbed;
+    let absorbed = Arena::new()?.measure(contender, flood, warm_up, time)?.absorbed;
+    Ok(Point { series, x, absorbed, limit })
+}

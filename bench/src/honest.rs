@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Honest clients of a real web server while a flood goes on.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use serde::Serialize;
+use socket2::{Domain, Socket, Type};
+
+use crate::arena::{Arena, SERVER4};
+use crate::contenders::Contender;
+use bench::generator::{Flood, Shape};
+
+/// The clients' addresses: a hundred.
+pub const CLIENTS: std::ops::Range<u8> = 101..201;
+
+/// A client gives up after this long: a SYN that was dropped is sent again after 1 and 3 s.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the clients met.
+#[derive(Debug, Clone, Serialize)]
+pub struct Service {
+    pub defence: &'static str,
+    pub shape: Shape,
+    /// SYNs a second of the flood, as sent.
+    pub flood: f64,
+    /// Of what our defence absorbs.
+    pub share: f64,
+    pub requests: usize,
+    pub served: usize,
+    /// Connect times of those served, in ms.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// The clients' requests during a flood of this rate; a rate of 0 is calm.
+pub fn measure(
+    contender: &Contender,
+    shape: Shape,
+    absorbed: f64,
+    share: f64,
+    time: Duration,
+) -> Result<Service> {
+    let arena = Arena::with_web_server()?;
+    let _running = (contender.start)(arena.server())?;
+    let is_over = AtomicBool::new(false);
+    let rate = absorbed * share;
+    let (mut times, flood) = thread::scope(|scope| -> Result<_> {
+        let flood = scope.spawn(|| -> Result<f64> {
+            if share == 0.0 {
+                return Ok(0.0);
+            }
+            let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
+            arena.flood(flood, |generator| {
+                let start = Instant::now();
+                while !is_over.load(Ordering::Relaxed) {
+                    generator.run(Duration::from_millis(100))?;
+                }
+                Ok(generator.sent() as f64 / start.elapsed().as_secs_f64())
+            })
+        });
+        // Until the flood has reached its rate, and what it is the first to touch is warm.
+        thread::sleep(Duration::from_millis(500));
+        let times = arena.on_the_clients_side(|| requests(time));
+        is_over.store(true, Ordering::Relaxed);
+        let flood = flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((times, flood))
+    })?;
+    let requests = times.len();
+    times.retain(|time| time.is_some());
+    let mut served: Vec<f64> =
+        times.into_iter().flatten().map(|time| time.as_secs_f64() * 1e3).collect();
+    served.sort_by(f64::total_cmp);
+    let percentile = |share: f64| {
+        served
+            .get((served.len() as f64 * share) as usize)
+            .or(served.last())
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    Ok(Service {
+        defence: contender.name,
+        shape,
+        flood,
+        share,
+        requests,
+        served: served.len(),
+        p50_ms: percentile(0.5),
+        p99_ms: percentile(0.99),
+    })
+}
+
+/// One request after the other, each client in its turn, from a CPU that the flood leaves alone. None:
+/// not served.
+fn requests(time: Duration) -> Vec<Option<Duration>> {
+    let mut cpu = CpuSet::new();
+    // A machine with one CPU has no such.
+    let _ = cpu.set(1).and_then(|()| sched_setaffinity(Pid::from_raw(0), &cpu));
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while start.elapsed() < time || times.len() < CLIENTS.len() && start.elapsed() < 10 * time {
+        let client = CLIENTS.clone().nth(times.len() % CLIENTS.len()).unwrap_or(CLIENTS.start);
+        times.push(request(Ipv4Addr::new(10, 0, 0, client)).ok());
+    }
+    times
+}
+
+/// A page over a new connection: how long connecting took.
+fn request(from: Ipv4Addr) -> std::io::Result<Duration> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    let start = Instant::now();
+    socket.connect_timeout(&SocketAddr::from((SERVER4, 80)).into(), PATIENCE)?;
+    let connected = start.elapsed();
+    let mut stream: TcpStream = socket.into();
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    if answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"served\n") {
+        Ok(connected)
+    } else {
+        Err(std::io::ErrorKind::InvalidData.into())
+    }
+}

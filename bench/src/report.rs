@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tables, for the terminal and for docs/bench.md.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::plots;
+use crate::results::Results;
+
+const DOCUMENT: &str = "docs/bench.md";
+const BEGIN: &str = "<!-- results: written by `make bench` -->\n";
+const END: &str = "<!-- end of results -->\n";
+const PLOTS: &str = "docs/plots";
+const RAW: &str = "target/bench-results.json";
+
+pub fn defences(results: &Results) -> String {
+    let mut text = format!(
+        "{:<24} {:>7} {:>18} {:>8} {:>10}\n",
+        "DEFENCE", "FLOOD", "MPPS (SPREAD)", "OF DROP", "TO TCP/S"
+    );
+    for row in &results.defences {
+        let (least, most) = row.spread();
+        let mpps = format!("{:.2} ({:.2}-{:.2})", row.absorbed() / 1e6, least / 1e6, most / 1e6);
+        let shape = format!("{:?}", row.shape).to_lowercase();
+        let (name, ratio, to_tcp) = (row.defence, row.of_limit, row.to_tcp());
+        let _ = writeln!(text, "{name:<24} {shape:>7} {mpps:>18} {ratio:>8.2} {to_tcp:>10.0}");
+    }
+    text
+}
+
+pub fn packets(results: &Results) -> String {
+    let mut text = format!("{:<24} {:>8} {:>10} {:>8}\n", "PACKET", "NS", "BARE, NS", "COST, NS");
+    for class in &results.packets {
+        let (name, ns, bare, cost) = (class.name, class.ns, class.bare_ns, class.cost());
+        let _ = writeln!(text, "{name:<24} {ns:>8.0} {bare:>10.0} {cost:>8.0}");
+    }
+    text
+}
+
+pub fn clients(results: &Results) -> String {
+    let mut text = format!(
+        "{:<14} {:>7} {:>11} {:>14} {:>8} {:>8}\n",
+        "DEFENCE", "FLOOD", "FLOOD, MPPS", "SERVED", "P50, MS", "P99, MS"
+    );
+    for service in &results.clients {
+        let shape = format!("{:?}", service.shape).to_lowercase();
+        let served = format!("{} of {}", service.served, service.requests);
+        let (name, mpps, p50, p99) =
+            (service.defence, service.flood / 1e6, service.p50_ms, service.p99_ms);
+        let _ = writeln!(text, "{name:<14} {shape:>7} {mpps:>11.2} {served:>14} {p50:>8.2} {p99:>8.2}");
+    }
+    text
+}
+
+pub fn growth(results: &Results) -> String {
+    let mut text = format!("{:<14} {:>10} {:>8} {:>8}\n", "GROWS", "TO", "MPPS", "OF DROP");
+    for point in &results.growth {
+        let (series, x, mpps) = (point.series, point.x, point.absorbed / 1e6);
+        let _ =
+            writeln!(text, "{series:<14} {x:>10} {mpps:>8.2} {:>8.2}", point.absorbed / point.limit);
+    }
+    text
+}
+
+/// Puts tables and plots where the documentation has them.
+pub fn publish(results: &Results) -> Result<()> {
+    let document = fs::read_to_string(DOCUMENT)
+        .with_context(|| format!("cannot read {DOCUMENT}: run this in the project's root"))?;
+    let (before, rest) =
+        document.split_once(BEGIN).context("docs/bench.md has no place for results")?;
+    let (_, after) =
+        rest.split_once(END).context("the place for results in docs/bench.md has no end")?;
+    let mut text = format!("\n{}\n", results.machine.describe());
+    for (title, table) in [
+        ("Defences", defences(results)),
+        ("What a packet costs", packets(results)),
+        ("Honest clients", clients(results)),
+        ("Growth", growth(results)),
+    ] {
+        let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
+        let _ = write!(text, "\n### {title}\n\n{indented}");
+    }
+    fs::write(DOCUMENT, format!("{before}{BEGIN}{text}\n{END}{after}"))?;
+    fs::create_dir_all(PLOTS)?;
+    plots::draw(results, Path::new(PLOTS))?;
+    fs::write(RAW, serde_json::to_string_pretty(results)?)?;
+    println!("written: {DOCUMENT}, {PLOTS}, {RAW}");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The defences beside each other.
+
+use std::iter;
+use std::time::Duration;
+
+use anyhow::Result;
+use bench::generator::Shape;
+use serde::Serialize;
+
+use crate::arena::{Arena, Round};
+use crate::contenders::{self, Contender};
+
+/// A defence against a flood.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub defence: &'static str,
+    pub shape: Shape,
+    pub rounds: Vec<Round>,
+    /// Of the bare XDP_DROP's speed in the same rounds.
+    pub of_limit: f64,
+}
+
+impl Row {
+    /// Frames a second; the median.
+    pub fn absorbed(&self) -> f64 {
+        median(&self.rounds, |round| round.absorbed)
+    }
+
+    pub fn spread(&self) -> (f64, f64) {
+        self.rounds.iter().fold((f64::MAX, 0.0), |(least, most), round| {
+            (least.min(round.absorbed), most.max(round.absorbed))
+        })
+    }
+
+    pub fn to_tcp(&self) -> f64 {
+        median(&self.rounds, |round| round.to_tcp)
+    }
+}
+
+pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for &shape in shapes {
+        let is_chosen = |contender: &&Contender| {
+            let is_named = only.iter().any(|part| contender.name.contains(part.as_str()));
+            contender.shapes.contains(&shape) && (only.is_empty() || is_named)
+        };
+        let others = contenders::OTHERS.iter().filter(is_chosen);
+        let contenders: Vec<_> = iter::once(&contenders::LIMIT).chain(others).collect();
+        let mut all = vec![Vec::new(); contenders.len()];
+        // Interleaved: what disturbs the machine disturbs all of them.
+        for _ in 0..rounds {
+            for (contender, rounds) in contenders.iter().zip(&mut all) {
+                rounds.push(Arena::new()?.measure(contender, shape.flood(), time / 2, time)?);
+            }
+        }
+        let limit = median(&all[0], |round| round.absorbed);
+        for (contender, rounds) in contenders.iter().zip(all) {
+            let of_limit = median(&rounds, |round| round.absorbed) / limit;
+            rows.push(Row { defence: contender.name, shape, rounds, of_limit });
+        }
+    }
+    Ok(rows)
+}
+
+fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
+    let mut values: Vec<f64> = rounds.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
