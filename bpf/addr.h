@@ -4,10 +4,29 @@
 
 #include "intf.h"
 
+static __always_inline bool mac_equal(const struct mac *a, const struct mac *b)
+{
+	const __u16 *x = (const void *)a->octet, *y = (const void *)b->octet;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+}
+
 static __always_inline bool addr_equal(const struct addr *a, const struct addr *b)
 {
 	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
 		 (a->word[3] ^ b->word[3]));
+}
+
+/*
+ * Its upper 32 bits are good ones. Without a key: whoever picks addresses picks their hashes.
+ * Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4
+ */
+static __always_inline __u64 addr_hash(const struct addr *addr)
+{
+	__u64 low = (__u64)addr->word[1] << 32 | addr->word[0];
+	__u64 high = (__u64)addr->word[3] << 32 | addr->word[2];
+
+	return (low ^ high) * 0x9e3779b97f4a7c15;
 }
 
 static __always_inline struct addr addr_from_ipv4(__be32 ipv4)

@@ -56,15 +56,27 @@ static __noinline bool is_own_address(const struct addr *addr)
 	return bpf_map_lookup_elem(&own_addresses, &key);
 }
 
-/* The MTU of the interface that the frame was sent to, bytes; 0 if its MAC is none of this host's. */
-static __noinline __u32 own_mtu(const struct ethhdr *eth)
+/*
+ * The MTU of the interface that the frame was sent to, bytes; 0 if its MAC or its IP address is none of
+ * this host's. Only what is ours is remembered: what becomes ours is found at once.
+ */
+static __noinline __u32 own_mtu(const struct ethhdr *eth, const struct packet *pkt)
 {
+	const __u32 generation = host.generation, first = 0;
+	struct destination *last = bpf_map_lookup_elem(&last_destination, &first);
 	struct mac mac = {};
 	const __u32 *mtu;
 
 	__builtin_memcpy(mac.octet, eth->h_dest, ETH_ALEN);
+	if (last && last->mtu && last->generation == generation && mac_equal(&last->mac, &mac) &&
+	    addr_equal(&last->addr, &pkt->destination))
+		return last->mtu;
 	mtu = bpf_map_lookup_elem(&own_macs, &mac);
-	return mtu ? *mtu : 0;
+	if (!mtu || !is_own_address(&pkt->destination))
+		return 0;
+	if (last)
+		*last = (struct destination){ mac, pkt->destination, *mtu, generation };
+	return *mtu;
 }
 
 /* An answer to a group, to nobody or to ourselves would be an attack of its own. */
@@ -80,7 +92,8 @@ static __always_inline bool is_answerable(const struct ethhdr *eth, const struct
 	if (pkt->family == FAMILY_IPV6 &&
 	    (first == 0xff || (!(word[0] | word[1] | word[2]) && bpf_ntohl(word[3]) <= 1)))
 		return false;
-	return !is_own_address(&pkt->source);
+	return !(host.address_bits >> (addr_hash(&pkt->source) >> 58) & 1 &&
+		 is_own_address(&pkt->source));
 }
 
 /* 1 for a SYN behind nothing but a plain IP header, in the frame's first buffer; else 0. */
@@ -225,7 +238,7 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 	if (frame_len < ETH_ZLEN)
 		frame_len = ETH_ZLEN;
 	barrier_var(syn_len); /* or the compiler adds pointers in 32 bits, which the verifier refuses */
-	if (bpf_xdp_adjust_tail(ctx, frame_len - syn_len))
+	if (frame_len != syn_len && bpf_xdp_adjust_tail(ctx, frame_len - syn_len))
 		return DROP_NO_ROOM;
 	data = (void *)(long)ctx->data;
 	data_end = (void *)(long)ctx->data_end;
@@ -299,8 +312,8 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 		return refused;
 	if (!host.syncookies)
 		return DROP_NO_COOKIE;
-	mtu = own_mtu(eth);
-	if (!mtu || !is_own_address(&pkt->destination))
+	mtu = own_mtu(eth, pkt);
+	if (!mtu)
 		return DROP_NOT_OURS;
 	if (!is_answerable(eth, pkt))
 		return DROP_UNANSWERABLE;
@@ -314,7 +327,8 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 	bpf_sk_release(sk);
 	if (reason != UNDECIDED)
 		return reason;
-	now = bpf_ktime_get_ns();
+	/* The coarse clock will do, as it is never ahead. Few floods have need of a clock at all. */
+	now = config.challenge_limit.interval_ns || offer.has_timestamp ? bpf_ktime_get_coarse_ns() : 0;
 	if (!budget_take(&budgets.challenges, &config.challenge_limit, now))
 		return DROP_CHALLENGE_RATE;
 	offer.tsval = syncookie_timestamp(&syn.options, &offer, now);

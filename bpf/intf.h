@@ -8,7 +8,7 @@
 
 /* Marks a map as ours whatever the version ("SYNX"), and the version of all that this file says. */
 #define CONFIG_MAGIC 0x53594e58
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -112,8 +112,9 @@ struct config {
 	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
 	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */
 	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
+	__u8 known_bits;   /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;  /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
-	__u8 padding[7];
+	__u8 padding[6];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
 };
@@ -127,9 +128,11 @@ struct host {
 	__u8 wscale;     /* net.ipv4.tcp_window_scaling */
 	__u8 ecn;        /* net.ipv4.tcp_ecn */
 	__u8 padding[3];
-	__u32 rcv_space; /* bytes that the window scale must cover: most of tcp_rmem[2], rmem_max */
+	__u32 rcv_space;    /* bytes that the window scale must cover: most of tcp_rmem[2], rmem_max */
+	__u32 generation;   /* another one whenever an address of this host has gone or changed */
+	__u64 address_bits; /* bit n: one of this host's addresses has a hash with these upper 6 bits */
 };
-_Static_assert(sizeof(struct host) == 12, "the layout of struct host");
+_Static_assert(sizeof(struct host) == 24, "the layout of struct host");
 
 /* An Ethernet address. */
 struct mac {
@@ -137,6 +140,15 @@ struct mac {
 	__u8 padding[2];
 };
 _Static_assert(sizeof(struct mac) == 8, "the layout of struct mac");
+
+/* Where frames for this host go. */
+struct destination {
+	struct mac mac;
+	struct addr addr;
+	__u32 mtu;        /* bytes; 0: unused */
+	__u32 generation; /* of struct host, when it was looked up */
+};
+_Static_assert(sizeof(struct destination) == 32, "the layout of struct destination");
 
 #define REFUSAL_RESOLUTION_NS 100000000
 

@@ -37,6 +37,14 @@ struct {
 	__uint(max_entries, 1);
 } own_addresses SEC(".maps");
 
+/* Where this CPU's last challenged SYN went, as most go to one place. Written and read here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct destination);
+	__uint(max_entries, 1);
+} last_destination SEC(".maps");
+
 /*
  * Source (masked to its prefix length) → its bucket and counters. Written here; read by user space for
  * the dump. User space sets the size (--max-sources). The LRU list is common to all CPUs: one of its
@@ -48,6 +56,21 @@ struct {
 	__type(value, struct source);
 	__uint(max_entries, 1);
 } sources SEC(".maps");
+
+/*
+ * Two filters of 2^config.known_bits bits, one behind the other: which sources may be in the table.
+ * Written here and by user space, which sets the size; read here.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+} known SEC(".maps");
+
+/* The filter that counts: 0 or 1. Written by user space, read here. */
+__u32 known_filter SEC(".data.known");
 
 /*
  * Refusals that are remembered: 2^config.refusal_bits slots for each CPU, one CPU's behind the other's.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bucket.h"
+#include "known.bpf.h"
 #include "maps.bpf.h"
 #include "parse.h"
 #include "refusals.bpf.h"
@@ -96,10 +97,11 @@ static __always_inline enum reason charge_source(struct source *source, const st
  * BPF_NOEXIST lets only one of several CPUs enter a source: the others charge the entry that it made.
  * Should the entry be evicted in between, or the table refuse it, the SYN passes.
  */
-static __always_inline enum reason ask_table(const struct addr *key, struct refusal *slot, __u64 now)
+static __always_inline enum reason ask_table(const struct addr *key, __u64 hash, bool may_be_known,
+					     struct refusal *slot, __u64 now)
 {
 	const struct limit limit = limit_of(&config.source_limit);
-	struct source *source = bpf_map_lookup_elem(&sources, key);
+	struct source *source = may_be_known ? bpf_map_lookup_elem(&sources, key) : NULL;
 	enum reason reason;
 	__u64 wait_ns = 0;
 
@@ -108,8 +110,10 @@ static __always_inline enum reason ask_table(const struct addr *key, struct refu
 
 		if (!budget_take(&budgets.new_sources, &config.new_source_limit, now))
 			return DROP_NEW_SOURCE_BUDGET;
-		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
+		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST)) {
+			make_known(hash);
 			return PASS_NEW_SOURCE;
+		}
 		source = bpf_map_lookup_elem(&sources, key);
 	}
 	if (!source)
@@ -126,7 +130,9 @@ static __always_inline enum reason ask_table(const struct addr *key, struct refu
 static __always_inline enum reason take_token(const struct packet *pkt)
 {
 	struct addr key = source_key(pkt);
-	struct refusal *slot = refusal_slot(&key);
+	__u64 hash = addr_hash(&key);
+	bool is_known = may_be_known(hash);
+	struct refusal *slot = is_known ? refusal_slot(hash) : NULL;
 	enum reason reason;
 	__u64 now;
 
@@ -135,7 +141,7 @@ static __always_inline enum reason take_token(const struct packet *pkt)
 	now = bpf_ktime_get_ns();
 	if (!budget_holds_token(&budgets.total, &config.total_limit, now))
 		return DROP_TOTAL_BUDGET;
-	reason = ask_table(&key, slot, now);
+	reason = ask_table(&key, hash, is_known, slot, now);
 	if (reason_passes(reason) && !budget_take(&budgets.total, &config.total_limit, now))
 		return DROP_TOTAL_BUDGET;
 	return reason;

@@ -4,8 +4,8 @@
  * the refusal holds until the next token is due and can be remembered.
  *
  * Each CPU remembers for itself, in slots that the source's hash chooses: nothing here is atomic, and
- * CPUs that share a flood share no cache line. The hash has no key: whoever picks addresses that meet
- * in one slot gains that all but one are looked up, no more.
+ * CPUs that share a flood share no cache line. Whoever picks addresses that meet in one slot gains that
+ * all but one are looked up, no more.
  */
 #pragma once
 
@@ -21,14 +21,11 @@
 /* A source that is not looked up for longer would be among the next to be evicted from its table. */
 #define REFUSAL_MAX_NS 1000000000
 
-/* This CPU's slot for a source; NULL where the kernel numbers its CPUs with gaps. */
-static __always_inline struct refusal *refusal_slot(const struct addr *source)
+/* This CPU's slot for a source with this hash; NULL where the kernel numbers its CPUs with gaps. */
+static __always_inline struct refusal *refusal_slot(__u64 hash)
 {
-	__u64 low = (__u64)source->word[1] << 32 | source->word[0];
-	__u64 high = (__u64)source->word[3] << 32 | source->word[2];
-	/* Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4 */
-	__u64 hash = (low ^ high) * 0x9e3779b97f4a7c15 >> (64 - config.refusal_bits);
-	__u32 index = bpf_get_smp_processor_id() << config.refusal_bits | hash;
+	__u32 index =
+		bpf_get_smp_processor_id() << config.refusal_bits | hash >> (64 - config.refusal_bits);
 
 	return bpf_map_lookup_elem(&refusals, &index);
 }

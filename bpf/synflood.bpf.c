@@ -6,8 +6,10 @@
  *    is dropped.
  * 2. check_lists(): an allowed source passes, a denied one is dropped.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. take_token() takes a token from the bucket of the SYN's source, or drops the SYN.
- * 5. conclude() counts the reason and returns the action.
+ * 4. take_token() takes a token from the bucket of the SYN's source, and a new source's from the budget
+ *    of all such; without one the SYN is to be dropped.
+ * 5. challenge() answers such a SYN with a cookie instead, where that is wanted and can be done.
+ * 6. conclude() counts the reason and returns the action.
  */
 #include "challenge.bpf.h"
 #include "conclude.bpf.h"

@@ -16,6 +16,7 @@
 #define BPF_NOEXIST 1
 #define BPF_F_CURRENT_NETNS (-1L)
 #define BPF_F_NO_PREALLOC 1
+#define BPF_F_MMAPABLE (1 << 10)
 #define ENOENT 2
 #define ETH_P_IP 0x0800
 #define ETH_P_8021Q 0x8100

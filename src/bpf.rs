@@ -45,7 +45,7 @@ unsafe impl Plain for types::source {}
 const _: () = assert!(size_of::<types::addr>() == 16);
 const _: () = assert!(size_of::<types::budgets>() == 192);
 const _: () = assert!(size_of::<types::config>() == 120 + 2 * 8192);
-const _: () = assert!(size_of::<types::host>() == 12);
+const _: () = assert!(size_of::<types::host>() == 24);
 const _: () = assert!(size_of::<types::list_key>() == 24);
 const _: () = assert!(size_of::<types::mac>() == 8);
 const _: () = assert!(size_of::<types::refusal>() == 32);
@@ -86,6 +86,8 @@ pub fn load<'obj>(
     open.maps.own_addresses.set_max_entries(ips).context("cannot size the table of own addresses")?;
     let refusals = &mut open.maps.refusals;
     refusals.set_max_entries(settings.refusal_slots()).context("cannot size the memory of refusals")?;
+    let known = &mut open.maps.known;
+    known.set_max_entries(settings.known_words()).context("cannot size the filter of known sources")?;
     open.maps.sources.set_max_entries(settings.max_sources).context("cannot size the source table")?;
 
     let skel = open.load().map_err(|error| load_error(error, settings))?;

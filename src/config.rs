@@ -20,6 +20,13 @@ const MAX_CAPACITY_NS: u64 = 1 << 62;
 /// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
 const MIN_SOURCES_PER_CPU: u32 = 128;
 
+/// The filter of known sources, at least: with as many sources as the table holds it then lets one unknown
+/// source in eight pass for known, and by default fits a CPU's own cache.
+const FILTER_BITS_PER_SOURCE: u64 = 8;
+
+/// What a hash is good for.
+const MAX_FILTER_BITS: u32 = 32;
+
 /// Refusals that each CPU remembers: 2 MiB, as much as a CPU's own cache may hold.
 const MAX_REFUSAL_BITS: u32 = 16;
 
@@ -176,12 +183,23 @@ impl Settings {
         config.dry_run = self.dry_run.into();
         config.has_lists = !(self.allow.is_empty() && self.deny.is_empty()) as u8;
         config.refusal_bits = self.refusal_bits() as u8;
+        config.known_bits = self.known_bits() as u8;
         config.protected_ports = port_bits(&self.ports);
     }
 
     /// Slots of the map of refusals: a power of two for each CPU.
     pub fn refusal_slots(&self) -> u32 {
         self.possible_cpus << self.refusal_bits()
+    }
+
+    /// Words of the map of known sources, of 64 bits: two filters.
+    pub fn known_words(&self) -> u32 {
+        2 << (self.known_bits() - u64::BITS.ilog2())
+    }
+
+    fn known_bits(&self) -> u32 {
+        let bits = (u64::from(self.max_sources) * FILTER_BITS_PER_SOURCE).next_power_of_two();
+        bits.ilog2().min(MAX_FILTER_BITS)
     }
 
     fn refusal_bits(&self) -> u32 {
@@ -286,6 +304,13 @@ pub fn address(ip: IpAddr) -> types::addr {
     let octets = ipv6.octets();
     let (words, _) = octets.as_chunks();
     types::addr { word: std::array::from_fn(|i| u32::from_ne_bytes(words[i])) }
+}
+
+/// `addr_hash()` of the BPF program.
+pub fn hash(address: &types::addr) -> u64 {
+    let pair = |low, high| u64::from(high) << 32 | u64::from(low);
+    let [a, b, c, d] = address.word;
+    (pair(a, b) ^ pair(c, d)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The inverse of [`address`].

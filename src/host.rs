@@ -46,7 +46,7 @@ pub struct Host<'a> {
 }
 
 /// What frames for this host are sent to.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 struct Addresses {
     /// With the MTU in bytes; where interfaces share a MAC, the smallest.
     macs: BTreeMap<[u8; 6], u32>,
@@ -60,15 +60,24 @@ impl<'a> Host<'a> {
         Ok(host)
     }
 
-    /// Tells the program what has changed.
+    /// Tells the program what has changed: addresses first, so that what it remembers of a generation is
+    /// never older.
     pub fn refresh(&mut self) -> Result<()> {
         let maps = &self.skel.maps;
-        self.settings = read_settings();
+        let now = Addresses::read()?;
+        let generation = self.settings.generation + u32::from(now != self.addresses);
+        let address_bits = now.bits();
+        let told = self.tell_addresses(now);
+        // Also if there is no room for the addresses.
+        self.settings = types::host { generation, address_bits, ..read_settings() };
         maps.data_host
             .update(&0_u32.to_ne_bytes(), as_bytes(&self.settings), MapFlags::ANY)
             .context("cannot tell the program this host's settings")?;
+        told
+    }
 
-        let now = Addresses::read()?;
+    fn tell_addresses(&mut self, now: Addresses) -> Result<()> {
+        let maps = &self.skel.maps;
         let mac = |octet: &[u8; 6]| types::mac { octet: *octet, ..Default::default() };
         update(&maps.own_macs, &self.addresses.macs, &now.macs, mac)?;
         update(&maps.own_addresses, &self.addresses.ips, &now.ips, |ip| config::address(*ip))?;
@@ -99,6 +108,11 @@ impl Addresses {
             }
         }
         Ok(addresses)
+    }
+
+    fn bits(&self) -> u64 {
+        let bit = |ip: &IpAddr| 1 << (config::hash(&config::address(*ip)) >> 58);
+        self.ips.keys().map(bit).fold(0, |bits: u64, bit: u64| bits | bit)
     }
 }
 

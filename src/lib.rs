@@ -15,6 +15,7 @@ pub mod firewall;
 pub mod flood;
 pub mod host;
 pub mod instance;
+pub mod known;
 pub mod output;
 pub mod preflight;
 pub mod run;

@@ -15,6 +15,7 @@ use crate::cli::Challenge;
 use crate::config::{Listed, Settings};
 use crate::flood::Flood;
 use crate::host::{self, Host};
+use crate::known::Known;
 use crate::output::{self, Event, InterfaceMode, Policy, Status, Summary};
 use crate::preflight;
 use crate::signal::{Wake, Waker};
@@ -43,6 +44,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         let _ = changed.send(Wake::HostChanged);
     })?;
     let host = Host::new(&skel)?;
+    let known = Known::new(&skel)?;
     // One that fails takes those before it along, as they are dropped.
     let attachments = interfaces
         .iter()
@@ -53,7 +55,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         .collect::<Result<_>>()?;
 
     warn_about_ssh(settings);
-    let mut session = Session::new(settings, &skel, host, attachments)?;
+    let mut session = Session::new(settings, &skel, host, known, attachments)?;
     session.announce()?;
     session.warn_about_cookies();
     for advice in advice::on(settings, &session.attachments) {
@@ -91,6 +93,7 @@ struct Session<'a> {
     settings: &'a Settings,
     skel: &'a SynfloodSkel<'a>,
     host: Host<'a>,
+    known: Known<'a>,
     flood: Flood,
     config: types::config,
     policy: Policy,
@@ -108,6 +111,7 @@ impl<'a> Session<'a> {
         settings: &'a Settings,
         skel: &'a SynfloodSkel<'a>,
         host: Host<'a>,
+        known: Known<'a>,
         attachments: Vec<Attachment>,
     ) -> Result<Self> {
         let mut config = bpf::built_in_config()?;
@@ -116,6 +120,7 @@ impl<'a> Session<'a> {
             settings,
             skel,
             host,
+            known,
             flood: Flood::default(),
             policy: Policy::new(&config),
             config,
@@ -165,6 +170,7 @@ impl<'a> Session<'a> {
             if now >= look {
                 self.look_at_host()?;
                 self.flood.look(&self.skel.maps.data_budgets)?;
+                self.known.renew_if_worn()?;
                 self.drop_lost()?;
                 look = now + LOOK_INTERVAL;
             }

@@ -13,6 +13,9 @@ use crate::bpf::types;
 use crate::config::{self, MAPPED_PREFIX};
 use crate::sys;
 
+/// For errors.
+const TABLE: &str = "the table of sources";
+
 /// A source at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {
@@ -95,6 +98,11 @@ pub fn count_blocked(sources: &impl MapCore, config: &types::config) -> Result<u
     Ok(blocked)
 }
 
+/// Hands the address of every source in the table to `visit`, in no order.
+pub fn for_each_key(sources: &impl MapCore, mut visit: impl FnMut(&types::addr)) -> Result<()> {
+    read(TABLE, sources, |address: types::addr, _: types::source| visit(&address))
+}
+
 /// `remembered`: drops that the table's entries do not yet count, by the key of the source.
 fn for_each_entry(
     sources: &impl MapCore,
@@ -103,7 +111,7 @@ fn for_each_entry(
     mut visit: impl FnMut(Source),
 ) -> Result<()> {
     let now = now_ns()?;
-    read("the table of sources", sources, |address: types::addr, mut source: types::source| {
+    read(TABLE, sources, |address: types::addr, mut source: types::source| {
         source.dropped += remembered.get(&address.word).unwrap_or(&0);
         visit(Source::new(&address, &source, config, now));
     })

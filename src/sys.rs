@@ -3,11 +3,14 @@
 
 #![allow(unsafe_code)] // with `bpf`, one of the two modules that may
 
-use std::fmt;
-use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
+use std::{fmt, io, slice};
 
 use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
@@ -141,6 +144,37 @@ pub fn map_for_each(
             cursor = Some(next);
         }
         capacity *= 2;
+    }
+}
+
+/// The memory of an array map of 64-bit words that was made with BPF_F_MMAPABLE.
+pub struct MappedWords {
+    start: NonNull<AtomicU64>,
+    len: usize,
+}
+
+impl MappedWords {
+    /// `len`: how many words the map has.
+    pub fn new(map: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        let bytes = NonZero::new(len * size_of::<AtomicU64>()).ok_or(io::ErrorKind::InvalidInput)?;
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping, which the kernel refuses if the map has less memory.
+        let start = unsafe { mmap(None, bytes, protection, MapFlags::MAP_SHARED, map, 0) }?;
+        Ok(Self { start: start.cast(), len })
+    }
+
+    /// What the BPF program may change at any time.
+    pub fn as_slice(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping has this length, lives as long as self, is page-aligned, and every bit
+        // pattern is a value; whoever shares it uses atomic operations too.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for MappedWords {
+    fn drop(&mut self) {
+        // SAFETY: the mapping of new(), to which no reference outlives self. It cannot fail.
+        let _ = unsafe { munmap(self.start.cast(), self.len * size_of::<AtomicU64>()) };
     }
 }
 

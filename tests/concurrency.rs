@@ -10,9 +10,10 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
+use common::cpu;
 use common::frames::syn_from;
 use common::program::Program;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 /// Runs `work` on every CPU at once; it gets the CPU's number and the barrier that all meet at.
@@ -24,9 +25,7 @@ fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
         for &cpu in &cpus {
             let (work, barrier) = (&work, &barrier);
             scope.spawn(move || {
-                let mut one = CpuSet::new();
-                one.set(cpu).unwrap();
-                sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+                cpu::stay_on(cpu);
                 work(cpu, barrier);
             });
         }

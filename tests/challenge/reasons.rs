@@ -5,11 +5,13 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsRawFd;
 
-use synflood_xdp::bpf::types;
+use libbpf_rs::MapCore;
+use synflood_xdp::bpf::{as_bytes, types};
+use synflood_xdp::config;
 
-use crate::common::frames::{Extension, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
+use crate::common::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
 use crate::common::program::{Program, XDP_DROP, XDP_PASS, XDP_TX};
-use crate::server::{SETTINGS, on_a_server, refusing, syn4, syn6, tell};
+use crate::server::{SETTINGS, on_a_server, own, refusing, syn4, syn6, tell};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
@@ -37,6 +39,7 @@ fn only_frames_for_this_host_are_answered() {
         assert_eq!(reason(&program, &syn6(&[])), "challenge_sent");
         for mac in [[2, 0, 0, 0, 0, 3], [0xff; 6], [1, 0, 0x5e, 0, 0, 1]] {
             let mut frame = syn4(&[]);
+            assert_eq!(reason(&program, &frame), "challenge_sent", "and is remembered");
             frame[..6].copy_from_slice(&mac);
             assert_eq!(reason(&program, &frame), "drop_not_ours", "{mac:x?}");
         }
@@ -44,6 +47,21 @@ fn only_frames_for_this_host_are_answered() {
         assert_eq!(reason(&program, &elsewhere), "drop_not_ours");
         let elsewhere = ipv6(&[], |ip, _| ip.destination[15] ^= 1);
         assert_eq!(reason(&program, &elsewhere), "drop_not_ours");
+    });
+}
+
+#[test]
+fn an_address_that_has_gone_is_forgotten() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
+        let gone = config::address(SERVER.into());
+        program.skel.maps.own_addresses.delete(as_bytes(&gone)).unwrap();
+        tell(&program, types::host { generation: 1, ..SETTINGS });
+        assert_eq!(reason(&program, &syn4(&[])), "drop_not_ours");
+        own(&program, SERVER.into());
+        assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
     });
 }
 

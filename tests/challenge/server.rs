@@ -5,9 +5,11 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv6Addr, TcpListener};
 
 use libbpf_rs::{MapCore, MapFlags, OpenObject};
+use nix::sched::sched_getcpu;
 use synflood_xdp::bpf::{as_bytes, types};
 use synflood_xdp::config;
 
+use crate::common::cpu;
 use crate::common::frames::{CLIENT_PORT, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6};
 use crate::common::netns::Netns;
 use crate::common::program::Program;
@@ -25,6 +27,8 @@ pub const SETTINGS: types::host = types::host {
     ecn: 1,
     padding: [0; 3],
     rcv_space: 33_554_432,
+    generation: 0,
+    address_bits: u64::MAX, // whatever address a test adds
 };
 
 /// Runs a test where a listener waits on [`SERVER_PORT`] of any address.
@@ -32,6 +36,8 @@ pub fn on_a_server(test: impl FnOnce() + Send) {
     let server = Netns::new("server");
     server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
     server.enter(|| {
+        // What the program remembers, it remembers on one CPU.
+        cpu::stay_on(sched_getcpu().unwrap());
         let _listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, SERVER_PORT)).unwrap();
         test();
     });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod cpu;
 pub mod defence;
 pub mod frames;
 pub mod lab;

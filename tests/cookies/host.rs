@@ -4,6 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use nix::sched::sched_getcpu;
+
+use crate::common::cpu;
 use crate::common::lab::{Lab, wait_for};
 use crate::setup::{Challenging, PORT, SERVER, listen};
 
@@ -23,6 +26,8 @@ fn is_not_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
 
 #[test]
 fn addresses_come_and_go() {
+    // What the program remembers, it remembers on one CPU.
+    cpu::stay_on(sched_getcpu().unwrap());
     let challenging = Challenging::new(&[]);
     let _listener = listen(&challenging.lab, "::", |_| {});
     let lab = &challenging.lab;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The filter of known sources never forgets one that is in the table, and is renewed. Needs root.
+
+mod common;
+
+use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use common::frames::syn_from;
+use common::program::Program;
+use libbpf_rs::{MapCore, MapFlags};
+use synflood_xdp::known::Known;
+use synflood_xdp::{config, sources};
+
+/// Small: worn after a few thousand sources. The budget is never spent.
+const OPTIONS: [&str; 6] = ["--challenge", "off", "--new-sources", "1000000", "--max-sources", "4096"];
+const BITS: u32 = 15;
+
+fn syn_of(host: u32) -> Vec<u8> {
+    syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))
+}
+
+fn enter(program: &Program<'_>, hosts: std::ops::Range<u32>) {
+    hosts.for_each(|host| program.repeat(&syn_of(host), 1));
+}
+
+fn word(map: &impl MapCore, index: u64) -> u64 {
+    let bytes = map.lookup(&(index as u32).to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    u64::from_ne_bytes(bytes.try_into().unwrap())
+}
+
+/// Sources in the table, and how many of them the filter that counts does not know.
+fn in_the_table(program: &Program<'_>) -> (usize, usize) {
+    let maps = &program.skel.maps;
+    let filter = maps.data_known.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    let filter = u64::from(u32::from_ne_bytes(filter.try_into().unwrap()));
+    let (mut all, mut unknown) = (0, 0);
+    sources::for_each_key(&maps.sources, |address| {
+        let bit = config::hash(address) >> (64 - BITS) | filter << BITS;
+        all += 1;
+        unknown += usize::from(word(&maps.known, bit / 64) >> (bit % 64) & 1 == 0);
+    })
+    .unwrap();
+    (all, unknown)
+}
+
+#[test]
+fn a_worn_filter_is_renewed() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&OPTIONS, &mut object);
+    assert_eq!(program.skel.maps.known.max_entries() as u64, 2 * (1 << BITS) / 64);
+    let mut known = Known::new(&program.skel).unwrap();
+
+    enter(&program, 0..1_000);
+    let fresh = known.fill();
+    assert!(fresh > 0.02 && fresh < 0.04, "a bit for each source: {fresh}");
+    known.renew_if_worn().unwrap();
+    assert_eq!(known.fill(), fresh, "not yet worn");
+
+    enter(&program, 1_000..40_000);
+    assert!(known.fill() > 0.6, "{}", known.fill());
+    known.renew_if_worn().unwrap();
+    let (all, unknown) = in_the_table(&program);
+    assert!(all > 3_000 && unknown == 0, "{unknown} of {all} unknown");
+    assert!(known.fill() < 0.125, "{}", known.fill());
+
+    // What is new meanwhile is known to the filter that counts next.
+    enter(&program, 40_000..40_010);
+    assert_eq!(in_the_table(&program).1, 0);
+    known.renew().unwrap();
+    assert_eq!(in_the_table(&program).1, 0);
+}
+
+#[test]
+fn no_source_is_missed_that_enters_while_the_filter_is_renewed() {
+    let mut object = MaybeUninit::uninit();
+    let program = Program::load(&OPTIONS, &mut object);
+    let is_over = AtomicBool::new(false);
+    let renewals = thread::scope(|scope| {
+        let renewing = scope.spawn(|| {
+            let mut known = Known::new(&program.skel).unwrap();
+            let mut renewals = 0;
+            while !is_over.load(Ordering::Relaxed) || renewals == 0 {
+                known.renew().unwrap();
+                renewals += 1;
+            }
+            renewals
+        });
+        for batch in 0..200 {
+            enter(&program, batch * 100..(batch + 1) * 100);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        renewing.join().unwrap()
+    });
+    let (all, unknown) = in_the_table(&program);
+    assert_eq!(unknown, 0, "of {all}, after {renewals} renewals");
+}
