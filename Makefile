@@ -88,6 +88,13 @@ fuzz: root ## look for frames that the program misjudges, FUZZ_SECONDS=60 for ea
 fuzz-smoke: ## the same in under two minutes
 	@FUZZ_SECONDS=10 $(MAKE) --no-print-directory fuzz
 
+.PHONY: soak
+soak: root ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
+	@$(deps) build demo test
+	@$(MAKE) --no-print-directory build
+	$(cargo) test --test soak --no-run
+	SYNFLOOD_XDP=$$PWD/$(binary) $(cargo) --as-root test --test soak -- --ignored --nocapture
+
 .PHONY: lint
 lint: ## check format and run clippy and shellcheck
 	$(cargo) fmt --all --check

@@ -10,12 +10,10 @@ use synflood_xdp::bpf::{as_bytes, types};
 use synflood_xdp::config;
 
 use crate::common::cpu;
-use crate::common::frames::{CLIENT_PORT, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6};
+use crate::common::frames::{CLIENT_PORT, SERVER, SERVER_MAC, SERVER_PORT, SERVER6, ipv4, ipv6};
 use crate::common::netns::Netns;
 use crate::common::program::Program;
 
-/// What frames are sent to, see `frames.rs`.
-pub const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 pub const MTU: u32 = 1500;
 
 /// The kernel makes cookies whether the listener has room or not, and reads options from timestamps.
@@ -48,7 +46,7 @@ pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject
     let program = Program::load(&[&["--new-sources", "1/h"], options].concat(), object);
     tell(&program, SETTINGS);
     let maps = &program.skel.maps;
-    let mac = types::mac { octet: MAC, ..Default::default() };
+    let mac = types::mac { octet: SERVER_MAC, ..Default::default() };
     maps.own_macs.update(as_bytes(&mac), as_bytes(&MTU), MapFlags::ANY).unwrap();
     own(&program, SERVER.into());
     own(&program, SERVER6.into());

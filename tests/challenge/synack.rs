@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 
 use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
 
-use crate::common::frames::{self, CLIENT, CLIENT6, SERVER, SERVER6, tagged};
+use crate::common::frames::{self, CLIENT, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
 use crate::common::program::{Program, XDP_TX};
-use crate::server::{ANSWER_PORTS, MAC, SETTINGS, on_a_server, refusing, syn4, syn6, tell};
+use crate::server::{ANSWER_PORTS, SETTINGS, on_a_server, refusing, syn4, syn6, tell};
 use synflood_xdp::bpf::types;
 
 use TcpOptionElement::{
@@ -47,7 +47,7 @@ fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
     assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_TX));
     let packet = SlicedPacket::from_ethernet(&left).unwrap();
     let ethernet = packet.link.as_ref().unwrap().to_header().unwrap().ethernet2().unwrap();
-    assert_eq!((ethernet.source, ethernet.destination), (MAC, CLIENT_MAC));
+    assert_eq!((ethernet.source, ethernet.destination), (SERVER_MAC, CLIENT_MAC));
     let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { panic!("no TCP: {left:x?}") };
     let (checksum, packet_len) = match packet.net.as_ref().unwrap() {
         NetSlice::Ipv4(ip) => {

@@ -13,6 +13,9 @@ pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 80);
 pub const CLIENT6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
 pub const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 2, 0, 0, 0, 80);
 
+/// The destination of all frames.
+pub const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
 pub const CLIENT_PORT: u16 = 40_000;
 pub const SERVER_PORT: u16 = 80;
 
@@ -21,7 +24,7 @@ pub const IPV4_LEN: usize = Ipv4Header::MIN_LEN;
 pub const IPV6_LEN: usize = Ipv6Header::LEN;
 pub const TCP_LEN: usize = TcpHeader::MIN_LEN;
 const TAG_LEN: usize = 4;
-const MACS_LEN: usize = 12;
+pub const MACS_LEN: usize = 12;
 
 /// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
 pub fn ipv4(edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
@@ -142,8 +145,7 @@ pub fn patched(mut frame: Vec<u8>, at: usize, edit: impl FnOnce(u8) -> u8) -> Ve
 }
 
 pub fn ethernet(ether_type: EtherType) -> [u8; ETHERNET_LEN] {
-    Ethernet2Header { source: [2, 0, 0, 0, 0, 1], destination: [2, 0, 0, 0, 0, 2], ether_type }
-        .to_bytes()
+    Ethernet2Header { source: [2, 0, 0, 0, 0, 1], destination: SERVER_MAC, ether_type }.to_bytes()
 }
 
 pub fn fragment_offset(offset: u16) -> IpFragOffset {

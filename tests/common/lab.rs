@@ -44,30 +44,36 @@ impl Lab {
     pub const SERVER6: &str = "fd00:5::10";
 
     pub fn new() -> Self {
-        let (client, server) = (Netns::new("client"), Netns::new("server"));
-        connect(&client, "eth0", &server, "eth0");
-        Self::between(client, server)
+        let lab = Self { client: Netns::new("client"), server: Netns::new("server") };
+        lab.plug();
+        lab.count_syns();
+        lab
     }
 
     /// Joined by two NICs of this machine that are on one wire. They are back when the lab is gone.
     pub fn on_nics(client_nic: &str, server_nic: &str) -> Self {
-        let (client, server) = (Netns::new("client"), Netns::new("server"));
-        client.take(client_nic, "eth0");
-        server.take(server_nic, "eth0");
-        Self::between(client, server)
-    }
-
-    fn between(client: Netns, server: Netns) -> Self {
-        let lab = Self { client, server };
-        lab.server.run("ip", &["address", "add", "10.0.0.10/16", "dev", "eth0"]);
-        lab.server.run("ip", &["address", "add", "fd00:5::10/64", "dev", "eth0", "nodad"]);
-        for host in 1..=4 {
-            lab.client.run("ip", &["address", "add", &format!("10.0.0.{host}/16"), "dev", "eth0"]);
-            lab.client
-                .run("ip", &["address", "add", &format!("fd00:5::{host}/64"), "dev", "eth0", "nodad"]);
-        }
+        let lab = Self { client: Netns::new("client"), server: Netns::new("server") };
+        lab.client.take(client_nic, "eth0");
+        lab.server.take(server_nic, "eth0");
+        lab.give_addresses();
         lab.count_syns();
         lab
+    }
+
+    /// Joins them by virtual interfaces: at first, and again should these have been deleted.
+    pub fn plug(&self) {
+        connect(&self.client, "eth0", &self.server, "eth0");
+        self.give_addresses();
+    }
+
+    fn give_addresses(&self) {
+        self.server.run("ip", &["address", "add", "10.0.0.10/16", "dev", "eth0"]);
+        self.server.run("ip", &["address", "add", "fd00:5::10/64", "dev", "eth0", "nodad"]);
+        for host in 1..=4 {
+            self.client.run("ip", &["address", "add", &format!("10.0.0.{host}/16"), "dev", "eth0"]);
+            self.client
+                .run("ip", &["address", "add", &format!("fd00:5::{host}/64"), "dev", "eth0", "nodad"]);
+        }
     }
 
     /// The server's own stack counts what reaches it: by nftables, behind XDP.

@@ -8,4 +8,5 @@ pub mod lab;
 pub mod netns;
 pub mod pass;
 pub mod program;
+pub mod tcp_info;
 pub mod wire;

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Puts frames on an interface as they are, and takes them off it.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use nix::net::if_::if_nametoindex;
 
 use super::netns::Netns;
 
 /// Sends each frame once, from `interface` of that namespace.
 pub fn send(namespace: &Netns, interface: &str, frames: &[Vec<u8>]) {
-    let wire = Wire::open(namespace, interface);
-    frames.iter().for_each(|frame| wire.send(frame));
+    let wire = Wire::open(namespace, interface).unwrap();
+    frames.iter().for_each(|frame| wire.send(frame).unwrap());
 }
 
 /// One end of a wire.
 pub struct Wire(OwnedFd);
 
 impl Wire {
-    pub fn open(namespace: &Netns, interface: &str) -> Self {
+    pub fn open(namespace: &Netns, interface: &str) -> io::Result<Self> {
         namespace.enter(|| {
             let protocol = (libc::ETH_P_ALL as u16).to_be();
             // SAFETY: no pointers; the descriptor is checked and owned at once.
             let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, i32::from(protocol)) };
-            assert!(socket >= 0, "{}", io::Error::last_os_error());
+            if socket < 0 {
+                return Err(io::Error::last_os_error());
+            }
             // SAFETY: just opened, and nobody else's.
             let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-            let name = CString::new(interface).unwrap();
-            // SAFETY: a terminated string; 0 is an error.
-            let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-            assert_ne!(index, 0, "{interface}");
+            let index = if_nametoindex(interface)?;
             // SAFETY: a struct of integers.
             let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
             (to.sll_family, to.sll_protocol) = (libc::AF_PACKET as u16, protocol);
@@ -38,15 +38,18 @@ impl Wire {
             let bound = unsafe {
                 libc::bind(socket.as_raw_fd(), (&raw const to).cast(), size_of_val(&to) as u32)
             };
-            assert_eq!(bound, 0, "{}", io::Error::last_os_error());
-            Self(socket)
+            if bound < 0 { Err(io::Error::last_os_error()) } else { Ok(Self(socket)) }
         })
     }
 
-    pub fn send(&self, frame: &[u8]) {
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: the frame outlives the call and goes with its size.
         let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
-        assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+        if sent < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        assert_eq!(sent, frame.len() as isize);
+        Ok(())
     }
 
     /// The first frame since [`Wire::open`], or since the last one taken, that is wanted; None if none

@@ -3,28 +3,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 
 use crate::common::lab::Lab;
+use crate::common::tcp_info::tcp_info;
 use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
-
-fn tcp_info(stream: &TcpStream) -> libc::tcp_info {
-    // SAFETY: a struct of integers.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut len = size_of_val(&info) as u32;
-    // SAFETY: both outlive the call, the first goes with its size.
-    let got = unsafe {
-        libc::getsockopt(
-            stream.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &mut len,
-        )
-    };
-    assert_eq!(got, 0, "{}", std::io::Error::last_os_error());
-    info
-}
 
 /// What a connection agreed on, as one end sees it: options, and how both sides' windows are scaled.
 #[derive(Debug, PartialEq, Eq)]

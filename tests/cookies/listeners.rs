@@ -96,7 +96,7 @@ fn a_wrong_cookie_is_refused() {
     // Answers to the stranger must find a way.
     let neighbour = ["neighbour", "add", "10.0.9.9", "lladdr", "02:00:00:00:00:01", "dev", "eth0"];
     lab.server.run("ip", &neighbour);
-    let wire = Wire::open(&lab.client, "eth0");
+    let wire = Wire::open(&lab.client, "eth0").unwrap();
     let segment = |syn: bool, sequence: u32, acknowledges: u32| {
         let mut frame = ipv4(|ip, tcp| {
             (ip.source, ip.destination) = (STRANGER.octets(), [10, 0, 0, 10]);
@@ -111,16 +111,16 @@ fn a_wrong_cookie_is_refused() {
         let frame = wire.receive(Duration::from_secs(5), is_answer).expect("an answer");
         tcp_to_stranger(&frame).unwrap()
     };
-    wire.send(&segment(true, 7, 0));
+    wire.send(&segment(true, 7, 0)).unwrap();
     let (cookie, is_reset) = answer();
     assert!(!is_reset);
 
     // The lowest bits say which MSS: next to the cookie lie others that are right.
-    wire.send(&segment(false, 8, cookie.wrapping_add(1000)));
+    wire.send(&segment(false, 8, cookie.wrapping_add(1000))).unwrap();
     assert!(answer().1, "a wrong cookie is answered by a reset");
     assert!(listener.accept().is_err());
 
-    wire.send(&segment(false, 8, cookie.wrapping_add(1)));
+    wire.send(&segment(false, 8, cookie.wrapping_add(1))).unwrap();
     wait_for("the right one to be accepted", || listener.accept().ok());
 }
 

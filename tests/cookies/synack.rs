@@ -60,10 +60,10 @@ fn essence(tcp: &TcpSlice<'_>) -> (bool, u32, Vec<TcpOptionElement>) {
 }
 
 fn answers(lab: &Lab) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
-    let wire = Wire::open(&lab.client, "eth0");
+    let wire = Wire::open(&lab.client, "eth0").unwrap();
     let answer = |syn: &Vec<u8>| {
         let asked = tcp_of(syn, |tcp| tcp.source_port()).unwrap();
-        wire.send(syn);
+        wire.send(syn).unwrap();
         let is_answer = |frame: &[u8]| {
             tcp_of(frame, |tcp| tcp.ack() && tcp.destination_port() == asked) == Some(true)
         };

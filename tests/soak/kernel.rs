@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What of ours the kernel holds. Other instances may run on the same machine: ours are told from
+//! theirs by their processes, and by a size of table that nobody else has.
+
+use std::collections::BTreeSet;
+use std::ffi::c_int;
+use std::fs;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libbpf_rs::query::MapInfoIter;
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+/// The kernel frees in its own time: after a grace period, and after a dump that still reads.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a process holds open of BPF, by the kernel's ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    pub programs: BTreeSet<u32>,
+    pub maps: BTreeSet<u32>,
+    pub links: BTreeSet<u32>,
+    /// What the kernel says that these take.
+    pub bytes: u64,
+}
+
+impl Held {
+    pub fn by(pid: Pid) -> Self {
+        let mut held = Self::default();
+        for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap() {
+            // What is closed meanwhile is not held.
+            let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
+            let field = |name: &str| {
+                let mut lines = text.lines().filter_map(|line| line.split_once(":\t"));
+                lines.find(|(each, _)| *each == name).map(|(_, value)| value.parse::<u64>().unwrap())
+            };
+            // A link tells its program's id as well.
+            let (ids, id) = match (field("link_id"), field("prog_id"), field("map_id")) {
+                (Some(id), ..) => (&mut held.links, id),
+                (_, Some(id), _) => (&mut held.programs, id),
+                (.., Some(id)) => (&mut held.maps, id),
+                _ => continue,
+            };
+            ids.insert(id as u32);
+            held.bytes += field("memlock").unwrap_or(0);
+        }
+        held
+    }
+
+    /// What of it still exists.
+    fn left(&self) -> Self {
+        let left = |ids: &BTreeSet<u32>, fd_by_id| {
+            ids.iter().copied().filter(|&id| exists(fd_by_id, id)).collect()
+        };
+        Self {
+            programs: left(&self.programs, libbpf_sys::bpf_prog_get_fd_by_id),
+            maps: left(&self.maps, libbpf_sys::bpf_map_get_fd_by_id),
+            links: left(&self.links, libbpf_sys::bpf_link_get_fd_by_id),
+            bytes: 0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.programs.extend(&other.programs);
+        self.maps.extend(&other.maps);
+        self.links.extend(&other.links);
+    }
+}
+
+/// Asked by id, as a list by libbpf-rs ends at the first entry that it cannot read.
+fn exists(fd_by_id: unsafe extern "C" fn(u32) -> c_int, id: u32) -> bool {
+    // SAFETY: no pointers; the descriptor is checked and owned at once.
+    let fd = unsafe { fd_by_id(id) };
+    if fd < 0 {
+        assert_eq!(Errno::from_raw(-fd), Errno::ENOENT);
+        return false;
+    }
+    // SAFETY: just opened, and nobody else's.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    true
+}
+
+/// Remembers what was held by instances.
+pub struct Kernel {
+    held: Mutex<Held>,
+    max_sources: String,
+}
+
+impl Kernel {
+    pub fn new() -> Self {
+        let max_sources = 65_537 + std::process::id() % 65_536;
+        Self { held: Mutex::default(), max_sources: max_sources.to_string() }
+    }
+
+    /// For every instance's `--max-sources`: also one that nobody looked at is known by it. What is left
+    /// of a program or link keeps its table.
+    pub fn max_sources(&self) -> &str {
+        &self.max_sources
+    }
+
+    pub fn note(&self, pid: Pid) -> Held {
+        let held = Held::by(pid);
+        self.held.lock().unwrap().add(&held);
+        held
+    }
+
+    /// Once no instance runs.
+    pub fn assert_nothing_left(&self) {
+        let held = self.held.lock().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut left = held.left();
+            let size = self.max_sources.parse().ok();
+            let tables = MapInfoIter::default().filter(|map| Some(map.max_entries) == size);
+            left.maps.extend(tables.map(|map| map.id));
+            if left == Held::default() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "left in the kernel: {left:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! An instance's life, and what must hold during it.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use crate::Soak;
+use crate::common::defence::{Defence, Ended};
+use crate::common::lab::wait_for;
+use crate::flood::{Flood, Probe};
+use crate::kernel::Held;
+
+/// The limit of every instance; the honest client keeps to it.
+const BURST: u64 = 5;
+const RATE: u64 = 2;
+
+/// One of the server's interfaces, and the flood that arrives at it.
+pub struct Line {
+    pub interface: &'static str,
+    pub flood: Flood,
+}
+
+pub struct Life<'a> {
+    soak: &'a Soak,
+    line: &'a Line,
+    pub defence: Defence,
+    /// When it had just begun to protect.
+    pub held: Held,
+    probe: Probe,
+    since: Instant,
+}
+
+impl<'a> Life<'a> {
+    /// With these options beside those that all have.
+    pub fn start(soak: &'a Soak, line: &'a Line, more: &[&str]) -> Self {
+        soak.check();
+        let defence = Defence::start(&soak.lab, &options(soak, line, more));
+        let held = soak.kernel.note(defence.pid());
+        assert!(held.programs.len() == 1 && held.links.len() == 1 && !held.maps.is_empty(), "{held:?}");
+        let number = soak.lives.fetch_add(1, Ordering::Relaxed) + 1;
+        let probe = Probe(number.try_into().expect("a probe for each instance"));
+        let since = Instant::now();
+        line.flood.set_probe(probe);
+        Self { soak, line, defence, held, probe, since }
+    }
+
+    /// The burst of either source has arrived at the server, and no more than burst + rate × time.
+    pub fn check_bucket(&self) {
+        let sources = [self.probe.source4().to_string(), self.probe.source6().to_string()];
+        for source in &sources {
+            let arrived = wait_for("a burst to arrive", || {
+                self.soak.check();
+                let arrived = self.soak.lab.arrived(source);
+                (arrived >= BURST).then_some(arrived)
+            });
+            let time = self.since.elapsed();
+            let most = BURST + (time.as_secs_f64() * RATE as f64) as u64;
+            assert!(arrived <= most, "{arrived} SYNs of {source} arrived in {time:?}, {most} were due");
+        }
+    }
+
+    pub fn end(self, signal: Signal) -> Ended {
+        let (soak, interface) = (self.soak, self.line.interface);
+        let ended = self.defence.signal(signal);
+        assert_eq!(ended.status.code(), Some(0), "{signal}: {}", ended.stderr);
+        assert_eq!(soak.lab.server.xdp(interface), None, "{signal}");
+        ended
+    }
+
+    /// As by SIGKILL: nobody is left to detach.
+    pub fn kill(self) {
+        let (soak, interface) = (self.soak, self.line.interface);
+        assert_eq!(self.defence.signal(Signal::SIGKILL).status.code(), None);
+        wait_until_open(soak, interface);
+    }
+
+    /// Waits for its end by itself.
+    pub fn wait(self) -> Ended {
+        self.defence.wait()
+    }
+}
+
+pub fn wait_until_open(soak: &Soak, interface: &str) {
+    wait_for("the interface to be open", || soak.lab.server.xdp(interface).is_none().then_some(()));
+}
+
+/// Without a budget for new sources, unless `more` has one: what a probe gets is then its own.
+pub fn options<'a>(soak: &'a Soak, line: &Line, more: &[&'a str]) -> Vec<&'a str> {
+    let limit = ["--burst", "5", "--rate", "2", "--max-sources", soak.kernel.max_sources()];
+    let budget: &[&str] = if more.contains(&"--new-sources") { &[] } else { &["--new-sources", "0"] };
+    [&["--iface", line.interface, "--interval", "0.1"], &limit[..], budget, more].concat()
+}
