@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,11 @@ impl Arena {
     fn serving(serve: impl FnOnce(&Netns) -> Result<Service>) -> Result<Self> {
         let (sender, server) = (Netns::new("sender"), Netns::new("server"));
         connect(&sender, "flood0", &server, "eth0");
+        // A receive queue for each CPU, as NICs have them.
+        let cpus = thread::available_parallelism()?.to_string();
+        for (end, name) in [(&sender, "flood0"), (&server, "eth0")] {
+            end.run("ethtool", &["-L", name, "rx", &cpus, "tx", &cpus]);
+        }
         // Frames that XDP redirects into a veth arrive only where its peer polls: with XDP, or with GRO.
         server.run("ethtool", &["-K", "eth0", "gro", "on"]);
         server.run("ip", &["address", "add", &format!("{SERVER4}/24"), "dev", "eth0"]);
@@ -119,19 +125,40 @@ impl Arena {
         self.sender.enter(work)
     }
 
-    /// Lets `work` run a flood from the sender's side, on the first CPU.
-    pub fn flood<T: Send>(
+    /// Floods from as many CPUs, the first ones, while `work` is done. Also how many SYNs a second were
+    /// sent meanwhile.
+    pub fn during<T>(
         &self,
         flood: Flood,
-        work: impl FnOnce(&mut Generator<'_>) -> Result<T> + Send,
-    ) -> Result<T> {
-        self.sender.enter(|| {
-            let mut cpu = CpuSet::new();
-            cpu.set(0)?;
-            sched_setaffinity(Pid::from_raw(0), &cpu)?;
-            let mut object = MaybeUninit::uninit();
-            work(&mut Generator::load(flood, &self.target, &mut object)?)
+        cpus: usize,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, f64)> {
+        let is_over = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            let floods: Vec<_> = (0..cpus)
+                .map(|cpu| scope.spawn(move || self.sender.enter(|| self.flood(flood, cpu, is_over))))
+                .collect();
+            let done = work();
+            is_over.store(true, Ordering::Relaxed);
+            let mut rate = 0.0;
+            for flood in floods {
+                rate += flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            }
+            Ok((done?, rate))
         })
+    }
+
+    /// SYNs a second.
+    fn flood(&self, flood: Flood, cpu: usize, is_over: &AtomicBool) -> Result<f64> {
+        run_on(cpu)?;
+        run_last()?;
+        let mut object = MaybeUninit::uninit();
+        let mut generator = Generator::load(flood, &self.target, &mut object)?;
+        let start = Instant::now();
+        while !is_over.load(Ordering::Relaxed) {
+            generator.run(Duration::from_millis(100))?;
+        }
+        Ok(generator.sent() as f64 / start.elapsed().as_secs_f64())
     }
 
     /// `warm_up`: the first look at each source is another thing than the flood.
@@ -139,20 +166,20 @@ impl Arena {
         &self,
         contender: &Contender,
         flood: Flood,
+        cpus: usize,
         warm_up: Duration,
         time: Duration,
     ) -> Result<Round> {
         let _running = (contender.start)(&self.server).with_context(|| contender.name)?;
-        let round = self.flood(flood, |generator| {
-            generator.run(warm_up)?;
-            let before = (self.received(), self.tcp_segments(), Instant::now());
-            generator.run(time)?;
-            let elapsed = before.2.elapsed().as_secs_f64();
+        let count = || (self.received(), self.tcp_segments(), Instant::now());
+        let (round, _) = self.during(flood, cpus, || {
+            thread::sleep(warm_up);
+            let before = count();
+            thread::sleep(time);
+            let after = count();
+            let elapsed = (after.2 - before.2).as_secs_f64();
             let per_second = |now: u64, then: u64| (now - then) as f64 / elapsed;
-            Ok(Round {
-                absorbed: per_second(self.received(), before.0),
-                to_tcp: per_second(self.tcp_segments(), before.1),
-            })
+            Ok(Round { absorbed: per_second(after.0, before.0), to_tcp: per_second(after.1, before.1) })
         })?;
         let lets_on = round.to_tcp > round.absorbed / 1000.0;
         ensure!(
@@ -166,9 +193,10 @@ impl Arena {
     /// Frames that came out of the server's veth, dropped by XDP or not.
     fn received(&self) -> u64 {
         let statistics = self.server.run("ethtool", &["-S", "eth0"]);
+        let counts = statistics.lines().filter_map(|line| line.trim().split_once(": "));
         let packets =
-            statistics.lines().filter_map(|line| line.trim().strip_prefix("rx_queue_0_xdp_packets: "));
-        packets.filter_map(|count| count.parse::<u64>().ok()).sum()
+            counts.filter(|(name, _)| name.starts_with("rx_queue_") && name.ends_with("_xdp_packets"));
+        packets.filter_map(|(_, count)| count.parse::<u64>().ok()).sum()
     }
 
     /// TcpInSegs of the server, both families.
@@ -177,6 +205,22 @@ impl Arena {
         let counts = snmp.lines().filter_map(|line| line.strip_prefix("TcpInSegs"));
         counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
     }
+}
+
+/// Keeps this thread on one CPU.
+pub fn run_on(cpu: usize) -> Result<()> {
+    let mut one = CpuSet::new();
+    one.set(cpu)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &one)?)
+}
+
+/// A flood comes from elsewhere: it may not keep the kernel's own thread for packets off its CPU.
+fn run_last() -> Result<()> {
+    let lowest = libc::sched_param { sched_priority: 0 };
+    // SAFETY: of this thread, and the parameters outlive the call.
+    let error = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) };
+    ensure!(error == 0, "cannot let the generator run last: {}", std::io::Error::last_os_error());
+    Ok(())
 }
 
 fn mac_of_eth0() -> Result<[u8; 6]> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How the cost grows: with sources, the size of the table, the family, and CPUs.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,13 +9,13 @@ use bench::generator::Flood;
 use serde::Serialize;
 
 use crate::arena::Arena;
-use crate::contenders::{Contender, LIMIT, synflood};
+use crate::contenders::{Contender, LIMIT, OURS, synflood};
 
 /// One point.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     pub series: &'static str,
-    /// Sources, or places in the table.
+    /// Sources, places in the table, or CPUs.
     pub x: u64,
     /// Frames a second, of ours and of a bare XDP_DROP in the same round.
     pub absorbed: f64,
@@ -31,7 +32,7 @@ macro_rules! table_of {
                 start: |server| {
                     synflood(server, &[&EACH_ONCE[..], &["--max-sources", stringify!($size)]].concat())
                 },
-                ..crate::contenders::OURS
+                ..OURS
             },
         )
     };
@@ -45,13 +46,17 @@ pub fn measure(source_bits: &[u32], time: Duration) -> Result<Vec<Point>> {
         // New sources come at some 200,000 a second: all shall be known.
         let warm_up = time + Duration::from_secs_f64((1_u64 << bits) as f64 / 150_000.0);
         for (series, ipv6) in [("sources, IPv4", false), ("sources, IPv6", true)] {
-            points.push(point(series, 1 << bits, &roomy, flood(ipv6, bits), warm_up, time)?);
+            points.push(point(series, 1 << bits, &roomy, flood(ipv6, bits), 1, warm_up, time)?);
         }
     }
     for (size, contender) in
         [table_of!(65536), table_of!(262144), table_of!(1048576), table_of!(4194304)]
     {
-        points.push(point("table size", size, &contender, flood(false, 14), time, time)?);
+        points.push(point("table size", size, &contender, flood(false, 14), 1, time, time)?);
+    }
+    for cpus in 1..=thread::available_parallelism()?.get() {
+        let long = 2 * time;
+        points.push(point("CPUs", cpus as u64, &OURS, flood(false, 16), cpus, long, long)?);
     }
     Ok(points)
 }
@@ -61,10 +66,11 @@ fn point(
     x: u64,
     contender: &Contender,
     flood: Flood,
+    cpus: usize,
     warm_up: Duration,
     time: Duration,
 ) -> Result<Point> {
-    let limit = Arena::new()?.measure(&LIMIT, flood, time, time)?.absorbed;
-    let absorbed = Arena::new()?.measure(contender, flood, warm_up, time)?.absorbed;
+    let limit = Arena::new()?.measure(&LIMIT, flood, cpus, time, time)?.absorbed;
+    let absorbed = Arena::new()?.measure(contender, flood, cpus, warm_up, time)?.absorbed;
     Ok(Point { series, x, absorbed, limit })
 }

@@ -3,22 +3,22 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
 use serde::Serialize;
 use socket2::{Domain, Socket, Type};
 
-use crate::arena::{Arena, SERVER4};
+use crate::arena::{Arena, SERVER4, run_on};
 use crate::contenders::Contender;
 use bench::generator::{Flood, Shape};
 
 /// The clients' addresses: a hundred.
 pub const CLIENTS: std::ops::Range<u8> = 101..201;
+
+/// Between two requests, whoever makes them: within a second and a half no client exceeds its burst.
+const INTERVAL: Duration = Duration::from_millis(4);
 
 /// A client gives up after this long: a SYN that was dropped is sent again after 1 and 3 s.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +32,8 @@ pub struct Service {
     pub flood: f64,
     /// Of what our defence absorbs.
     pub share: f64,
+    /// CPU time that a million of its SYNs take, in s, the generator's included; measured without clients.
+    pub cpu_s: f64,
     pub requests: usize,
     pub served: usize,
     /// Connect times of those served, in ms.
@@ -39,38 +41,24 @@ pub struct Service {
     pub p99_ms: f64,
 }
 
-/// The clients' requests during a flood of this rate; a rate of 0 is calm.
+/// The clients' requests during a flood of this rate, SYNs a second, which is a share of what our defence
+/// absorbs; a share of 0 is calm. `absorbed`: what this contender does.
 pub fn measure(
     contender: &Contender,
     shape: Shape,
-    absorbed: f64,
+    rate: f64,
     share: f64,
+    absorbed: f64,
     time: Duration,
 ) -> Result<Service> {
     let arena = Arena::with_web_server()?;
     let _running = (contender.start)(arena.server())?;
-    let is_over = AtomicBool::new(false);
-    let rate = absorbed * share;
-    let (mut times, flood) = thread::scope(|scope| -> Result<_> {
-        let flood = scope.spawn(|| -> Result<f64> {
-            if share == 0.0 {
-                return Ok(0.0);
-            }
-            let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
-            arena.flood(flood, |generator| {
-                let start = Instant::now();
-                while !is_over.load(Ordering::Relaxed) {
-                    generator.run(Duration::from_millis(100))?;
-                }
-                Ok(generator.sent() as f64 / start.elapsed().as_secs_f64())
-            })
-        });
+    let is_calm = share == 0.0;
+    let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
+    let (mut times, flood) = arena.during(flood, usize::from(!is_calm), || {
         // Until the flood has reached its rate, and what it is the first to touch is warm.
         thread::sleep(Duration::from_millis(500));
-        let times = arena.on_the_clients_side(|| requests(time));
-        is_over.store(true, Ordering::Relaxed);
-        let flood = flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok((times, flood))
+        Ok(arena.on_the_clients_side(|| requests(time)))
     })?;
     let requests = times.len();
     times.retain(|time| time.is_some());
@@ -89,6 +77,7 @@ pub fn measure(
         shape,
         flood,
         share,
+        cpu_s: 1e6 / absorbed,
         requests,
         served: served.len(),
         p50_ms: percentile(0.5),
@@ -99,16 +88,18 @@ pub fn measure(
 /// One request after the other, each client in its turn, from a CPU that the flood leaves alone. None:
 /// not served.
 fn requests(time: Duration) -> Vec<Option<Duration>> {
-    let mut cpu = CpuSet::new();
     // A machine with one CPU has no such.
-    let _ = cpu.set(1).and_then(|()| sched_setaffinity(Pid::from_raw(0), &cpu));
+    let _ = run_on(1);
     let start = Instant::now();
-    let mut times = Vec::new();
-    while start.elapsed() < time || times.len() < CLIENTS.len() && start.elapsed() < 10 * time {
-        let client = CLIENTS.clone().nth(times.len() % CLIENTS.len()).unwrap_or(CLIENTS.start);
-        times.push(request(Ipv4Addr::new(10, 0, 0, client)).ok());
-    }
-    times
+    let count = time.div_duration_f64(INTERVAL) as usize;
+    let clients = CLIENTS.cycle().take(count).enumerate();
+    clients
+        .map(|(number, client)| {
+            let due = start + INTERVAL * number as u32;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            request(Ipv4Addr::new(10, 0, 0, client)).ok()
+        })
+        .collect()
 }
 
 /// A page over a new connection: how long connecting took.

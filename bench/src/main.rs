@@ -17,6 +17,7 @@ mod sidebyside;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use arena::Arena;
 use bench::generator::Shape;
 use clap::{Parser, ValueEnum};
 use results::{Machine, Results};
@@ -96,11 +97,15 @@ fn main() -> Result<()> {
 fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Service>> {
     let mut services = Vec::new();
     for &shape in shapes.iter().filter(|&&shape| shape != Shape::Ipv6) {
-        let ours = &contenders::OURS_BY_DEFAULT;
-        let absorbed = arena::Arena::new()?.measure(ours, shape.flood(), time, time)?.absorbed;
+        let contenders = [&contenders::NONE, &contenders::OURS_BY_DEFAULT];
+        let mut absorbed = [0.0; 2];
+        for (contender, absorbed) in contenders.into_iter().zip(&mut absorbed) {
+            *absorbed = Arena::new()?.measure(contender, shape.flood(), 1, time, time)?.absorbed;
+        }
         for share in [0.0, 0.25, 0.5, 1.0] {
-            for contender in [&contenders::NONE, ours] {
-                services.push(honest::measure(contender, shape, absorbed, share, 3 * time)?);
+            for (contender, its_own) in contenders.into_iter().zip(absorbed) {
+                let rate = absorbed[1] * share;
+                services.push(honest::measure(contender, shape, rate, share, its_own, 3 * time)?);
             }
         }
     }

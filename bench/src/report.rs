@@ -18,15 +18,17 @@ const RAW: &str = "target/bench-results.json";
 
 pub fn defences(results: &Results) -> String {
     let mut text = format!(
-        "{:<24} {:>7} {:>18} {:>8} {:>10}\n",
-        "DEFENCE", "FLOOD", "MPPS (SPREAD)", "OF DROP", "TO TCP/S"
+        "{:<24} {:>7} {:>18} {:>8} {:>9} {:>10}\n",
+        "DEFENCE", "FLOOD", "MPPS (SPREAD)", "OF DROP", "CPU-S/M", "TO TCP/S"
     );
     for row in &results.defences {
         let (least, most) = row.spread();
         let mpps = format!("{:.2} ({:.2}-{:.2})", row.absorbed() / 1e6, least / 1e6, most / 1e6);
         let shape = format!("{:?}", row.shape).to_lowercase();
-        let (name, ratio, to_tcp) = (row.defence, row.of_limit, row.to_tcp());
-        let _ = writeln!(text, "{name:<24} {shape:>7} {mpps:>18} {ratio:>8.2} {to_tcp:>10.0}");
+        let (name, ratio, cpu_s) = (row.defence, row.of_limit, 1e6 / row.absorbed());
+        let to_tcp = row.to_tcp();
+        let _ =
+            writeln!(text, "{name:<24} {shape:>7} {mpps:>18} {ratio:>8.2} {cpu_s:>9.2} {to_tcp:>10.0}");
     }
     text
 }
@@ -42,15 +44,19 @@ pub fn packets(results: &Results) -> String {
 
 pub fn clients(results: &Results) -> String {
     let mut text = format!(
-        "{:<14} {:>7} {:>11} {:>14} {:>8} {:>8}\n",
-        "DEFENCE", "FLOOD", "FLOOD, MPPS", "SERVED", "P50, MS", "P99, MS"
+        "{:<14} {:>7} {:>11} {:>9} {:>14} {:>8} {:>8}\n",
+        "DEFENCE", "FLOOD", "FLOOD, MPPS", "CPU-S/M", "SERVED", "P50, MS", "P99, MS"
     );
     for service in &results.clients {
         let shape = format!("{:?}", service.shape).to_lowercase();
         let served = format!("{} of {}", service.served, service.requests);
         let (name, mpps, p50, p99) =
             (service.defence, service.flood / 1e6, service.p50_ms, service.p99_ms);
-        let _ = writeln!(text, "{name:<14} {shape:>7} {mpps:>11.2} {served:>14} {p50:>8.2} {p99:>8.2}");
+        let cpu_s = service.cpu_s;
+        let _ = writeln!(
+            text,
+            "{name:<14} {shape:>7} {mpps:>11.2} {cpu_s:>9.2} {served:>14} {p50:>8.2} {p99:>8.2}"
+        );
     }
     text
 }
