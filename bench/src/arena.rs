@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -125,7 +125,7 @@ impl Arena {
         self.sender.enter(work)
     }
 
-    /// Floods from as many CPUs, the first ones, while `work` is done. Also how many SYNs a second were
+    /// Floods from as many CPUs, the first ones, while `work` is done, from when all have begun. Also how many SYNs a second were
     /// sent meanwhile.
     pub fn during<T>(
         &self,
@@ -133,11 +133,16 @@ impl Arena {
         cpus: usize,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<(T, f64)> {
-        let is_over = &AtomicBool::new(false);
+        let (is_over, has_begun) = (&AtomicBool::new(false), &AtomicUsize::new(0));
         thread::scope(|scope| {
-            let floods: Vec<_> = (0..cpus)
-                .map(|cpu| scope.spawn(move || self.sender.enter(|| self.flood(flood, cpu, is_over))))
-                .collect();
+            let flood = |cpu| self.sender.enter(|| self.flood(flood, cpu, has_begun, is_over));
+            let floods: Vec<_> = (0..cpus).map(|cpu| scope.spawn(move || flood(cpu))).collect();
+            // One that cannot begin ends, and says so below.
+            while has_begun.load(Ordering::Relaxed) < cpus
+                && !floods.iter().any(|flood| flood.is_finished())
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
             let done = work();
             is_over.store(true, Ordering::Relaxed);
             let mut rate = 0.0;
@@ -149,11 +154,18 @@ impl Arena {
     }
 
     /// SYNs a second.
-    fn flood(&self, flood: Flood, cpu: usize, is_over: &AtomicBool) -> Result<f64> {
+    fn flood(
+        &self,
+        flood: Flood,
+        cpu: usize,
+        has_begun: &AtomicUsize,
+        is_over: &AtomicBool,
+    ) -> Result<f64> {
         run_on(cpu)?;
         run_last()?;
         let mut object = MaybeUninit::uninit();
         let mut generator = Generator::load(flood, &self.target, &mut object)?;
+        has_begun.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
         while !is_over.load(Ordering::Relaxed) {
             generator.run(Duration::from_millis(100))?;

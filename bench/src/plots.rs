@@ -8,6 +8,7 @@ use bench::generator::Shape;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::contenders::OTHERS;
 use crate::results::Results;
 
 const SIZE: (u32, u32) = (820, 420);
@@ -32,12 +33,7 @@ fn area(path: &Path) -> Result<Area<'_>> {
 
 /// Every defence's speed as a share of a bare XDP_DROP's, one bar for each flood.
 fn bars(results: &Results, path: &Path) -> Result<()> {
-    let mut names: Vec<&str> = Vec::new();
-    for row in results.defences.iter().skip(1) {
-        if row.defence != results.defences[0].defence && !names.contains(&row.defence) {
-            names.push(row.defence);
-        }
-    }
+    let names: Vec<&str> = OTHERS.iter().map(|contender| contender.name).collect();
     let shapes = [Shape::One, Shape::Many, Shape::Random, Shape::Ipv6];
     let area = area(path)?;
     let mut chart = ChartBuilder::on(&area)
@@ -72,7 +68,7 @@ fn bars(results: &Results, path: &Path) -> Result<()> {
             .label(format!("{shape:?}").to_lowercase())
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled()));
     }
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     Ok(area.present()?)
 }
 
@@ -92,6 +88,7 @@ fn growth(results: &Results, path: &Path) -> Result<()> {
     chart
         .configure_mesh()
         .x_desc("sources, places in the table")
+        .x_label_formatter(&|x: &f64| format!("{x:.0}"))
         .draw()
         .map_err(|error| anyhow!("{error}"))?;
     for (index, series) in ["sources, IPv4", "sources, IPv6", "table size"].into_iter().enumerate() {
@@ -100,7 +97,7 @@ fn growth(results: &Results, path: &Path) -> Result<()> {
             points.map(|point| (point.x as f64, point.absorbed / point.limit)).collect();
         line(&mut chart, points, series, COLOURS[index])?;
     }
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::LowerLeft)?;
     Ok(area.present()?)
 }
 
@@ -137,7 +134,7 @@ fn clients(results: &Results, path: &Path) -> Result<()> {
             line(&mut chart, points, &label, colour)?;
         }
     }
-    legend(&mut chart)?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     Ok(area.present()?)
 }
 
@@ -162,14 +159,17 @@ where
     Ok(())
 }
 
-fn legend<'a, X, Y>(chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>) -> Result<()>
+fn legend<'a, X, Y>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
+    position: SeriesLabelPosition,
+) -> Result<()>
 where
     X: Ranged<ValueType = f64>,
     Y: Ranged<ValueType = f64>,
 {
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(position)
         .background_style(BACKGROUND.mix(0.9))
         .border_style(BLACK.mix(0.3))
         .draw()

@@ -51,7 +51,7 @@ pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration)
         // Interleaved: what disturbs the machine disturbs all of them.
         for _ in 0..rounds {
             for (contender, rounds) in contenders.iter().zip(&mut all) {
-                rounds.push(Arena::new()?.measure(contender, shape.flood(), 1, time / 2, time)?);
+                rounds.push(Arena::new()?.measure(contender, shape.flood(), 1, time, time)?);
             }
         }
         let limit = median(&all[0], |round| round.absorbed);
