@@ -15,7 +15,7 @@ pub fn on(settings: &Settings, attachments: &[Attachment]) -> Vec<String> {
         return Vec::new();
     }
     let mut advice = on_the_firewall(settings);
-    advice.extend(attachments.iter().filter_map(on_an_interface));
+    advice.extend(attachments.iter().flat_map(on_an_interface));
     advice.extend(on_the_kernel(settings));
     advice
 }
@@ -46,22 +46,43 @@ fn on_the_firewall(settings: &Settings) -> Vec<String> {
     advice
 }
 
-fn on_an_interface(attachment: &Attachment) -> Option<String> {
+fn on_an_interface(attachment: &Attachment) -> Vec<String> {
     let name = &attachment.interface.name;
+    let mut advice = Vec::new();
     if attachment.mode != XdpMode::Native {
-        return None;
+        return advice;
     }
-    match sys::xdp_can_transmit(attachment.interface.index) {
-        Ok(Some(false)) => Some(format!(
+    if matches!(sys::xdp_can_transmit(attachment.interface.index), Ok(Some(false))) {
+        advice.push(format!(
             "warning: the driver of {name} cannot send from XDP, so that challenged clients get no answer: use \
              --mode skb, or --challenge off"
-        )),
-        _ if sys::interface_driver(name).is_ok_and(|driver| driver == "veth") => Some(format!(
+        ));
+    } else if sys::interface_driver(name).is_ok_and(|driver| driver == "veth") {
+        advice.push(format!(
             "note: {name} is a veth: its other end takes answers at once only if it runs an XDP program; use \
              --mode skb if it does not"
-        )),
-        _ => None,
+        ));
     }
+    if let Some(vlan) = vlan_device(name)
+        && sys::interface_strips_vlan_tags(name).unwrap_or(false)
+    {
+        advice.push(format!(
+            "warning: {name} takes the VLAN tags off before XDP sees them, so that challenged clients of \
+             {vlan} get answers without: `ethtool -K {name} rxvlan off`, or use --mode skb"
+        ));
+    }
+    advice
+}
+
+/// The first VLAN device on top of an interface.
+fn vlan_device(interface: &str) -> Option<String> {
+    let entries = fs::read_dir(format!("/sys/class/net/{interface}")).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut upper = names.filter_map(|name| name.strip_prefix("upper_").map(String::from));
+    upper.find(|name| {
+        let about = fs::read_to_string(format!("/sys/class/net/{name}/uevent"));
+        about.is_ok_and(|about| about.lines().any(|line| line == "DEVTYPE=vlan"))
+    })
 }
 
 fn on_the_kernel(settings: &Settings) -> Vec<String> {

@@ -203,13 +203,38 @@ pub fn interface_driver(name: &str) -> io::Result<String> {
     }
     const ETHTOOL_GDRVINFO: u32 = 3;
     let mut info = DriverInfo { command: ETHTOOL_GDRVINFO, driver: [0; 32], rest: [0; 160] };
-    let (any, mut request) = interface_request(name)?;
-    request.ifr_ifru.ifru_data = (&raw mut info).cast();
-    // SAFETY: the descriptor is open; the request outlives the call, as does what it points to, which is
-    // as large as the command says.
-    unsafe { ask_ethtool(any.as_raw_fd(), &mut request) }?;
+    // SAFETY: the struct of this command.
+    unsafe { ethtool(name, &mut info) }?;
     let name = info.driver.split(|&byte| byte == 0).next().unwrap_or_default();
     Ok(String::from_utf8_lossy(name).into())
+}
+
+/// Whether an interface takes VLAN tags off the frames that arrive, before XDP sees them.
+pub fn interface_strips_vlan_tags(name: &str) -> io::Result<bool> {
+    /// struct ethtool_value in linux/ethtool.h
+    #[repr(C)]
+    struct Flags {
+        command: u32,
+        flags: u32,
+    }
+    const ETHTOOL_GFLAGS: u32 = 0x25;
+    const ETH_FLAG_RXVLAN: u32 = 1 << 8;
+    let mut asked = Flags { command: ETHTOOL_GFLAGS, flags: 0 };
+    // SAFETY: the struct of this command.
+    unsafe { ethtool(name, &mut asked) }?;
+    Ok(asked.flags & ETH_FLAG_RXVLAN != 0)
+}
+
+/// # Safety
+///
+/// `command` is the struct of linux/ethtool.h for the command that it begins with.
+unsafe fn ethtool<T>(name: &str, command: &mut T) -> io::Result<()> {
+    let (any, mut request) = interface_request(name)?;
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(command).cast();
+    // SAFETY: the descriptor is open; the request outlives the call, as does what it points to, which is
+    // as large as the caller says.
+    unsafe { ask_ethtool(any.as_raw_fd(), &mut request) }?;
+    Ok(())
 }
 
 /// A socket of whatever kind, and a request about an interface to be asked on it.

@@ -104,3 +104,17 @@ fn settings_are_changed_only_if_asked_and_then_restored() {
     defence.signal(Signal::SIGTERM);
     wait_for("the end", || (now() == "0\n0\n").then_some(()));
 }
+
+#[test]
+#[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
+fn vlan_tags_that_xdp_does_not_see() {
+    let lab = Lab::new();
+    let sentence = "eth0 takes the VLAN tags off before XDP sees them";
+    lab.server.run("ethtool", &["-K", "eth0", "rxvlan", "on"]);
+    assert!(!said(&lab, &["--mode", "native"]).contains(sentence), "there is no VLAN");
+    lab.server.run("ip", &["link", "add", "link", "eth0", "vlan5", "type", "vlan", "id", "5"]);
+    assert_says(&lab, &["--mode", "native"], sentence);
+    assert!(!said(&lab, &["--mode", "skb"]).contains(sentence));
+    lab.server.run("ethtool", &["-K", "eth0", "rxvlan", "off"]);
+    assert!(!said(&lab, &["--mode", "native"]).contains(sentence), "it leaves them");
+}
