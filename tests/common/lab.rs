@@ -52,7 +52,7 @@ impl Lab {
 
     /// Joined by two NICs of this machine that are on one wire. They are back when the lab is gone.
     pub fn on_nics(client_nic: &str, server_nic: &str) -> Self {
-        let lab = Self { client: Netns::new("client"), server: Netns::new("server") };
+        let mut lab = Self { client: Netns::new("client"), server: Netns::new("server") };
         lab.client.take(client_nic, "eth0");
         lab.server.take(server_nic, "eth0");
         lab.give_addresses();

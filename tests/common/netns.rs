@@ -12,6 +12,13 @@ use nix::sched::{CloneFlags, setns};
 /// A namespace that is removed with this value.
 pub struct Netns {
     name: String,
+    nic: Option<Nic>,
+}
+
+/// A NIC from outside, and its name in here.
+struct Nic {
+    outside: String,
+    inside: String,
 }
 
 impl Netns {
@@ -20,17 +27,18 @@ impl Netns {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("synflood-test-{}-{count}-{role}", std::process::id());
         run("ip", &["netns", "add", &name]);
-        let namespace = Self { name };
+        let namespace = Self { name, nic: None };
         namespace.run("ip", &["link", "set", "lo", "up"]);
         // No router solicitations or duplicate address detection: silence until the test speaks.
         namespace.run("sysctl", &["-qw", "net.ipv6.conf.default.accept_dad=0"]);
         namespace
     }
 
-    /// Moves a NIC in here, under another name, and up. The kernel moves it back in the end.
-    pub fn take(&self, nic: &str, name: &str) {
+    /// Moves a NIC in here, under another name, and up; it returns in the end. One NIC at most.
+    pub fn take(&mut self, nic: &str, name: &str) {
         run("ip", &["link", "set", nic, "down"]);
         run("ip", &["link", "set", nic, "netns", &self.name, "name", name]);
+        self.nic = Some(Nic { outside: nic.into(), inside: name.into() });
         self.run("ip", &["link", "set", name, "up"]);
     }
 
@@ -68,7 +76,13 @@ impl Netns {
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        // Its interfaces go with it. A failure must not hide the test's own.
+        // A failure must not hide the test's own.
+        if let Some(Nic { outside, inside }) = &self.nic {
+            let here = std::process::id().to_string();
+            let back = ["-n", &self.name, "link", "set", inside, "netns", &here, "name", outside];
+            let _ = Command::new("ip").args(back).output();
+        }
+        // The other interfaces go with it.
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).output();
     }
 }

@@ -7,5 +7,6 @@ mod connections;
 mod flood;
 mod host;
 mod listeners;
+mod networks;
 mod setup;
 mod synack;
