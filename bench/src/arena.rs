@@ -20,7 +20,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::Serialize;
 
-use crate::contenders::{Contender, Process, attach};
+use crate::contenders::{Contender, Process, Running, attach};
 use crate::honest::CLIENTS;
 use crate::netns::{Netns, connect};
 
@@ -125,8 +125,8 @@ impl Arena {
         self.sender.enter(work)
     }
 
-    /// Floods from as many CPUs, the first ones, while `work` is done, from when all have begun. Also how many SYNs a second were
-    /// sent meanwhile.
+    /// Floods from as many CPUs, the first ones, while `work` is done, from when all have begun. Also how
+    /// many SYNs a second were sent meanwhile.
     pub fn during<T>(
         &self,
         flood: Flood,
@@ -173,33 +173,10 @@ impl Arena {
         Ok(generator.sent() as f64 / start.elapsed().as_secs_f64())
     }
 
-    /// `warm_up`: the first look at each source is another thing than the flood.
-    pub fn measure(
-        &self,
-        contender: &Contender,
-        flood: Flood,
-        cpus: usize,
-        warm_up: Duration,
-        time: Duration,
-    ) -> Result<Round> {
-        let _running = (contender.start)(&self.server).with_context(|| contender.name)?;
-        let count = || (self.received(), self.tcp_segments(), Instant::now());
-        let (round, _) = self.during(flood, cpus, || {
-            thread::sleep(warm_up);
-            let before = count();
-            thread::sleep(time);
-            let after = count();
-            let elapsed = (after.2 - before.2).as_secs_f64();
-            let per_second = |now: u64, then: u64| (now - then) as f64 / elapsed;
-            Ok(Round { absorbed: per_second(after.0, before.0), to_tcp: per_second(after.1, before.1) })
-        })?;
-        let lets_on = round.to_tcp > round.absorbed / 1000.0;
-        ensure!(
-            flood != Shape::One.flood() || !contender.stops_before_tcp || !lets_on,
-            "{} does not stop a flood from one source: {round:?}",
-            contender.name
-        );
-        Ok(round)
+    /// With a defence on the server.
+    pub fn defended_by(self, contender: &Contender) -> Result<Defended<'_>> {
+        let running = (contender.start)(&self.server).with_context(|| contender.name)?;
+        Ok(Defended { _running: running, contender, arena: self })
     }
 
     /// Frames that came out of the server's veth, dropped by XDP or not.
@@ -216,6 +193,52 @@ impl Arena {
         let snmp = self.server.run("nstat", &["-asz", "TcpInSegs"]);
         let counts = snmp.lines().filter_map(|line| line.strip_prefix("TcpInSegs"));
         counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
+    }
+}
+
+/// A defence at work.
+pub struct Defended<'a> {
+    // Dropped before the arena.
+    _running: Running,
+    contender: &'a Contender,
+    arena: Arena,
+}
+
+impl Defended<'_> {
+    /// Meets a flood and forgets what came of it.
+    pub fn endure(&self, flood: Flood, cpus: usize, time: Duration) -> Result<()> {
+        let ((), _) = self.arena.during(flood, cpus, || {
+            thread::sleep(time);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// `warm_up`: the first look at each source is another thing than the flood.
+    pub fn measure(
+        &self,
+        flood: Flood,
+        cpus: usize,
+        warm_up: Duration,
+        time: Duration,
+    ) -> Result<Round> {
+        let count = || (self.arena.received(), self.arena.tcp_segments(), Instant::now());
+        let (round, _) = self.arena.during(flood, cpus, || {
+            thread::sleep(warm_up);
+            let before = count();
+            thread::sleep(time);
+            let after = count();
+            let elapsed = (after.2 - before.2).as_secs_f64();
+            let per_second = |now: u64, then: u64| (now - then) as f64 / elapsed;
+            Ok(Round { absorbed: per_second(after.0, before.0), to_tcp: per_second(after.1, before.1) })
+        })?;
+        let lets_on = round.to_tcp > round.absorbed / 1000.0;
+        ensure!(
+            flood != Shape::One.flood() || !self.contender.stops_before_tcp || !lets_on,
+            "{} does not stop a flood from one source: {round:?}",
+            self.contender.name
+        );
+        Ok(round)
     }
 }
 

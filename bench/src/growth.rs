@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::arena::Arena;
 use crate::contenders::{Contender, LIMIT, OURS, synflood};
+use crate::sidebyside::median;
 
 /// One point.
 #[derive(Debug, Clone, Serialize)]
@@ -17,7 +18,7 @@ pub struct Point {
     pub series: &'static str,
     /// Sources, places in the table, or CPUs.
     pub x: u64,
-    /// Frames a second, of ours and of a bare XDP_DROP in the same round.
+    /// Frames a second, of ours and of a bare XDP_DROP in the same rounds; the medians.
     pub absorbed: f64,
     pub limit: f64,
 }
@@ -38,39 +39,37 @@ macro_rules! table_of {
     };
 }
 
-pub fn measure(source_bits: &[u32], time: Duration) -> Result<Vec<Point>> {
+pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec<Point>> {
     let flood = |ipv6, source_bits| Flood { ipv6, source_bits, rate: None, count: None };
     let (_, roomy) = table_of!(8388608);
+    let point = |series, x, contender: &Contender, flood: Flood, cpus| -> Result<Point> {
+        let limit = Arena::new()?.defended_by(&LIMIT)?;
+        let ours = Arena::new()?.defended_by(contender)?;
+        // New sources come at some 200,000 a second: all shall be known.
+        let sources = (1_u64 << flood.source_bits) as f64;
+        ours.endure(flood, cpus, time + Duration::from_secs_f64(sources / 150_000.0))?;
+        let mut absorbed = [const { Vec::new() }; 2];
+        for _ in 0..rounds {
+            for (defended, absorbed) in [&ours, &limit].into_iter().zip(&mut absorbed) {
+                absorbed.push(defended.measure(flood, cpus, time / 2, time)?.absorbed);
+            }
+        }
+        let [absorbed, limit] = absorbed.map(|rounds| median(rounds.into_iter()));
+        Ok(Point { series, x, absorbed, limit })
+    };
     let mut points = Vec::new();
     for &bits in source_bits {
-        // New sources come at some 200,000 a second: all shall be known.
-        let warm_up = time + Duration::from_secs_f64((1_u64 << bits) as f64 / 150_000.0);
         for (series, ipv6) in [("sources, IPv4", false), ("sources, IPv6", true)] {
-            points.push(point(series, 1 << bits, &roomy, flood(ipv6, bits), 1, warm_up, time)?);
+            points.push(point(series, 1 << bits, &roomy, flood(ipv6, bits), 1)?);
         }
     }
     for (size, contender) in
         [table_of!(65536), table_of!(262144), table_of!(1048576), table_of!(4194304)]
     {
-        points.push(point("table size", size, &contender, flood(false, 14), 1, time, time)?);
+        points.push(point("table size", size, &contender, flood(false, 14), 1)?);
     }
     for cpus in 1..=thread::available_parallelism()?.get() {
-        let long = 2 * time;
-        points.push(point("CPUs", cpus as u64, &OURS, flood(false, 16), cpus, long, long)?);
+        points.push(point("CPUs", cpus as u64, &OURS, flood(false, 16), cpus)?);
     }
     Ok(points)
-}
-
-fn point(
-    series: &'static str,
-    x: u64,
-    contender: &Contender,
-    flood: Flood,
-    cpus: usize,
-    warm_up: Duration,
-    time: Duration,
-) -> Result<Point> {
-    let limit = Arena::new()?.measure(&LIMIT, flood, cpus, time, time)?.absorbed;
-    let absorbed = Arena::new()?.measure(contender, flood, cpus, warm_up, time)?.absorbed;
-    Ok(Point { series, x, absorbed, limit })
 }

@@ -84,7 +84,7 @@ fn main() -> Result<()> {
         println!("{}", report::clients(&results));
     }
     if is_wanted(Part::Growth) {
-        results.growth = growth::measure(&[0, 8, 12, 16, 20, 22], time)?;
+        results.growth = growth::measure(&[0, 8, 12, 16, 20, 22], cli.rounds, time)?;
         println!("{}", report::growth(&results));
     }
     if cli.publish {
@@ -100,7 +100,8 @@ fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Servic
         let contenders = [&contenders::NONE, &contenders::OURS_BY_DEFAULT];
         let mut absorbed = [0.0; 2];
         for (contender, absorbed) in contenders.into_iter().zip(&mut absorbed) {
-            *absorbed = Arena::new()?.measure(contender, shape.flood(), 1, time, time)?.absorbed;
+            let defended = Arena::new()?.defended_by(contender)?;
+            *absorbed = defended.measure(shape.flood(), 1, time, time)?.absorbed;
         }
         for share in [0.0, 0.25, 0.5, 1.0] {
             for (contender, its_own) in contenders.into_iter().zip(absorbed) {

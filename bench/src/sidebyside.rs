@@ -24,7 +24,7 @@ pub struct Row {
 impl Row {
     /// Frames a second; the median.
     pub fn absorbed(&self) -> f64 {
-        median(&self.rounds, |round| round.absorbed)
+        median(self.rounds.iter().map(|round| round.absorbed))
     }
 
     pub fn spread(&self) -> (f64, f64) {
@@ -34,7 +34,7 @@ impl Row {
     }
 
     pub fn to_tcp(&self) -> f64 {
-        median(&self.rounds, |round| round.to_tcp)
+        median(self.rounds.iter().map(|round| round.to_tcp))
     }
 }
 
@@ -51,20 +51,23 @@ pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration)
         // Interleaved: what disturbs the machine disturbs all of them.
         for _ in 0..rounds {
             for (contender, rounds) in contenders.iter().zip(&mut all) {
-                rounds.push(Arena::new()?.measure(contender, shape.flood(), 1, time, time)?);
+                let defended = Arena::new()?.defended_by(contender)?;
+                rounds.push(defended.measure(shape.flood(), 1, time, time)?);
             }
         }
-        let limit = median(&all[0], |round| round.absorbed);
+        let absorbed = |rounds: &[Round]| median(rounds.iter().map(|round| round.absorbed));
+        let limit = absorbed(&all[0]);
         for (contender, rounds) in contenders.iter().zip(all) {
-            let of_limit = median(&rounds, |round| round.absorbed) / limit;
+            let of_limit = absorbed(&rounds) / limit;
             rows.push(Row { defence: contender.name, shape, rounds, of_limit });
         }
     }
     Ok(rows)
 }
 
-fn median(rounds: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
-    let mut values: Vec<f64> = rounds.iter().map(value).collect();
+/// Of one value at least.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
