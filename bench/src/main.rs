@@ -14,6 +14,7 @@ mod report;
 mod results;
 mod sidebyside;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -62,8 +63,11 @@ enum Part {
     Growth,
 }
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    bench::status(measure(&Cli::parse()))
+}
+
+fn measure(cli: &Cli) -> Result<()> {
     ensure!(cli.rounds > 0 && cli.seconds > 0.0, "give at least one round of some time");
     let time = Duration::from_secs_f64(cli.seconds);
     let shapes = if cli.shape.is_empty() { Shape::value_variants() } else { &cli.shape };

@@ -134,7 +134,7 @@ fn clients(results: &Results, path: &Path) -> Result<()> {
             line(&mut chart, points, &label, colour)?;
         }
     }
-    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
+    legend(&mut chart, SeriesLabelPosition::UpperRight)?;
     Ok(area.present()?)
 }
 

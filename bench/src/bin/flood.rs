@@ -4,16 +4,18 @@
 use std::fs;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bench::generator::{Generator, Shape, Target};
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use synflood_xdp::{preflight, sys};
 
 /// Send a SYN flood into a veth, to try a defence in network namespaces.
 #[derive(Debug, Parser)]
+#[command(name = "flood")]
 struct Cli {
     /// The veth to send from
     #[arg(long)]
@@ -64,17 +66,15 @@ fn mac(text: &str) -> Result<Mac, String> {
     octets.map(Mac).ok_or("give six bytes, like 02:00:00:00:00:01".into())
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let interface = preflight::any_interface(&cli.iface)?;
-    let driver = sys::interface_driver(&cli.iface).unwrap_or_default();
-    ensure!(
-        driver == "veth",
-        "{} is not a veth but {}: floods go into network namespaces only; make a pair with \
-         `ip link add flood0 type veth peer name eth0 netns SERVER`",
-        cli.iface,
-        if driver.is_empty() { "something without a driver" } else { &driver }
-    );
+    if let Err(error) = check(&cli) {
+        Cli::command().error(ErrorKind::ValueValidation, error).exit();
+    }
+    bench::status(flood(&cli))
+}
+
+fn check(cli: &Cli) -> Result<()> {
     ensure!(cli.mpps.is_none_or(|mpps| mpps > 0.0), "--mpps is more than 0");
     ensure!(
         cli.seconds > 0.0 && cli.seconds <= 86_400.0,
@@ -83,6 +83,20 @@ fn main() -> Result<()> {
     ensure!(
         cli.shape != Shape::Ipv6 || cli.to_ipv6.is_some() && cli.mac.is_some(),
         "--shape ipv6 needs --to-ipv6 and --mac: `ip link show` in the server's namespace shows it"
+    );
+    ensure!(cli.shape == Shape::Ipv6 || cli.to.is_some(), "this --shape needs --to");
+    Ok(())
+}
+
+fn flood(cli: &Cli) -> Result<()> {
+    let interface = preflight::any_interface(&cli.iface)?;
+    let driver = sys::interface_driver(&cli.iface).unwrap_or_default();
+    ensure!(
+        driver == "veth",
+        "{} is not a veth but {}: floods go into network namespaces only; make a pair with \
+         `ip link add flood0 type veth peer name eth0 netns SERVER`",
+        cli.iface,
+        if driver.is_empty() { "something without a driver" } else { &driver }
     );
     let ipv4 = cli.to.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let mac = match cli.mac {
