@@ -68,7 +68,7 @@ test-host: ## run the tests that need no root
 
 .PHONY: bench
 bench: BENCH ?= --publish
-bench: root ## measure beside other defences, and renew docs/bench.md (about seven minutes)
+bench: root ## measure beside other defences, and renew docs/bench.md (about nine minutes)
 	@$(deps) build bench
 	@$(MAKE) --no-print-directory build
 	@$(cargo) build --release -p bench
