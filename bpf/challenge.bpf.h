@@ -32,16 +32,17 @@ struct syn {
 	struct syn_options options;
 };
 
+/* The port first: on every later way to it the verifier would look at it anew. */
 static __always_inline bool is_challenged(const struct packet *pkt, enum reason refused)
 {
-	__u64 word = config.challenge_ports[pkt->destination_port / 64];
+	bool is_challenge_port = has_port(config.challenge_ports, pkt->destination_port);
 
-	if (config.challenge == CHALLENGE_OFF || config.dry_run)
+	if (config.challenge == CHALLENGE_MODE_OFF || config.dry_run)
 		return false;
 	if (refused != DROP_NEW_SOURCE_BUDGET && refused != DROP_TOTAL_BUDGET &&
-	    (refused != DROP_OVER_LIMIT || config.challenge != CHALLENGE_ALL))
+	    (refused != DROP_OVER_LIMIT || config.challenge != CHALLENGE_MODE_ALL))
 		return false;
-	return word >> pkt->destination_port % 64 & 1;
+	return is_challenge_port;
 }
 
 /*
@@ -219,16 +220,72 @@ static __always_inline void offer_options(struct synack_offer *offer, const stru
 	offer->ecn = host.ecn && syn->tcp.ece && syn->tcp.cwr && !syn->ect;
 }
 
-/* Turns the frame round: its tags stay, all behind them is written afresh. An enum reason. */
+static __always_inline void swap_macs(struct ethhdr *eth)
+{
+	__u8 mac[ETH_ALEN];
+
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+}
+
+/* The header of the answer to pkt, before tcp_len bytes of TCP; returns the sum of its addresses. */
+static __always_inline __u64 write_ipv4(struct iphdr *ip, const struct packet *pkt, __u32 tcp_len)
+{
+	*ip = (struct iphdr){
+		.version = 4,
+		.ihl = IPV4_LEN / 4,
+		.tot_len = bpf_htons(IPV4_LEN + tcp_len),
+		.frag_off = bpf_htons(IP_DF),
+		.ttl = IP_TTL,
+		.protocol = IPPROTO_TCP,
+		.saddr = pkt->destination.word[3],
+		.daddr = pkt->source.word[3],
+	};
+
+	ip->check = csum_fold(csum_add(0, (__u32 *)ip, IPV4_LEN / 4));
+	return (__u64)pkt->destination.word[3] + pkt->source.word[3];
+}
+
+/* As write_ipv4(). */
+static __always_inline __u64 write_ipv6(struct ipv6hdr *ip, const struct packet *pkt, __u32 tcp_len)
+{
+	*ip = (struct ipv6hdr){
+		.version = 6,
+		.payload_len = bpf_htons(tcp_len),
+		.nexthdr = IPPROTO_TCP,
+		.hop_limit = IP_TTL,
+	};
+
+	__builtin_memcpy(&ip->saddr, pkt->destination.word, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, pkt->source.word, sizeof(ip->daddr));
+	return csum_add(csum_add(0, pkt->destination.word, 4), pkt->source.word, 4);
+}
+
+/* sum: of the pseudo header, for the checksum. False if the frame ends before the segment does. */
+static __always_inline bool write_tcp(__u32 *to, const void *data_end, const struct synack *synack,
+				      __u64 sum)
+{
+	for (__u32 i = 0; i < SYNACK_MAX_WORDS && i * 4 < synack->len; i++) {
+		if ((void *)(to + i + 1) > data_end)
+			return false;
+		to[i] = synack->word[i];
+		sum += synack->word[i];
+	}
+	if ((void *)to + sizeof(struct tcphdr) > data_end)
+		return false;
+	sum += bpf_htons(IPPROTO_TCP) + bpf_htons(synack->len);
+	((struct tcphdr *)to)->check = csum_fold(sum);
+	return true;
+}
+
+/* Writes the answer over the SYN, behind its VLAN tags. An enum reason. */
 __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct synack *synack)
 {
+	__u64 syn_len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 	__u32 ip_offset, ip_len, frame_len;
-	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	__u64 syn_len = data_end - data;
-	struct ethhdr *eth;
-	__u8 mac[ETH_ALEN];
-	__u32 *to;
-	__u64 sum;
+	void *data, *data_end, *ip;
+	__u64 address_sum;
 
 	if (!pkt || !synack)
 		return DROP_NO_ROOM;
@@ -242,55 +299,15 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 		return DROP_NO_ROOM;
 	data = (void *)(long)ctx->data;
 	data_end = (void *)(long)ctx->data_end;
-	eth = data;
-	to = data + ip_offset;
-	if ((void *)(eth + 1) > data_end || (void *)to + IPV6_LEN > data_end)
+	ip = data + ip_offset;
+	if (data + sizeof(struct ethhdr) > data_end || ip + IPV6_LEN > data_end)
 		return DROP_NO_ROOM;
 
-	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
-	sum = csum_add(0, synack->word, SYNACK_MAX_WORDS) + bpf_htons(IPPROTO_TCP) +
-	      bpf_htons(synack->len);
-	if (pkt->family == FAMILY_IPV4) {
-		struct iphdr *ip = (void *)to;
-		struct iphdr answer = {
-			.version = 4,
-			.ihl = IPV4_LEN / 4,
-			.tot_len = bpf_htons(IPV4_LEN + synack->len),
-			.frag_off = bpf_htons(IP_DF),
-			.ttl = IP_TTL,
-			.protocol = IPPROTO_TCP,
-			.saddr = pkt->destination.word[3],
-			.daddr = pkt->source.word[3],
-		};
-
-		answer.check = csum_fold(csum_add(0, (__u32 *)&answer, IPV4_LEN / 4));
-		*ip = answer;
-		sum += (__u64)answer.saddr + answer.daddr;
-	} else {
-		struct ipv6hdr *ip = (void *)to;
-		struct ipv6hdr answer = {
-			.version = 6,
-			.payload_len = bpf_htons(synack->len),
-			.nexthdr = IPPROTO_TCP,
-			.hop_limit = IP_TTL,
-		};
-
-		__builtin_memcpy(&answer.saddr, pkt->destination.word, sizeof(answer.saddr));
-		__builtin_memcpy(&answer.daddr, pkt->source.word, sizeof(answer.daddr));
-		*ip = answer;
-		sum = csum_add(csum_add(sum, pkt->destination.word, 4), pkt->source.word, 4);
-	}
-	to = (void *)to + ip_len;
-	for (__u32 i = 0; i < SYNACK_MAX_WORDS && i * 4 < synack->len; i++) {
-		if ((void *)(to + i + 1) > data_end)
-			return DROP_NO_ROOM;
-		to[i] = synack->word[i];
-	}
-	if ((void *)to + sizeof(struct tcphdr) > data_end)
+	swap_macs(data);
+	address_sum = pkt->family == FAMILY_IPV4 ? write_ipv4(ip, pkt, synack->len)
+						 : write_ipv6(ip, pkt, synack->len);
+	if (!write_tcp(ip + ip_len, data_end, synack, address_sum))
 		return DROP_NO_ROOM;
-	((struct tcphdr *)to)->check = csum_fold(sum);
 	return CHALLENGE_SENT;
 }
 

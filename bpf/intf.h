@@ -88,10 +88,10 @@ struct limit {
 };
 
 /* Which SYNs are challenged instead of dropped. */
-enum challenge {
-	CHALLENGE_OFF,
-	CHALLENGE_BUDGET, /* what a budget refused */
-	CHALLENGE_ALL,    /* also what a source's own bucket refused */
+enum challenge_mode {
+	CHALLENGE_MODE_OFF,
+	CHALLENGE_MODE_BUDGET, /* what a budget refused */
+	CHALLENGE_MODE_ALL,    /* also what a source's own bucket refused */
 };
 
 /*
@@ -107,7 +107,7 @@ struct config {
 	struct limit challenge_limit;  /* --challenge-rate; an interval of 0: no limit */
 	struct addr ipv4_mask;         /* --ipv4-prefix, for the mapped address: at least 96 bits set */
 	struct addr ipv6_mask;         /* --ipv6-prefix */
-	enum challenge challenge;      /* --challenge */
+	enum challenge_mode challenge; /* --challenge */
 	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
 	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */

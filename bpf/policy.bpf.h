@@ -25,11 +25,18 @@ static __always_inline enum reason check_lists(const struct packet *pkt)
 	return *verdict == LIST_ALLOW ? PASS_ALLOWED : DROP_DENIED;
 }
 
+/* Whether a port (host byte order) is in a set of struct config. */
+static __always_inline bool has_port(const volatile __u64 *ports, __u16 port)
+{
+	__u64 word = ports[port / 64];
+
+	return word >> port % 64 & 1;
+}
+
 static __always_inline enum reason check_port(const struct packet *pkt)
 {
-	__u64 word = config.protected_ports[pkt->destination_port / 64];
-
-	return word >> pkt->destination_port % 64 & 1 ? UNDECIDED : PASS_UNPROTECTED_PORT;
+	return has_port(config.protected_ports, pkt->destination_port) ? UNDECIDED
+								       : PASS_UNPROTECTED_PORT;
 }
 
 static __always_inline struct addr source_key(const struct packet *pkt)
@@ -49,12 +56,14 @@ static __always_inline struct limit limit_of(const volatile struct limit *limit)
 	return (struct limit){ limit->interval_ns, limit->capacity_ns };
 }
 
-/* Seldom, as the CPUs of a flood share the cache line and only read it else. */
-static __always_inline bool budget_refuses(struct budget *budget, __u64 now)
+/*
+ * User space sees by this time that a flood is on. The CPUs of a flood share the cache line, so it is
+ * written seldom.
+ */
+static __always_inline void note_refusal(struct budget *budget, __u64 now)
 {
 	if (now - budget->last_refusal > REFUSAL_RESOLUTION_NS)
 		budget->last_refusal = now;
-	return false;
 }
 
 static __always_inline bool budget_holds_token(struct budget *budget,
@@ -64,7 +73,8 @@ static __always_inline bool budget_holds_token(struct budget *budget,
 
 	if (!limit.interval_ns || bucket_holds_token(&budget->full_at, &limit, now))
 		return true;
-	return budget_refuses(budget, now);
+	note_refusal(budget, now);
+	return false;
 }
 
 static __always_inline bool budget_take(struct budget *budget, const volatile struct limit *constant,
@@ -75,7 +85,8 @@ static __always_inline bool budget_take(struct budget *budget, const volatile st
 
 	if (!limit.interval_ns || bucket_take(&budget->full_at, &limit, now, &wait_ns) == BUCKET_TAKEN)
 		return true;
-	return budget_refuses(budget, now);
+	note_refusal(budget, now);
+	return false;
 }
 
 /* wait_ns is set if the bucket is empty. */

@@ -230,21 +230,21 @@ impl Settings {
     }
 }
 
-impl From<Challenge> for types::challenge {
+impl From<Challenge> for types::challenge_mode {
     fn from(challenge: Challenge) -> Self {
         match challenge {
-            Challenge::Off => Self::CHALLENGE_OFF,
-            Challenge::Budget => Self::CHALLENGE_BUDGET,
-            Challenge::All => Self::CHALLENGE_ALL,
+            Challenge::Off => Self::CHALLENGE_MODE_OFF,
+            Challenge::Budget => Self::CHALLENGE_MODE_BUDGET,
+            Challenge::All => Self::CHALLENGE_MODE_ALL,
         }
     }
 }
 
-impl From<types::challenge> for Challenge {
-    fn from(challenge: types::challenge) -> Self {
+impl From<types::challenge_mode> for Challenge {
+    fn from(challenge: types::challenge_mode) -> Self {
         match challenge {
-            types::challenge::CHALLENGE_ALL => Self::All,
-            types::challenge::CHALLENGE_BUDGET => Self::Budget,
+            types::challenge_mode::CHALLENGE_MODE_ALL => Self::All,
+            types::challenge_mode::CHALLENGE_MODE_BUDGET => Self::Budget,
             _ => Self::Off,
         }
     }
