@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The limits that all sources share, by the program's own clock. Needs root.
 
-mod common;
-
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use common::frames::syn_from;
-use common::program::Program;
+use lab::frames::syn_from;
+use lab::program::Program;
 
 fn syn_of(host: u32) -> Vec<u8> {
     syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))

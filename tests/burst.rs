@@ -2,14 +2,12 @@
 //! The token bucket as a source meets it, by the program's own clock: what passes is held against the
 //! time that really went by, so that a slow machine cannot fail it. Needs root.
 
-mod common;
-
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use common::frames::{ipv4, syn_from};
-use common::program::Program;
+use lab::frames::{ipv4, syn_from};
+use lab::program::Program;
 
 #[test]
 fn a_burst_passes_at_once_and_the_next_waits() {

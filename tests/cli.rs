@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is refused, with cause and remedy, before anything is attached. Needs root.
 
-mod common;
-
 use std::process::{Command, Output};
 
-use common::defence::Defence;
-use common::lab::{Lab, binary};
-use common::netns::Netns;
+use lab::defence::Defence;
+use lab::netns::Netns;
+use lab::pair::Pair;
 
 fn synflood(args: &[&str]) -> Output {
-    Command::new(binary()).args(args).output().unwrap()
+    Command::new(lab::binary!()).args(args).output().unwrap()
 }
 
 /// Fails with this status, and says each of these.
@@ -86,39 +84,39 @@ fn the_wrong_interface_is_named() {
     namespace.run("ip", &["tuntap", "add", "mode", "tun", "name", "tun0"]);
     for interface in ["lo", "tun0"] {
         let args = ["--iface", interface, "--for", "100ms"];
-        let output = namespace.command(binary().to_str().unwrap(), &args).output().unwrap();
+        let output = namespace.command(lab::binary!().to_str().unwrap(), &args).output().unwrap();
         assert_refused(&output, 1, &[interface, "is not an Ethernet interface"]);
     }
 }
 
 #[test]
 fn a_dump_of_nothing_says_how_to_start() {
-    let lab = Lab::new();
-    assert_refused(&lab.synflood(&["--dump"]).output().unwrap(), 1, &["no synflood-xdp", "--iface"]);
-    let _defence = Defence::start(&lab, &["--iface", "eth0"]);
-    let elsewhere = lab.synflood(&["--dump", "--iface", "lo"]).output().unwrap();
+    let pair = lab::pair!();
+    assert_refused(&pair.synflood(&["--dump"]).output().unwrap(), 1, &["no synflood-xdp", "--iface"]);
+    let _defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let elsewhere = pair.synflood(&["--dump", "--iface", "lo"]).output().unwrap();
     assert_refused(&elsewhere, 1, &["runs on lo"]);
 }
 
 #[test]
 fn a_table_beyond_the_kernels_limits_is_refused() {
-    let lab = Lab::new();
-    let output = lab.synflood(&["--iface", "eth0", "--max-sources", "4294967295"]).output().unwrap();
+    let pair = lab::pair!();
+    let output = pair.synflood(&["--iface", "eth0", "--max-sources", "4294967295"]).output().unwrap();
     assert_refused(&output, 1, &["no table of 4294967295 sources", "smaller --max-sources"]);
-    assert_eq!(lab.server.xdp("eth0"), None);
+    assert_eq!(pair.server.xdp("eth0"), None);
 }
 
 /// The binary without some of root's capabilities.
-fn without(lab: &Lab, capabilities: &str, args: &[&str]) -> Output {
-    let binary = binary();
+fn without(pair: &Pair, capabilities: &str, args: &[&str]) -> Output {
+    let binary = lab::binary!();
     let program = [binary.to_str().unwrap()];
     let drop = format!("--bounding-set={capabilities}");
-    lab.server.command("setpriv", &[&[drop.as_str()], &program[..], args].concat()).output().unwrap()
+    pair.server.command("setpriv", &[&[drop.as_str()], &program[..], args].concat()).output().unwrap()
 }
 
 #[test]
 fn a_missing_capability_is_named() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let protect = ["--iface", "eth0", "--for", "100ms"];
     for (dropped, named) in [
         ("-all", &["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON", "sudo"][..]),
@@ -126,26 +124,26 @@ fn a_missing_capability_is_named() {
         ("-bpf,-sys_admin", &["needs CAP_BPF,"]),
         ("-perfmon,-sys_admin", &["needs CAP_PERFMON,"]),
     ] {
-        assert_refused(&without(&lab, dropped, &protect), 1, named);
+        assert_refused(&without(&pair, dropped, &protect), 1, named);
     }
-    assert_refused(&without(&lab, "-sys_admin", &["--dump"]), 1, &["--dump needs CAP_SYS_ADMIN"]);
-    let enough = without(&lab, "-all,+bpf,+net_admin,+perfmon", &protect);
+    assert_refused(&without(&pair, "-sys_admin", &["--dump"]), 1, &["--dump needs CAP_SYS_ADMIN"]);
+    let enough = without(&pair, "-all,+bpf,+net_admin,+perfmon", &protect);
     assert_eq!(enough.status.code(), Some(0), "{}", String::from_utf8_lossy(&enough.stderr));
 }
 
 /// What this kernel is not: the release that `uname` gives, and the file that BTF comes in, are hidden.
 #[test]
 fn a_kernel_that_lacks_what_is_needed_is_told_what() {
-    let lab = Lab::new();
-    let binary = binary();
+    let pair = lab::pair!();
+    let binary = lab::binary!();
     let protect = [binary.to_str().unwrap(), "--iface", "eth0", "--for", "100ms"];
     let old =
-        lab.server.command("setarch", &[&["--uname-2.6"], &protect[..]].concat()).output().unwrap();
+        pair.server.command("setarch", &[&["--uname-2.6"], &protect[..]].concat()).output().unwrap();
     assert_refused(&old, 1, &["Linux 2.6", "too old", "5.15 or later"]);
 
     let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
     let arguments = [&["--mount", "sh", "-c", script], &protect[..]].concat();
-    let without_btf = lab.server.command("unshare", &arguments).output().unwrap();
+    let without_btf = pair.server.command("unshare", &arguments).output().unwrap();
     assert_refused(&without_btf, 1, &["no /sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF=y"]);
 }
 
@@ -161,7 +159,7 @@ fn help_and_version_are_fine() {
 #[test]
 fn the_binary_needs_nothing_but_itself() {
     let empty = tempfile::tempdir().unwrap();
-    std::fs::copy(binary(), empty.path().join("synflood-xdp")).unwrap();
+    std::fs::copy(lab::binary!(), empty.path().join("synflood-xdp")).unwrap();
     let output =
         Command::new("chroot").arg(empty.path()).args(["/synflood-xdp", "--version"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -2,17 +2,15 @@
 //! Several CPUs on one bucket, and on one source at its first SYN: the shipped program, run by the
 //! kernel. Needs root.
 
-mod common;
-
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use common::cpu;
-use common::frames::syn_from;
-use common::program::Program;
+use lab::cpu;
+use lab::frames::syn_from;
+use lab::program::Program;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
@@ -25,7 +23,7 @@ fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
         for &cpu in &cpus {
             let (work, barrier) = (&work, &barrier);
             scope.spawn(move || {
-                cpu::stay_on(cpu);
+                cpu::stay_on(cpu).unwrap();
                 work(cpu, barrier);
             });
         }

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Finding what runs: by interface, of another version, or not ours at all. Needs root.
 
-mod common;
-
 use std::collections::HashSet;
-use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use common::defence::{Defence, dump, source};
-use common::frames::ipv4;
-use common::lab::{Lab, wait_for};
-use common::wire;
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{OpenObject, Xdp, XdpFlags};
+use lab::defence::{Defence, dump, source};
+use lab::frames::ipv4;
+use lab::program::load_as_version;
+use lab::wait_for;
+use lab::wire;
+use lab::{pass, xdp};
+use libbpf_rs::{Xdp, XdpFlags};
+use nix::net::if_::if_nametoindex;
 use serde_json::Value;
-use synflood_xdp::bpf::{SynfloodSkel, SynfloodSkelBuilder};
-use synflood_xdp::{preflight, sys};
 
 fn syn_from(host: u8) -> Vec<u8> {
     ipv4(|ip, _| (ip.source, ip.destination) = ([10, 0, 7, host], [10, 0, 0, 10]))
@@ -25,15 +22,15 @@ fn syn_from(host: u8) -> Vec<u8> {
 
 #[test]
 fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let options =
         ["--iface", "eth0", "--burst", "2", "--rate", "1/h", "--ipv6-prefix", "48", "--port", "80"];
-    let _defence = Defence::start(&lab, &options);
+    let _defence = Defence::start(&pair, &options);
     for (host, count) in [(1, 1), (2, 2), (3, 5), (4, 9)] {
-        wire::send(&lab.client, "eth0", &vec![syn_from(host); count]);
+        wire::send(&pair.client, "eth0", &vec![syn_from(host); count]);
     }
     let all = wait_for("17 SYNs", || {
-        let dump = dump(&lab, &["--all"]);
+        let dump = dump(&pair, &["--all"]);
         let seen = |line: &Value| line["passed"].as_u64().unwrap() + line["dropped"].as_u64().unwrap();
         let total: u64 = dump["sources"].as_array().unwrap().iter().map(seen).sum();
         (total == 17).then_some(dump)
@@ -59,12 +56,12 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
         (&"eth0".into(), &"native".into())
     );
 
-    let blocked = dump(&lab, &["--iface", "eth0"]);
+    let blocked = dump(&pair, &["--iface", "eth0"]);
     let names: Vec<_> =
         blocked["sources"].as_array().unwrap().iter().map(|line| &line["source"]).collect();
     assert_eq!(names, ["10.0.7.4", "10.0.7.3"], "worst first, and only the blocked");
 
-    let table = String::from_utf8(lab.synflood(&["--dump"]).output().unwrap().stdout).unwrap();
+    let table = String::from_utf8(pair.synflood(&["--dump"]).output().unwrap().stdout).unwrap();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(
         lines[0],
@@ -81,15 +78,15 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
 fn a_full_table_is_read_whole() {
     // Several batches.
     const SOURCES: u32 = 20_000;
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let options = ["--iface", "eth0", "--max-sources", "65536", "--new-sources", "0"];
-    let _defence = Defence::start(&lab, &options);
+    let _defence = Defence::start(&pair, &options);
     let address = |host: u32| Ipv4Addr::from_bits(0x0b00_0000 + host);
     let frame =
         |host| ipv4(|ip, _| (ip.source, ip.destination) = (address(host).octets(), [10, 0, 0, 10]));
-    wire::send(&lab.client, "eth0", &(0..SOURCES).map(frame).collect::<Vec<_>>());
+    wire::send(&pair.client, "eth0", &(0..SOURCES).map(frame).collect::<Vec<_>>());
     let all = wait_for("every source", || {
-        let dump = dump(&lab, &["--all"]);
+        let dump = dump(&pair, &["--all"]);
         (dump["known_sources"] == SOURCES).then_some(dump)
     });
     let lines = all["sources"].as_array().unwrap();
@@ -100,25 +97,13 @@ fn a_full_table_is_read_whole() {
     }
 }
 
-/// The shipped program as another version of it would have loaded it.
-fn load_other_version(object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
-    let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
-    open.maps.rodata_config_data.as_mut().unwrap().config.abi_version = 99;
-    open.maps.sources.set_max_entries(4096).unwrap();
-    open.load().unwrap()
-}
-
 #[test]
 fn another_version_is_named_and_not_misread() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let mut object = MaybeUninit::uninit();
-    let skel = load_other_version(&mut object);
-    let program = skel.progs.synflood.as_fd();
-    let _link = lab.server.enter(move || {
-        let index = preflight::any_interface("eth0").unwrap().index;
-        sys::xdp_link_create(program, index, libbpf_sys::XDP_FLAGS_DRV_MODE).unwrap()
-    });
-    let output = lab.synflood(&["--dump"]).output().unwrap();
+    let skel = load_as_version(99, &mut object);
+    let _link = xdp::attach(&pair.server, "eth0", skel.progs.synflood.as_fd()).unwrap();
+    let output = pair.synflood(&["--dump"]).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -127,59 +112,34 @@ fn another_version_is_named_and_not_misread() {
     );
     assert!(output.stdout.is_empty());
 
-    let output = lab.synflood(&["--iface", "eth0"]).output().unwrap();
+    let output = pair.synflood(&["--iface", "eth0"]).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("synflood-xdp already protects it"), "{error}");
-}
-
-/// An XDP program that lets everything pass and is not ours.
-fn load_foreign(name: &CStr) -> OwnedFd {
-    let pass = [
-        // r0 = XDP_PASS; exit
-        libbpf_sys::bpf_insn { code: 0xb7, imm: 2, ..Default::default() },
-        libbpf_sys::bpf_insn { code: 0x95, ..Default::default() },
-    ];
-    // SAFETY: name and licence are terminated strings, and the instructions go with their number.
-    let fd = unsafe {
-        libbpf_sys::bpf_prog_load(
-            libbpf_sys::BPF_PROG_TYPE_XDP,
-            name.as_ptr(),
-            c"GPL".as_ptr(),
-            pass.as_ptr(),
-            pass.len() as _,
-            std::ptr::null_mut(),
-        )
-    };
-    assert!(fd >= 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: just opened, and nobody else's.
-    unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 #[test]
 fn a_foreign_program_is_named_with_its_id() {
     for by_link in [true, false] {
-        let lab = Lab::new();
-        let program = load_foreign(c"foreign");
-        let (program, link) = lab.server.enter(move || {
-            let index = preflight::any_interface("eth0").unwrap().index;
-            let link = by_link.then(|| {
-                sys::xdp_link_create(program.as_fd(), index, libbpf_sys::XDP_FLAGS_DRV_MODE).unwrap()
+        let pair = lab::pair!();
+        let program = pass::load(c"foreign");
+        let link = by_link.then(|| xdp::attach(&pair.server, "eth0", program.as_fd()).unwrap());
+        if !by_link {
+            let program = program.as_fd();
+            pair.server.enter(move || {
+                let index = if_nametoindex("eth0").unwrap();
+                Xdp::new(program).attach(index as i32, XdpFlags::DRV_MODE).unwrap();
             });
-            if !by_link {
-                Xdp::new(program.as_fd()).attach(index as i32, XdpFlags::DRV_MODE).unwrap();
-            }
-            (program, link)
-        });
+        }
         for mode in ["auto", "native", "skb"] {
-            let output = lab.synflood(&["--iface", "eth0", "--mode", mode]).output().unwrap();
+            let output = pair.synflood(&["--iface", "eth0", "--mode", mode]).output().unwrap();
             let error = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(1));
             assert!(error.contains("another XDP program is attached (id "), "{mode}: {error}");
             assert!(error.contains("'foreign'") && error.contains("xdp off"), "{mode}: {error}");
         }
-        let output = lab.synflood(&["--dump"]).output().unwrap();
+        let output = pair.synflood(&["--dump"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "not one of ours");
-        assert_eq!(lab.server.xdp("eth0"), Some("xdp"), "the other's is untouched");
+        assert_eq!(pair.server.xdp("eth0"), Some("xdp"), "the other's is untouched");
         drop((link, program));
     }
 }

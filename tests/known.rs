@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The filter of known sources never forgets one that is in the table, and is renewed. Needs root.
 
-mod common;
-
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::frames::syn_from;
-use common::program::Program;
+use lab::frames::syn_from;
+use lab::program::Program;
 use libbpf_rs::{MapCore, MapFlags};
-use synflood_xdp::known::Known;
-use synflood_xdp::{config, sources};
 
 /// Small: worn after a few thousand sources. The budget is never spent.
 const OPTIONS: [&str; 6] = ["--challenge", "off", "--new-sources", "1000000", "--max-sources", "4096"];
@@ -37,12 +33,11 @@ fn in_the_table(program: &Program<'_>) -> (usize, usize) {
     let filter = maps.data_known.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
     let filter = u64::from(u32::from_ne_bytes(filter.try_into().unwrap()));
     let (mut all, mut unknown) = (0, 0);
-    sources::for_each_key(&maps.sources, |address| {
-        let bit = config::hash(address) >> (64 - BITS) | filter << BITS;
+    for hash in program.hashes() {
+        let bit = hash >> (64 - BITS) | filter << BITS;
         all += 1;
         unknown += usize::from(word(&maps.known, bit / 64) >> (bit % 64) & 1 == 0);
-    })
-    .unwrap();
+    }
     (all, unknown)
 }
 
@@ -51,7 +46,7 @@ fn a_worn_filter_is_renewed() {
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&OPTIONS, &mut object);
     assert_eq!(program.skel.maps.known.max_entries() as u64, 2 * (1 << BITS) / 64);
-    let mut known = Known::new(&program.skel).unwrap();
+    let mut known = program.known();
 
     enter(&program, 0..1_000);
     let fresh = known.fill();
@@ -80,7 +75,7 @@ fn no_source_is_missed_that_enters_while_the_filter_is_renewed() {
     let is_over = AtomicBool::new(false);
     let renewals = thread::scope(|scope| {
         let renewing = scope.spawn(|| {
-            let mut known = Known::new(&program.skel).unwrap();
+            let mut known = program.known();
             let mut renewals = 0;
             while !is_over.load(Ordering::Relaxed) || renewals == 0 {
                 known.renew().unwrap();

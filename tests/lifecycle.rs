@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Attaching, detaching, and what is said about it. Needs root.
 
-mod common;
-
 use std::time::Duration;
 
-use common::defence::{Defence, dump};
-use common::frames::{ipv4, patched};
-use common::lab::{Lab, wait_for};
-use common::netns::{Netns, connect};
-use common::wire;
+use lab::defence::{Defence, dump};
+use lab::frames::{ipv4, patched};
+use lab::netns::{Netns, connect};
+use lab::pair::Pair;
+use lab::wait_for;
+use lab::wire;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -17,104 +16,104 @@ use serde_json::Value;
 fn sigint_and_sigterm_detach_and_are_fine() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         for (mode, shown) in [("native", "xdp"), ("skb", "xdpgeneric")] {
-            let lab = Lab::new();
-            let defence = Defence::start(&lab, &["--iface", "eth0", "--mode", mode]);
-            assert_eq!(lab.server.xdp("eth0"), Some(shown));
+            let pair = lab::pair!();
+            let defence = Defence::start(&pair, &["--iface", "eth0", "--mode", mode]);
+            assert_eq!(pair.server.xdp("eth0"), Some(shown));
             let ended = defence.signal(signal);
             assert_eq!(ended.status.code(), Some(0), "{signal}: {}", ended.stderr);
             assert!(ended.stdout.contains("detached after"), "{}", ended.stdout);
-            assert_eq!(lab.server.xdp("eth0"), None, "{signal}, {mode}");
+            assert_eq!(pair.server.xdp("eth0"), None, "{signal}, {mode}");
         }
     }
 }
 
 #[test]
 fn sigkill_leaves_the_interface_as_it_was() {
-    let lab = Lab::new();
-    let defence = Defence::start(&lab, &["--iface", "eth0"]);
-    assert_eq!(lab.server.xdp("eth0"), Some("xdp"));
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    assert_eq!(pair.server.xdp("eth0"), Some("xdp"));
     assert_eq!(defence.signal(Signal::SIGKILL).status.code(), None);
-    wait_for("the kernel to close the link", || lab.server.xdp("eth0").is_none().then_some(()));
+    wait_for("the kernel to close the link", || pair.server.xdp("eth0").is_none().then_some(()));
 }
 
 #[test]
 fn a_hangup_ends_it_unless_it_was_told_to_ignore_it() {
-    let lab = Lab::new();
-    let defence = Defence::start(&lab, &["--iface", "eth0"]);
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
     assert_eq!(defence.signal(Signal::SIGHUP).status.code(), Some(0));
-    assert_eq!(lab.server.xdp("eth0"), None);
+    assert_eq!(pair.server.xdp("eth0"), None);
 
-    let binary = common::lab::binary();
-    let nohup = lab.server.command("nohup", &[binary.to_str().unwrap(), "--iface", "eth0"]);
-    let defence = Defence::start_command(nohup);
+    let binary = lab::binary!();
+    let nohup = pair.server.command("nohup", &[binary.to_str().unwrap(), "--iface", "eth0"]);
+    let defence = Defence::start_command(nohup).unwrap();
     nix::sys::signal::kill(defence.pid(), Signal::SIGHUP).unwrap();
     // Of two signals the first is delivered first: had SIGHUP ended it, the exit would say so.
     let status = std::fs::read_to_string(format!("/proc/{}/status", defence.pid())).unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
     assert_eq!(u64::from_str_radix(ignored, 16).unwrap() & 1, 1, "SIGHUP is bit 0");
-    assert_eq!(lab.server.xdp("eth0"), Some("xdp"));
+    assert_eq!(pair.server.xdp("eth0"), Some("xdp"));
     assert_eq!(defence.signal(Signal::SIGTERM).status.code(), Some(0));
 }
 
 #[test]
 fn it_ends_by_itself_when_told_how_long() {
-    let lab = Lab::new();
-    let defence = Defence::start(&lab, &["--iface", "eth0", "--for", "300ms"]);
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--for", "300ms"]);
     assert!(defence.said.contains("ends in 300ms"), "{}", defence.said);
     let ended = defence.wait();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-    assert_eq!(lab.server.xdp("eth0"), None);
+    assert_eq!(pair.server.xdp("eth0"), None);
 }
 
-/// A second interface of the lab's server, to the same client.
-fn second_interface(lab: &Lab) {
-    connect(&lab.client, "eth1", &lab.server, "eth1");
+/// A second interface of the pair's server, to the same client.
+fn second_interface(pair: &Pair) {
+    connect(&pair.client, "eth1", &pair.server, "eth1");
 }
 
 #[test]
 fn two_interfaces_share_one_table() {
-    let lab = Lab::new();
-    second_interface(&lab);
-    let defence = Defence::start(&lab, &["--iface", "eth0", "--iface", "eth1", "--rate", "1/h"]);
+    let pair = lab::pair!();
+    second_interface(&pair);
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--iface", "eth1", "--rate", "1/h"]);
     let frame = ipv4(|ip, _| ip.destination = [10, 0, 0, 10]);
     for interface in ["eth0", "eth1"] {
-        wire::send(&lab.client, interface, &vec![frame.clone(); 4]);
+        wire::send(&pair.client, interface, &vec![frame.clone(); 4]);
     }
     let line = wait_for("eight SYNs of one source", || {
-        let dump = dump(&lab, &["--all"]);
+        let dump = dump(&pair, &["--all"]);
         let line = dump["sources"].as_array().unwrap().first()?.clone();
         (line["passed"].as_u64()? + line["dropped"].as_u64()? == 8).then_some(line)
     });
     assert_eq!((line["passed"].as_u64(), line["dropped"].as_u64()), (Some(5), Some(3)));
-    let instance = dump(&lab, &[]);
+    let instance = dump(&pair, &[]);
     assert_eq!(instance["interfaces"].as_array().unwrap().len(), 2, "{instance}");
     assert_eq!(defence.signal(Signal::SIGINT).status.code(), Some(0));
-    assert_eq!((lab.server.xdp("eth0"), lab.server.xdp("eth1")), (None, None));
+    assert_eq!((pair.server.xdp("eth0"), pair.server.xdp("eth1")), (None, None));
 }
 
 #[test]
 fn if_one_attach_fails_none_stays() {
-    let lab = Lab::new();
-    second_interface(&lab);
-    let _first = Defence::start(&lab, &["--iface", "eth1"]);
-    let output = lab.synflood(&["--iface", "eth0", "--iface", "eth1"]).output().unwrap();
+    let pair = lab::pair!();
+    second_interface(&pair);
+    let _first = Defence::start(&pair, &["--iface", "eth1"]);
+    let output = pair.synflood(&["--iface", "eth0", "--iface", "eth1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("cannot attach to eth1: synflood-xdp already protects it"), "{error}");
-    assert_eq!((lab.server.xdp("eth0"), lab.server.xdp("eth1")), (None, Some("xdp")));
+    assert_eq!((pair.server.xdp("eth0"), pair.server.xdp("eth1")), (None, Some("xdp")));
 }
 
 #[test]
 fn an_interface_that_vanishes_is_noticed() {
-    let lab = Lab::new();
-    second_interface(&lab);
+    let pair = lab::pair!();
+    second_interface(&pair);
     let options = ["--iface", "eth0", "--iface", "eth1", "--interval", "0.1", "--json"];
-    let defence = Defence::start(&lab, &options);
-    lab.server.run("ip", &["link", "delete", "eth1"]);
+    let defence = Defence::start(&pair, &options);
+    pair.server.run("ip", &["link", "delete", "eth1"]);
     wait_for("the other to remain alone", || {
-        (dump(&lab, &[])["interfaces"].as_array().unwrap().len() == 1).then_some(())
+        (dump(&pair, &[])["interfaces"].as_array().unwrap().len() == 1).then_some(())
     });
-    lab.server.run("ip", &["link", "delete", "eth0"]);
+    pair.server.run("ip", &["link", "delete", "eth0"]);
     let ended = defence.wait();
     assert_eq!(ended.status.code(), Some(1));
     for interface in ["eth0", "eth1"] {
@@ -130,7 +129,7 @@ fn an_interface_that_vanishes_is_noticed() {
 fn auto_falls_back_where_native_is_strict() {
     let server = Netns::new("bridge");
     server.run("ip", &["link", "add", "br0", "up", "type", "bridge"]);
-    let binary = common::lab::binary();
+    let binary = lab::binary!();
     let synflood = |mode| server.command(binary.to_str().unwrap(), &["--iface", "br0", "--mode", mode]);
 
     let output = synflood("native").output().unwrap();
@@ -138,7 +137,7 @@ fn auto_falls_back_where_native_is_strict() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("has no native XDP") && error.contains("--mode skb"), "{error}");
 
-    let defence = Defence::start_command(synflood("auto"));
+    let defence = Defence::start_command(synflood("auto")).unwrap();
     assert!(defence.said.contains("warning: br0: its driver has no native XDP"), "{}", defence.said);
     assert!(defence.said.contains("br0 (skb)"), "{}", defence.said);
     assert_eq!(server.xdp("br0"), Some("xdpgeneric"));
@@ -146,26 +145,26 @@ fn auto_falls_back_where_native_is_strict() {
 
 #[test]
 fn auto_does_not_go_behind_a_program_that_is_there() {
-    let lab = Lab::new();
-    let _first = Defence::start(&lab, &["--iface", "eth0", "--mode", "skb"]);
+    let pair = lab::pair!();
+    let _first = Defence::start(&pair, &["--iface", "eth0", "--mode", "skb"]);
     for mode in ["auto", "native", "skb"] {
-        let output = lab.synflood(&["--iface", "eth0", "--mode", mode]).output().unwrap();
+        let output = pair.synflood(&["--iface", "eth0", "--mode", mode]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{mode}");
     }
-    assert_eq!(lab.server.xdp("eth0"), Some("xdpgeneric"));
+    assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"));
 }
 
 #[test]
 fn who_is_connected_over_ssh_is_told() {
-    let lab = Lab::new();
-    let binary = common::lab::binary();
+    let pair = lab::pair!();
+    let binary = lab::binary!();
     // As under sudo: the variable is gone from our own environment, but not from our parent's.
     let command = |options: &str| {
         let script = format!(
             "env -u SSH_CONNECTION {} --iface eth0 --for 100ms {options}; true",
             binary.display()
         );
-        let mut command = lab.server.command("sh", &["-c", &script]);
+        let mut command = pair.server.command("sh", &["-c", &script]);
         command.env("SSH_CONNECTION", "10.0.0.1 50022 10.0.0.10 22");
         command
     };
@@ -182,12 +181,12 @@ fn who_is_connected_over_ssh_is_told() {
 
 #[test]
 fn json_lines_tell_start_status_and_summary() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let options = ["--iface", "eth0", "--json", "--interval", "0.1", "--for", "1s", "--rate", "1/h"];
-    let defence = Defence::start(&lab, &options);
+    let defence = Defence::start(&pair, &options);
     let frame = ipv4(|ip, _| ip.destination = [10, 0, 0, 10]);
     let bad = patched(frame.clone(), 14, |_| 0x44);
-    wire::send(&lab.client, "eth0", &[vec![frame; 7], vec![bad]].concat());
+    wire::send(&pair.client, "eth0", &[vec![frame; 7], vec![bad]].concat());
     let ended = defence.wait();
     let lines: Vec<Value> =
         ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -207,21 +206,21 @@ fn json_lines_tell_start_status_and_summary() {
 
 #[test]
 fn quiet_is_quiet() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let options = ["--iface", "eth0", "--quiet", "--interval", "0.1", "--for", "1s"];
-    let ended = Defence::start(&lab, &options).wait();
+    let ended = Defence::start(&pair, &options).wait();
     assert!(ended.stdout.starts_with("detached after 1s"), "{}", ended.stdout);
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let script = format!(
         "{} --iface eth0 --interval 0.1 --for 5s | head -1; exit ${{PIPESTATUS[0]}}",
-        common::lab::binary().display()
+        lab::binary!().display()
     );
     let started = std::time::Instant::now();
-    let output = lab.server.command("bash", &["-c", &script]).output().unwrap();
+    let output = pair.server.command("bash", &["-c", &script]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(started.elapsed() < Duration::from_secs(5), "it ended with its reader");
 }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! End to end: what reaches the server's own stack, and what its clients notice. Needs root.
 
-mod common;
-
 use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
-use common::defence::{Defence, dump, source};
-use common::frames::{ipv4, ipv6, tagged};
-use common::lab::{Lab, Process, wait_for};
-use common::wire;
 use etherparse::EtherType;
+use lab::defence::{Defence, dump, source};
+use lab::frames::{ipv4, ipv6, tagged};
+use lab::pair::Pair;
+use lab::wire;
+use lab::{Process, wait_for};
 use nix::sys::signal::Signal;
 
 /// A port that nobody listens on: the server answers RST, and nothing stays half open.
 const CLOSED_PORT: u16 = 9;
 
-/// A SYN to the lab's server.
+/// A SYN to the pair's server.
 fn syn(from: IpAddr) -> Vec<u8> {
     match from {
         IpAddr::V4(from) => ipv4(|ip, tcp| {
@@ -27,7 +26,7 @@ fn syn(from: IpAddr) -> Vec<u8> {
         }),
         IpAddr::V6(from) => ipv6(&[], |ip, tcp| {
             ip.source = from.octets();
-            ip.destination = Lab::SERVER6.parse::<Ipv6Addr>().unwrap().octets();
+            ip.destination = Pair::SERVER6.parse::<Ipv6Addr>().unwrap().octets();
             tcp.destination_port = CLOSED_PORT;
         }),
     }
@@ -40,13 +39,13 @@ fn broadcast(mut frame: Vec<u8>) -> Vec<u8> {
 }
 
 /// How many of this source's SYNs the program has judged.
-fn judged(lab: &Lab, name: &str) -> u64 {
-    let dump = dump(lab, &["--all"]);
+fn judged(pair: &Pair, name: &str) -> u64 {
+    let dump = dump(pair, &["--all"]);
     source(&dump, name)
         .map_or(0, |line| line["passed"].as_u64().unwrap() + line["dropped"].as_u64().unwrap())
 }
 
-fn hping3(lab: &Lab, from: &str, count: u32) {
+fn hping3(pair: &Pair, from: &str, count: u32) {
     let args = [
         "-q",
         "-c",
@@ -58,24 +57,24 @@ fn hping3(lab: &Lab, from: &str, count: u32) {
         &CLOSED_PORT.to_string(),
         "-a",
         from,
-        Lab::SERVER,
+        Pair::SERVER,
     ];
     // Answers are not its business, and without any it exits with 1.
-    lab.client.command("hping3", &args).output().unwrap();
+    pair.client.command("hping3", &args).output().unwrap();
 }
 
 /// Burst 5 and rate 1, against 50 SYNs at once and then 20 a second, in the words of the design:
 /// never more than burst + rate × time, and that much if it is asked for.
-fn burst_then_rate(lab: &Lab, mode: &str, from: &str, source_name: &str, send_burst: impl Fn(&Lab)) {
+fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_burst: impl Fn(&Pair)) {
     const BURST: u64 = 5;
     let defence =
-        Defence::start(lab, &["--iface", "eth0", "--burst", "5", "--rate", "1", "--mode", mode]);
+        Defence::start(pair, &["--iface", "eth0", "--burst", "5", "--rate", "1", "--mode", mode]);
     assert!(defence.said.contains(&format!("eth0 ({mode})")), "{}", defence.said);
 
     let start = Instant::now();
-    send_burst(lab);
-    wait_for("50 SYNs to be judged", || (judged(lab, source_name) == 50).then_some(()));
-    let arrived = lab.arrived(from);
+    send_burst(pair);
+    wait_for("50 SYNs to be judged", || (judged(pair, source_name) == 50).then_some(()));
+    let arrived = pair.arrived(from);
     let most = BURST + start.elapsed().as_secs();
     assert!((BURST..=most).contains(&arrived), "{arrived} of 50 arrived, {BURST} to {most} were due");
 
@@ -84,12 +83,12 @@ fn burst_then_rate(lab: &Lab, mode: &str, from: &str, source_name: &str, send_bu
     let mut sent = 50;
     let asking = Instant::now();
     while asking.elapsed().as_secs_f64() < 4.5 {
-        wire::send(&lab.client, "eth0", std::slice::from_ref(&frame));
+        wire::send(&pair.client, "eth0", std::slice::from_ref(&frame));
         sent += 1;
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    wait_for("all to be judged", || (judged(lab, source_name) == sent).then_some(()));
-    let arrived = lab.arrived(from);
+    wait_for("all to be judged", || (judged(pair, source_name) == sent).then_some(()));
+    let arrived = pair.arrived(from);
     let most = BURST + start.elapsed().as_secs();
     // Since the asking began; the last one was sent half a second after the fourth token.
     let least = BURST + 3;
@@ -98,12 +97,14 @@ fn burst_then_rate(lab: &Lab, mode: &str, from: &str, source_name: &str, send_bu
 
 #[test]
 fn burst_then_rate_native_ipv4_by_hping3() {
-    burst_then_rate(&Lab::new(), "native", "10.0.7.1", "10.0.7.1", |lab| hping3(lab, "10.0.7.1", 50));
+    burst_then_rate(&lab::pair!(), "native", "10.0.7.1", "10.0.7.1", |pair| {
+        hping3(pair, "10.0.7.1", 50)
+    });
 }
 
 #[test]
 fn burst_then_rate_skb_ipv4_by_hping3() {
-    burst_then_rate(&Lab::new(), "skb", "10.0.7.1", "10.0.7.1", |lab| hping3(lab, "10.0.7.1", 50));
+    burst_then_rate(&lab::pair!(), "skb", "10.0.7.1", "10.0.7.1", |pair| hping3(pair, "10.0.7.1", 50));
 }
 
 fn fifty(from: &str) -> Vec<Vec<u8>> {
@@ -112,15 +113,15 @@ fn fifty(from: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn burst_then_rate_native_ipv6() {
-    burst_then_rate(&Lab::new(), "native", "fd00:5::99", "fd00:5::/64", |lab| {
-        wire::send(&lab.client, "eth0", &fifty("fd00:5::99"));
+    burst_then_rate(&lab::pair!(), "native", "fd00:5::99", "fd00:5::/64", |pair| {
+        wire::send(&pair.client, "eth0", &fifty("fd00:5::99"));
     });
 }
 
 #[test]
 fn burst_then_rate_skb_ipv6() {
-    burst_then_rate(&Lab::new(), "skb", "fd00:5::99", "fd00:5::/64", |lab| {
-        wire::send(&lab.client, "eth0", &fifty("fd00:5::99"));
+    burst_then_rate(&lab::pair!(), "skb", "fd00:5::99", "fd00:5::/64", |pair| {
+        wire::send(&pair.client, "eth0", &fifty("fd00:5::99"));
     });
 }
 
@@ -132,21 +133,21 @@ fn tagged_frames_are_limited_like_others() {
         vec![EtherType::PROVIDER_BRIDGING, EtherType::VLAN_TAGGED_FRAME],
     ];
     for mode in ["native", "skb"] {
-        let lab = Lab::new();
+        let pair = lab::pair!();
         let options = ["--iface", "eth0", "--rate", "1/h", "--mode", mode];
-        let _defence = Defence::start(&lab, &options);
+        let _defence = Defence::start(&pair, &options);
         for (host, tags) in (1..).zip(&tags) {
             let from = Ipv4Addr::new(10, 0, 7, host);
             let frame = broadcast(tagged(tags, syn(from.into())));
-            wire::send(&lab.client, "eth0", &vec![frame; 50]);
-            wait_for("50 SYNs to be judged", || (judged(&lab, &from.to_string()) == 50).then_some(()));
-            assert_eq!(lab.arrived(&from.to_string()), 5, "{mode}, {} tags", tags.len());
+            wire::send(&pair.client, "eth0", &vec![frame; 50]);
+            wait_for("50 SYNs to be judged", || (judged(&pair, &from.to_string()) == 50).then_some(()));
+            assert_eq!(pair.arrived(&from.to_string()), 5, "{mode}, {} tags", tags.len());
         }
         let three = [EtherType::VLAN_TAGGED_FRAME; 3];
         let frame = broadcast(tagged(&three, syn(Ipv4Addr::new(10, 0, 7, 3).into())));
-        wire::send(&lab.client, "eth0", &[frame, broadcast(syn(Ipv4Addr::new(10, 0, 7, 4).into()))]);
-        wait_for("the SYN behind it", || (judged(&lab, "10.0.7.4") == 1).then_some(()));
-        assert_eq!(lab.arrived("10.0.7.3"), 0, "{mode}: a third tag is evasion");
+        wire::send(&pair.client, "eth0", &[frame, broadcast(syn(Ipv4Addr::new(10, 0, 7, 4).into()))]);
+        wait_for("the SYN behind it", || (judged(&pair, "10.0.7.4") == 1).then_some(()));
+        assert_eq!(pair.arrived("10.0.7.3"), 0, "{mode}: a third tag is evasion");
     }
 }
 
@@ -162,19 +163,19 @@ fn what_reaches_a_vlan_device_is_limited() {
         ("eth0", "skb", "on"),
         ("vlan5", "skb", "on"),
     ] {
-        let lab = Lab::new();
-        for host in [&lab.client, &lab.server] {
+        let pair = lab::pair!();
+        for host in [&pair.client, &pair.server] {
             host.run("ethtool", &["-K", "eth0", "txvlan", offload]);
             host.run("ip", &["link", "add", "link", "eth0", "vlan5", "type", "vlan", "id", "5"]);
             host.run("ip", &["link", "set", "vlan5", "up"]);
         }
-        let defence = Defence::start(&lab, &["--iface", interface, "--rate", "1/h", "--mode", mode]);
-        wire::send(&lab.client, "vlan5", &fifty(FROM));
-        wait_for("50 SYNs to be judged", || (judged(&lab, FROM) == 50).then_some(()));
+        let defence = Defence::start(&pair, &["--iface", interface, "--rate", "1/h", "--mode", mode]);
+        wire::send(&pair.client, "vlan5", &fifty(FROM));
+        wait_for("50 SYNs to be judged", || (judged(&pair, FROM) == 50).then_some(()));
         // No other device takes frames of VLAN 5.
-        assert_eq!(lab.arrived(FROM), 5, "{mode} on {interface}, VLAN offload {offload}");
+        assert_eq!(pair.arrived(FROM), 5, "{mode} on {interface}, VLAN offload {offload}");
         assert_eq!(defence.signal(Signal::SIGINT).status.code(), Some(0));
-        assert_eq!(lab.server.xdp(interface), None);
+        assert_eq!(pair.server.xdp(interface), None);
     }
 }
 
@@ -184,47 +185,47 @@ fn what_reaches_a_vlan_device_is_limited() {
 fn a_nic_is_protected_in_its_driver() {
     let nics = env::var("SYNFLOOD_NICS").expect("two NICs in SYNFLOOD_NICS");
     let (client, server) = nics.split_once(' ').expect("two NICs in SYNFLOOD_NICS");
-    let lab = Lab::on_nics(client, server);
-    let defence = Defence::start(&lab, &["--iface", "eth0", "--mode", "native"]);
-    assert_eq!(lab.server.xdp("eth0"), Some("xdp"));
+    let pair = Pair::on_nics(lab::binary!(), client, server);
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--mode", "native"]);
+    assert_eq!(pair.server.xdp("eth0"), Some("xdp"));
     assert_eq!(defence.signal(Signal::SIGINT).status.code(), Some(0));
-    assert_eq!(lab.server.xdp("eth0"), None);
-    burst_then_rate(&lab, "native", "10.0.7.1", "10.0.7.1", |lab| {
-        wire::send(&lab.client, "eth0", &fifty("10.0.7.1"));
+    assert_eq!(pair.server.xdp("eth0"), None);
+    burst_then_rate(&pair, "native", "10.0.7.1", "10.0.7.1", |pair| {
+        wire::send(&pair.client, "eth0", &fifty("10.0.7.1"));
     });
 }
 
 #[test]
 fn a_download_goes_on_while_its_source_is_blocked_and_others_are_served() {
     for mode in ["native", "skb"] {
-        let lab = Lab::new();
+        let pair = lab::pair!();
         let directory = tempfile::tempdir().unwrap();
-        let _nginx = lab.serve(&directory);
+        let _nginx = pair.serve(directory.path());
         let options = ["--iface", "eth0", "--burst", "5", "--rate", "1/h", "--mode", mode];
-        let _defence = Defence::start(&lab, &options);
+        let _defence = Defence::start(&pair, &options);
 
         let file = directory.path().join("downloaded");
-        let url = format!("http://{}/large", Lab::SERVER);
+        let url = format!("http://{}/large", Pair::SERVER);
         let args = ["-s", "--interface", "10.0.0.1", "-o", file.to_str().unwrap(), &url];
-        let mut download = Process(lab.client.command("curl", &args).spawn().unwrap());
+        let mut download = Process(pair.client.command("curl", &args).spawn().unwrap());
         let length = || fs::metadata(&file).map_or(0, |data| data.len());
         wait_for("the download to begin", || (length() > 0).then_some(()));
 
-        hping3(&lab, "10.0.0.1", 500);
-        wait_for("the source to be blocked", || source(&dump(&lab, &[]), "10.0.0.1").map(|_| ()));
-        assert!(length() < Lab::LARGE, "the flood came while the download ran");
-        assert!(!lab.is_served("10.0.0.1"), "{mode}: a new connection of the blocked source");
-        assert!(lab.is_served("10.0.0.2"), "{mode}: another source");
+        hping3(&pair, "10.0.0.1", 500);
+        wait_for("the source to be blocked", || source(&dump(&pair, &[]), "10.0.0.1").map(|_| ()));
+        assert!(length() < Pair::LARGE, "the flood came while the download ran");
+        assert!(!pair.is_served("10.0.0.1"), "{mode}: a new connection of the blocked source");
+        assert!(pair.is_served("10.0.0.2"), "{mode}: another source");
         assert!(download.0.wait().unwrap().success(), "{mode}: the download in progress");
-        assert_eq!(length(), Lab::LARGE);
+        assert_eq!(length(), Pair::LARGE);
     }
 }
 
 #[test]
 fn lists_and_ports_decide_before_the_bucket() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = lab.serve(&directory);
+    let _nginx = pair.serve(directory.path());
     let options = [
         "--iface",
         "eth0",
@@ -239,28 +240,28 @@ fn lists_and_ports_decide_before_the_bucket() {
         "--deny",
         "10.0.0.2",
     ];
-    let _defence = Defence::start(&lab, &options);
+    let _defence = Defence::start(&pair, &options);
     for _ in 0..5 {
-        assert!(lab.is_served("10.0.0.1"), "allowed");
-        assert!(lab.is_served("fd00:5::1"), "allowed, IPv6");
+        assert!(pair.is_served("10.0.0.1"), "allowed");
+        assert!(pair.is_served("fd00:5::1"), "allowed, IPv6");
     }
-    assert!(!lab.is_served("10.0.0.2"), "denied from the first SYN on");
-    assert!(lab.is_served("10.0.0.3"), "on no list: its one token");
-    assert!(!lab.is_served("10.0.0.3"), "and none left");
+    assert!(!pair.is_served("10.0.0.2"), "denied from the first SYN on");
+    assert!(pair.is_served("10.0.0.3"), "on no list: its one token");
+    assert!(!pair.is_served("10.0.0.3"), "and none left");
 }
 
 #[test]
 fn a_dry_run_counts_and_lets_everything_through() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = lab.serve(&directory);
+    let _nginx = pair.serve(directory.path());
     let options =
         ["--iface", "eth0", "--burst", "1", "--rate", "1/h", "--dry-run", "--deny", "10.0.0.2"];
-    let defence = Defence::start(&lab, &options);
+    let defence = Defence::start(&pair, &options);
     assert!(defence.said.contains("dry run"), "{}", defence.said);
     for _ in 0..3 {
-        assert!(lab.is_served("10.0.0.1"));
-        assert!(lab.is_served("10.0.0.2"));
+        assert!(pair.is_served("10.0.0.1"));
+        assert!(pair.is_served("10.0.0.2"));
     }
     let ended = defence.signal(Signal::SIGINT);
     assert!(
@@ -272,12 +273,12 @@ fn a_dry_run_counts_and_lets_everything_through() {
 
 #[test]
 fn unprotected_ports_are_never_limited() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = lab.serve(&directory);
+    let _nginx = pair.serve(directory.path());
     let options = ["--iface", "eth0", "--burst", "1", "--rate", "1/h", "--port", "22", "--port", "443"];
-    let _defence = Defence::start(&lab, &options);
+    let _defence = Defence::start(&pair, &options);
     for _ in 0..5 {
-        assert!(lab.is_served("10.0.0.1"));
+        assert!(pair.is_served("10.0.0.1"));
     }
 }

@@ -2,11 +2,9 @@
 //! How much work the program is for the kernel's verifier, which gives up at a million instructions.
 //! Needs root.
 
-mod common;
-
 use std::mem::MaybeUninit;
 
-use common::program::Program;
+use lab::program::Program;
 
 /// Kernels differ in how many paths they find to be alike: from 225,110 on 6.12 to 441,617 on 6.1.
 const CEILING: u32 = 600_000;

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::contenders::{Contender, Process, Running, attach};
 use crate::honest::CLIENTS;
-use crate::netns::{Netns, connect};
+use lab::netns::{Netns, connect};
 
 pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);

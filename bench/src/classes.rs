@@ -14,8 +14,8 @@ use synflood_xdp::bpf::{self, SynfloodSkel, as_bytes, types};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::config::{self, Settings};
 
-use crate::netns::Netns;
 use bench::skels::pass::PassSkelBuilder;
+use lab::netns::Netns;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 80);

@@ -13,7 +13,7 @@ use bench::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use synflood_xdp::{preflight, sys};
 
-use crate::netns::Netns;
+use lab::netns::Netns;
 
 /// Stops the defence when dropped.
 pub type Running = Box<dyn Any>;

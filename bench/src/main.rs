@@ -6,9 +6,6 @@ mod classes;
 mod contenders;
 mod growth;
 mod honest;
-#[path = "../../tests/common/netns.rs"]
-#[allow(dead_code)] // the tests' own; this uses its part
-mod netns;
 mod plots;
 mod report;
 mod results;

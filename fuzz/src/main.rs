@@ -6,7 +6,6 @@
 
 #![deny(unsafe_code)]
 
-mod common;
 mod generate;
 mod minimise;
 mod oracle;

@@ -8,8 +8,8 @@ use std::net::Ipv6Addr;
 
 use libbpf_rs::{MapCore, OpenObject};
 
-use crate::common::program::{Program, XDP_DROP, XDP_PASS};
 use crate::oracle::Verdict;
+use lab::program::{Program, XDP_DROP, XDP_PASS};
 
 /// The kernel's test run takes no less: an Ethernet header.
 pub const MIN_LEN: usize = 14;

@@ -2,8 +2,6 @@
 //! SYNs over a budget, frame by frame: which are answered, with what, and why others are not. The
 //! shipped program run by the kernel, in a namespace with a listener. Needs root.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod reasons;
 mod server;
 mod synack;

@@ -5,13 +5,9 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsRawFd;
 
-use libbpf_rs::MapCore;
-use synflood_xdp::bpf::{as_bytes, types};
-use synflood_xdp::config;
-
-use crate::common::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
-use crate::common::program::{Program, XDP_DROP, XDP_PASS, XDP_TX};
-use crate::server::{SETTINGS, on_a_server, own, refusing, syn4, syn6, tell};
+use crate::server::{on_a_server, refusing, syn4, syn6};
+use lab::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
+use lab::program::{HOST, Program, XDP_DROP, XDP_PASS, XDP_TX, types};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
@@ -56,11 +52,10 @@ fn an_address_that_has_gone_is_forgotten() {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
-        let gone = config::address(SERVER.into());
-        program.skel.maps.own_addresses.delete(as_bytes(&gone)).unwrap();
-        tell(&program, types::host { generation: 1, ..SETTINGS });
+        program.disown(SERVER.into());
+        program.tell(types::host { generation: 1, ..HOST });
         assert_eq!(reason(&program, &syn4(&[])), "drop_not_ours");
-        own(&program, SERVER.into());
+        program.own(SERVER.into());
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
     });
 }
@@ -178,7 +173,7 @@ fn no_cookie_where_the_kernel_makes_none() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
-        tell(&program, types::host { syncookies: 0, ..SETTINGS });
+        program.tell(types::host { syncookies: 0, ..HOST });
         assert_eq!(reason(&program, &syn4(&[])), "drop_no_cookie");
     });
 }
@@ -189,7 +184,7 @@ fn while_the_kernel_has_room_it_gets_what_a_budget_refused() {
         std::fs::write("/proc/sys/net/ipv4/tcp_syncookies", "1").unwrap();
         let mut object = MaybeUninit::uninit();
         let program = refusing(&["--burst", "1", "--rate", "1/h", "--challenge", "all"], &mut object);
-        tell(&program, types::host { syncookies: 1, ..SETTINGS });
+        program.tell(types::host { syncookies: 1, ..HOST });
         assert_eq!(reason(&program, &syn4(&[])), "pass_room_left");
         let over_its_own_limit = ipv4(|ip, _| ip.source = [203, 0, 113, 1]);
         assert_eq!(reason(&program, &over_its_own_limit), "drop_no_cookie");

@@ -5,10 +5,9 @@ use std::mem::MaybeUninit;
 
 use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
 
-use crate::common::frames::{self, CLIENT, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
-use crate::common::program::{Program, XDP_TX};
-use crate::server::{ANSWER_PORTS, SETTINGS, on_a_server, refusing, syn4, syn6, tell};
-use synflood_xdp::bpf::types;
+use crate::server::{ANSWER_PORTS, on_a_server, refusing, syn4, syn6};
+use lab::frames::{self, CLIENT, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
+use lab::program::{HOST, Program, XDP_TX, now_ns, types};
 
 use TcpOptionElement::{
     MaximumSegmentSize as Mss, Noop, SelectiveAcknowledgementPermitted as SackPermitted, Timestamp,
@@ -20,7 +19,7 @@ const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const SEQUENCE: u32 = 1;
 const TSVAL: u32 = 0x1234_5678;
 
-/// tcp_rmem[2] of [`SETTINGS`]: 2^25 bytes, of which 2^16 need no scale.
+/// tcp_rmem[2] of [`HOST`]: 2^25 bytes, of which 2^16 need no scale.
 const OUR_SCALE: u8 = 10;
 
 /// The options of systems' SYNs, in their order.
@@ -158,7 +157,7 @@ fn the_timestamp_is_of_just_now() {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
         for _ in 0..200 {
-            let now_ms = || (synflood_xdp::sources::now_ns().unwrap() / 1_000_000) as u32;
+            let now_ms = || (now_ns().unwrap() / 1_000_000) as u32;
             let earliest = now_ms();
             let stamp = answer(&program, &syn4(LINUX)).timestamp;
             assert!(stamp <= now_ms() && stamp + 128 > earliest, "{stamp}, and it is {earliest}");
@@ -172,22 +171,22 @@ fn nothing_is_offered_that_the_kernel_would_not_read() {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
         let options_with = |settings| {
-            tell(&program, settings);
+            program.tell(settings);
             shape(&answer(&program, &syn4(LINUX)))
         };
         let (mss, stamp) = (Mss(1460), Timestamp(0, 0));
-        assert_eq!(options_with(types::host { timestamps: 0, ..SETTINGS }), [Mss(1460)]);
+        assert_eq!(options_with(types::host { timestamps: 0, ..HOST }), [Mss(1460)]);
         assert_eq!(
-            options_with(types::host { sack: 0, ..SETTINGS }),
+            options_with(types::host { sack: 0, ..HOST }),
             [mss.clone(), Noop, Noop, stamp.clone(), Noop, WindowScale(OUR_SCALE)]
         );
-        assert_eq!(options_with(types::host { wscale: 0, ..SETTINGS }), [mss, SackPermitted, stamp]);
+        assert_eq!(options_with(types::host { wscale: 0, ..HOST }), [mss, SackPermitted, stamp]);
     });
 }
 
 #[test]
 fn ecn_is_agreed_to_as_the_kernel_would() {
-    use crate::common::frames::ipv4;
+    use lab::frames::ipv4;
 
     const ECN: u32 = 1 << 5;
     let syn = |ece: bool, cwr: bool, ect: u8| {
@@ -209,7 +208,7 @@ fn ecn_is_agreed_to_as_the_kernel_would() {
             let answer = answer(&program, &frame);
             assert_eq!((answer.ece, answer.timestamp & ECN != 0), (agreed, agreed));
         }
-        tell(&program, types::host { ecn: 0, ..SETTINGS });
+        program.tell(types::host { ecn: 0, ..HOST });
         assert!(!answer(&program, &syn(true, true, 0)).ece);
     });
 }

@@ -4,9 +4,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::common::lab::Lab;
-use crate::common::tcp_info::tcp_info;
 use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
+use lab::tcp_info::tcp_info;
 
 /// What a connection agreed on, as one end sees it: options, and how both sides' windows are scaled.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,9 +35,9 @@ impl Agreed {
 fn served_by_nginx(mode: &str) {
     let challenging = Challenging::new(&["--mode", mode]);
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = challenging.lab.serve(&directory);
+    let _nginx = challenging.pair.serve(directory.path());
     for client in ["10.0.0.1", "10.0.0.2", "fd00:5::1"] {
-        assert!(challenging.lab.is_served(client), "{client}");
+        assert!(challenging.pair.is_served(client), "{client}");
     }
     let reasons = challenging.reasons();
     assert_eq!(reasons["challenge_sent"], 3, "{reasons}");
@@ -66,10 +65,10 @@ fn both_ends_agree_on_what_they_would_without_a_challenge() {
     let sizes = [None, Some(4_096), Some(65_536), Some(1_000_000)];
     for rcvbuf in if windows_are_known() { &sizes[..] } else { &sizes[..1] } {
         let challenging = Challenging::new(&["--allow", "10.0.0.2"]);
-        if !shows_rmem_max(&challenging.lab) {
+        if !shows_rmem_max(&challenging.pair) {
             return;
         }
-        let listener = listen(&challenging.lab, "::", |socket| {
+        let listener = listen(&challenging.pair, "::", |socket| {
             if let Some(size) = *rcvbuf {
                 socket.set_recv_buffer_size(size).unwrap();
             }
@@ -90,11 +89,11 @@ fn both_ends_agree_on_what_they_would_without_a_challenge() {
 
 #[test]
 fn without_plain_timestamps_a_challenged_connection_has_none() {
-    let lab = Lab::new();
-    lab.set("net.ipv4.tcp_syncookies=2");
-    lab.set("net.ipv4.tcp_timestamps=1");
-    let challenging = Challenging::on(lab, &[]);
-    let listener = listen(&challenging.lab, "::", |_| {});
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=2");
+    pair.set("net.ipv4.tcp_timestamps=1");
+    let challenging = Challenging::on(pair, &[]);
+    let listener = listen(&challenging.pair, "::", |_| {});
     for (from, to) in [("10.0.0.1", SERVER), ("fd00:5::1", server6())] {
         let client = challenging.connect_from(from, to, PORT).unwrap();
         let (server, _) = listener.accept().unwrap();
@@ -109,7 +108,7 @@ fn a_hundred_megabytes_arrive_whole_both_ways() {
     const LEN: usize = 100_000_000;
     let pattern = |at: usize| (at / 7 % 251) as u8;
     let challenging = Challenging::new(&[]);
-    let listener = listen(&challenging.lab, "::", |_| {});
+    let listener = listen(&challenging.pair, "::", |_| {});
     for upload in [false, true] {
         let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
         let (server, _) = listener.accept().unwrap();

@@ -7,18 +7,19 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::common::defence::{Defence, dump};
-use crate::common::lab::{Lab, Process, wait_for};
-use crate::common::pass;
+use lab::defence::{Defence, dump};
+use lab::pair::Pair;
+use lab::pass;
+use lab::{Process, wait_for};
 
 /// SYNs from random addresses, a few thousand a second.
-fn random_flood(lab: &Lab) -> Process {
+fn random_flood(pair: &Pair) -> Process {
     // Answers to forged sources have to go somewhere.
     let gateway = ["neighbour", "add", "10.0.255.254", "lladdr", "02:00:00:00:00:fe", "dev", "eth0"];
-    lab.server.run("ip", &gateway);
-    lab.server.run("ip", &["route", "add", "default", "via", "10.0.255.254"]);
-    let args = ["-q", "-c", "600000", "-S", "-p", "80", "--rand-source", "-i", "u100", Lab::SERVER];
-    let mut flood = lab.client.command("hping3", &args);
+    pair.server.run("ip", &gateway);
+    pair.server.run("ip", &["route", "add", "default", "via", "10.0.255.254"]);
+    let args = ["-q", "-c", "600000", "-S", "-p", "80", "--rand-source", "-i", "u100", Pair::SERVER];
+    let mut flood = pair.client.command("hping3", &args);
     Process(flood.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
@@ -30,24 +31,24 @@ fn status_lines(stdout: &str) -> Vec<Value> {
 /// With the kernel's settings as they are by default.
 #[test]
 fn newcomers_and_known_sources_get_in() {
-    let lab = Lab::new();
-    let _pass = pass::attach(&lab.client, "eth0");
+    let pair = lab::pair!();
+    let _pass = pass::attach(&pair.client, "eth0");
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = lab.serve(&directory);
+    let _nginx = pair.serve(directory.path());
     let options = ["--iface", "eth0", "--json", "--new-sources", "100", "--burst", "50"];
-    let defence = Defence::start(&lab, &options);
-    assert!(lab.is_served("10.0.0.4"), "known before the flood");
+    let defence = Defence::start(&pair, &options);
+    assert!(pair.is_served("10.0.0.4"), "known before the flood");
 
-    let flood = random_flood(&lab);
+    let flood = random_flood(&pair);
     wait_for("the budget to be spent", || {
-        (dump(&lab, &["--all"])["known_sources"].as_u64().unwrap() > 100).then_some(())
+        (dump(&pair, &["--all"])["known_sources"].as_u64().unwrap() > 100).then_some(())
     });
     for _ in 0..10 {
         for client in ["10.0.0.1", "10.0.0.2", "10.0.0.4", "fd00:5::1", "fd00:5::2"] {
-            assert!(lab.is_served(client), "{client}");
+            assert!(pair.is_served(client), "{client}");
         }
     }
-    let refusing = dump(&lab, &["--all"]);
+    let refusing = dump(&pair, &["--all"]);
     drop(flood);
     std::thread::sleep(Duration::from_secs(3)); // for status lines after the flood
     let ended = defence.signal(Signal::SIGTERM);
@@ -66,16 +67,16 @@ fn newcomers_and_known_sources_get_in() {
 /// seconds; then the kernel's own cookies serve whom a limit of their own lets through.
 #[test]
 fn a_known_source_is_served_without_challenges_too() {
-    let lab = Lab::new();
+    let pair = lab::pair!();
     let directory = tempfile::tempdir().unwrap();
-    let _nginx = lab.serve(&directory);
+    let _nginx = pair.serve(directory.path());
     let options = ["--iface", "eth0", "--quiet", "--challenge", "off", "--burst", "50"];
-    let _defence = Defence::start(&lab, &options);
-    assert!(lab.is_served("10.0.0.4"), "known before the flood");
-    let _flood = random_flood(&lab);
-    let half_open = || lab.server.run("ss", &["-Htn", "state", "syn-recv"]).lines().count();
+    let _defence = Defence::start(&pair, &options);
+    assert!(pair.is_served("10.0.0.4"), "known before the flood");
+    let _flood = random_flood(&pair);
+    let half_open = || pair.server.run("ss", &["-Htn", "state", "syn-recv"]).lines().count();
     wait_for("nginx's queue to be full", || (half_open() >= 511).then_some(()));
     for _ in 0..20 {
-        assert!(lab.is_served("10.0.0.4"));
+        assert!(pair.is_served("10.0.0.4"));
     }
 }

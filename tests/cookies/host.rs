@@ -4,11 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use nix::sched::sched_getcpu;
-
-use crate::common::cpu;
-use crate::common::lab::{Lab, wait_for};
 use crate::setup::{Challenging, PORT, SERVER, listen};
+use lab::cpu;
+use lab::wait_for;
 
 const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 
@@ -16,7 +14,7 @@ const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 fn is_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
     let to = SocketAddr::new(to, PORT);
     let connected =
-        challenging.lab.client.enter(|| TcpStream::connect_timeout(&to, Duration::from_millis(300)));
+        challenging.pair.client.enter(|| TcpStream::connect_timeout(&to, Duration::from_millis(300)));
     connected.ok().map(|_| ())
 }
 
@@ -26,15 +24,14 @@ fn is_not_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
 
 #[test]
 fn addresses_come_and_go() {
-    // What the program remembers, it remembers on one CPU.
-    cpu::stay_on(sched_getcpu().unwrap());
+    cpu::stay();
     let challenging = Challenging::new(&[]);
-    let _listener = listen(&challenging.lab, "::", |_| {});
-    let lab = &challenging.lab;
+    let _listener = listen(&challenging.pair, "::", |_| {});
+    let pair = &challenging.pair;
     assert!(is_served(&challenging, SERVER).is_some());
-    lab.server.run("ip", &["address", "add", "10.0.0.11/16", "dev", "eth0"]);
+    pair.server.run("ip", &["address", "add", "10.0.0.11/16", "dev", "eth0"]);
     wait_for("the new address to be served", || is_served(&challenging, ADDED));
-    lab.server.run("ip", &["address", "del", "10.0.0.11/16", "dev", "eth0"]);
+    pair.server.run("ip", &["address", "del", "10.0.0.11/16", "dev", "eth0"]);
     wait_for("the address to be forgotten", || is_not_served(&challenging, ADDED));
     assert!(is_served(&challenging, SERVER).is_some(), "the others stay");
 }
@@ -42,8 +39,8 @@ fn addresses_come_and_go() {
 #[test]
 fn the_mac_address_changes() {
     let challenging = Challenging::new(&[]);
-    let _listener = listen(&challenging.lab, "::", |_| {});
-    let server = &challenging.lab.server;
+    let _listener = listen(&challenging.pair, "::", |_| {});
+    let server = &challenging.pair.server;
     server.run("ip", &["link", "set", "dev", "eth0", "address", "02:00:00:00:77:77"]);
     wait_for("the new MAC to be served", || is_served(&challenging, SERVER));
     assert!(challenging.reasons()["challenge_sent"].as_u64() > Some(0));
@@ -51,14 +48,14 @@ fn the_mac_address_changes() {
 
 #[test]
 fn without_cookies_it_says_so_and_drops() {
-    let lab = Lab::new();
-    lab.set("net.ipv4.tcp_syncookies=0");
-    let challenging = Challenging::on(lab, &[]);
-    let _listener = listen(&challenging.lab, "::", |_| {});
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=0");
+    let challenging = Challenging::on(pair, &[]);
+    let _listener = listen(&challenging.pair, "::", |_| {});
     assert!(is_not_served(&challenging, SERVER).is_some());
-    challenging.lab.set("net.ipv4.tcp_syncookies=2");
+    challenging.pair.set("net.ipv4.tcp_syncookies=2");
     wait_for("cookies", || is_served(&challenging, SERVER));
-    challenging.lab.set("net.ipv4.tcp_syncookies=0");
+    challenging.pair.set("net.ipv4.tcp_syncookies=0");
     wait_for("no cookies", || is_not_served(&challenging, SERVER));
     wait_for("a warning at the start and one at the change", || {
         let warnings = challenging.defence.stderr().matches("net.ipv4.tcp_syncookies is 0").count();

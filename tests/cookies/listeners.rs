@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use etherparse::{SlicedPacket, TransportSlice};
 
-use crate::common::frames::ipv4;
-use crate::common::lab::wait_for;
-use crate::common::wire::Wire;
 use crate::setup::{Challenging, PORT, SERVER, listen, server6};
+use lab::frames::ipv4;
+use lab::wait_for;
+use lab::wire::Wire;
 
 /// Connects from a client over both families, as far as the listener serves them.
 fn connects(challenging: &Challenging, to: &[IpAddr]) {
@@ -23,7 +23,7 @@ fn connects(challenging: &Challenging, to: &[IpAddr]) {
 #[test]
 fn bound_to_any_address_of_both_families() {
     let challenging = Challenging::new(&[]);
-    let _listener = listen(&challenging.lab, "::", |_| {});
+    let _listener = listen(&challenging.pair, "::", |_| {});
     connects(&challenging, &[SERVER, server6()]);
     assert_eq!(challenging.reasons()["challenge_sent"], 2);
 }
@@ -32,7 +32,7 @@ fn bound_to_any_address_of_both_families() {
 fn bound_to_one_address() {
     let challenging = Challenging::new(&[]);
     for address in [SERVER, server6()] {
-        let _listener = listen(&challenging.lab, &address.to_string(), |_| {});
+        let _listener = listen(&challenging.pair, &address.to_string(), |_| {});
         connects(&challenging, &[address]);
     }
     assert_eq!(challenging.reasons()["challenge_sent"], 2);
@@ -42,7 +42,7 @@ fn bound_to_one_address() {
 fn eight_that_share_a_port() {
     let challenging = Challenging::new(&[]);
     let group: Vec<TcpListener> = (0..8)
-        .map(|_| listen(&challenging.lab, "::", |socket| socket.set_reuse_port(true).unwrap()))
+        .map(|_| listen(&challenging.pair, "::", |socket| socket.set_reuse_port(true).unwrap()))
         .collect();
     for _ in 0..20 {
         connects(&challenging, &[SERVER, server6()]);
@@ -54,13 +54,13 @@ fn eight_that_share_a_port() {
 #[test]
 fn started_late_and_started_anew() {
     let challenging = Challenging::new(&[]);
-    let nobody = challenging.lab.client.enter(|| {
+    let nobody = challenging.pair.client.enter(|| {
         let to = std::net::SocketAddr::new(SERVER, PORT);
         std::net::TcpStream::connect_timeout(&to, Duration::from_millis(300))
     });
     assert!(nobody.is_err(), "SYNs over the budget are dropped where nobody listens");
     for _ in 0..3 {
-        let _listener = listen(&challenging.lab, "::", |_| {});
+        let _listener = listen(&challenging.pair, "::", |_| {});
         connects(&challenging, &[SERVER]);
     }
     let reasons = challenging.reasons();
@@ -72,11 +72,11 @@ fn started_late_and_started_anew() {
 #[test]
 fn none_for_a_listener_that_accepts_nobody() {
     let challenging = Challenging::new(&[]);
-    let listener = listen(&challenging.lab, "::", |_| {});
+    let listener = listen(&challenging.pair, "::", |_| {});
     // As many as its queue of 64 holds, and one more.
     let waiting: Vec<_> =
         (0..65).map(|_| challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap()).collect();
-    let more = challenging.lab.client.enter(|| {
+    let more = challenging.pair.client.enter(|| {
         let to = std::net::SocketAddr::new(SERVER, PORT);
         std::net::TcpStream::connect_timeout(&to, Duration::from_millis(300))
     });
@@ -90,20 +90,20 @@ fn none_for_a_listener_that_accepts_nobody() {
 fn a_wrong_cookie_is_refused() {
     const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
     let challenging = Challenging::new(&[]);
-    let lab = &challenging.lab;
-    let listener = listen(lab, "::", |_| {});
+    let pair = &challenging.pair;
+    let listener = listen(pair, "::", |_| {});
     listener.set_nonblocking(true).unwrap();
     // Answers to the stranger must find a way.
     let neighbour = ["neighbour", "add", "10.0.9.9", "lladdr", "02:00:00:00:00:01", "dev", "eth0"];
-    lab.server.run("ip", &neighbour);
-    let wire = Wire::open(&lab.client, "eth0").unwrap();
+    pair.server.run("ip", &neighbour);
+    let wire = Wire::open(&pair.client, "eth0").unwrap();
     let segment = |syn: bool, sequence: u32, acknowledges: u32| {
         let mut frame = ipv4(|ip, tcp| {
             (ip.source, ip.destination) = (STRANGER.octets(), [10, 0, 0, 10]);
             (tcp.destination_port, tcp.syn, tcp.ack) = (PORT, syn, !syn);
             (tcp.sequence_number, tcp.acknowledgment_number) = (sequence, acknowledges);
         });
-        frame[..6].copy_from_slice(&lab.server_mac());
+        frame[..6].copy_from_slice(&pair.server.mac("eth0"));
         frame
     };
     let answer = || {
@@ -140,18 +140,18 @@ fn tcp_to_stranger(frame: &[u8]) -> Option<(u32, bool)> {
 #[test]
 fn a_socket_of_the_same_tuple_gets_its_syn() {
     let challenging = Challenging::new(&[]);
-    let listener = listen(&challenging.lab, "::", |_| {});
+    let listener = listen(&challenging.pair, "::", |_| {});
     let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
     let from = client.local_addr().unwrap();
     // Who closes first has TIME_WAIT: the server.
     drop(listener.accept().unwrap());
     let has_time_wait = || {
-        let sockets = challenging.lab.server.run("ss", &["-Htn", "state", "time-wait"]);
+        let sockets = challenging.pair.server.run("ss", &["-Htn", "state", "time-wait"]);
         sockets.contains("10.0.0.1").then_some(())
     };
     drop(client);
     wait_for("TIME_WAIT", has_time_wait);
-    let again = challenging.lab.client.enter(|| {
+    let again = challenging.pair.client.enter(|| {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_reuse_address(true).unwrap();
         socket.bind(&from.into()).unwrap();
@@ -168,7 +168,7 @@ fn a_socket_of_the_same_tuple_gets_its_syn() {
 #[test]
 fn idle_for_longer_than_a_cookie_is_taken() {
     let challenging = Challenging::new(&[]);
-    let _listener = listen(&challenging.lab, "::", |_| {});
+    let _listener = listen(&challenging.pair, "::", |_| {});
     connects(&challenging, &[SERVER]);
     std::thread::sleep(Duration::from_secs(125)); // TCP_SYNCOOKIE_VALID in include/net/tcp.h
     connects(&challenging, &[SERVER]);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Challenged clients end to end: the program answers, the kernel completes the connection. Needs root.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod connections;
 mod flood;
 mod host;

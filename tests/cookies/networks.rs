@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
-use crate::common::lab::Lab;
-use crate::common::wire::Wire;
 use crate::setup::{Challenging, PORT, SERVER, listen};
+use lab::pair::Pair;
+use lab::wire::Wire;
 
 /// A client connects and is heard, after an answer whose checksums are right where it arrives.
 fn is_challenged(challenging: Challenging, interface: &str, from: &str, to: IpAddr) {
-    let listener = listen(&challenging.lab, "::", |_| {});
-    let wire = Wire::open(&challenging.lab.client, interface).unwrap();
+    let listener = listen(&challenging.pair, "::", |_| {});
+    let wire = Wire::open(&challenging.pair.client, interface).unwrap();
     let mut client = challenging.connect_from(from, to, PORT).unwrap();
     let answer = wire.receive(Duration::from_secs(5), |frame| is_synack(frame) == Some(true));
     assert_right_checksums(&answer.expect("an answer"));
@@ -50,12 +50,12 @@ fn assert_right_checksums(frame: &[u8]) {
 fn whoever_computes_checksums() {
     for mode in ["native", "skb"] {
         for offload in ["on", "off"] {
-            let lab = Lab::new();
-            lab.set("net.ipv4.tcp_syncookies=2");
-            for host in [&lab.client, &lab.server] {
+            let pair = lab::pair!();
+            pair.set("net.ipv4.tcp_syncookies=2");
+            for host in [&pair.client, &pair.server] {
                 host.run("ethtool", &["-K", "eth0", "tx", offload]);
             }
-            is_challenged(Challenging::on(lab, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
+            is_challenged(Challenging::on(pair, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
         }
     }
 }
@@ -65,16 +65,16 @@ fn whoever_computes_checksums() {
 #[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
 fn a_client_in_a_vlan() {
     for (mode, offload) in [("native", "off"), ("skb", "off"), ("skb", "on")] {
-        let lab = Lab::new();
-        lab.set("net.ipv4.tcp_syncookies=2");
-        for (host, address) in [(&lab.client, "10.5.0.1/24"), (&lab.server, "10.5.0.10/24")] {
+        let pair = lab::pair!();
+        pair.set("net.ipv4.tcp_syncookies=2");
+        for (host, address) in [(&pair.client, "10.5.0.1/24"), (&pair.server, "10.5.0.10/24")] {
             host.run("ethtool", &["-K", "eth0", "txvlan", offload, "rxvlan", offload]);
             host.run("ip", &["link", "add", "link", "eth0", "vlan5", "type", "vlan", "id", "5"]);
             host.run("ip", &["link", "set", "vlan5", "up"]);
             host.run("ip", &["address", "add", address, "dev", "vlan5"]);
         }
         let server = IpAddr::V4(Ipv4Addr::new(10, 5, 0, 10));
-        is_challenged(Challenging::on(lab, &["--mode", mode]), "vlan5", "10.5.0.1", server);
+        is_challenged(Challenging::on(pair, &["--mode", mode]), "vlan5", "10.5.0.1", server);
     }
 }
 
@@ -85,8 +85,8 @@ fn through_a_nic() {
     let nics = env::var("SYNFLOOD_NICS").expect("two NICs in SYNFLOOD_NICS");
     let (client, server) = nics.split_once(' ').expect("two NICs in SYNFLOOD_NICS");
     for mode in ["native", "skb"] {
-        let lab = Lab::on_nics(client, server);
-        lab.set("net.ipv4.tcp_syncookies=2");
-        is_challenged(Challenging::on(lab, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
+        let pair = Pair::on_nics(lab::binary!(), client, server);
+        pair.set("net.ipv4.tcp_syncookies=2");
+        is_challenged(Challenging::on(pair, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
     }
 }

@@ -9,38 +9,38 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::common::defence::{Defence, Ended};
-use crate::common::lab::Lab;
-use crate::common::pass;
+use lab::defence::{Defence, Ended};
+use lab::pair::Pair;
+use lab::pass;
 
-/// A lab whose server has its budget for new sources spent, and cookies for whoever comes.
+/// A pair whose server has its budget for new sources spent, and cookies for whoever comes.
 pub struct Challenging {
-    pub lab: Lab,
+    pub pair: Pair,
     pub defence: Defence,
     _pass: OwnedFd,
 }
 
 impl Challenging {
     pub fn new(options: &[&str]) -> Self {
-        let lab = Lab::new();
-        lab.set("net.ipv4.tcp_syncookies=2");
-        lab.set("net.ipv4.tcp_timestamps=2");
-        Self::on(lab, options)
+        let pair = lab::pair!();
+        pair.set("net.ipv4.tcp_syncookies=2");
+        pair.set("net.ipv4.tcp_timestamps=2");
+        Self::on(pair, options)
     }
 
-    pub fn on(lab: Lab, options: &[&str]) -> Self {
-        let pass = pass::attach(&lab.client, "eth0");
+    pub fn on(pair: Pair, options: &[&str]) -> Self {
+        let pass = pass::attach(&pair.client, "eth0");
         let defaults = ["--iface", "eth0", "--json", "--new-sources", "1/h"];
-        let defence = Defence::start(&lab, &[&defaults[..], options].concat());
-        let challenging = Self { lab, defence, _pass: pass };
+        let defence = Defence::start(&pair, &[&defaults[..], options].concat());
+        let challenging = Self { pair, defence, _pass: pass };
         // Over both families, as a frame from nowhere could also be the first.
-        challenging.lab.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
+        challenging.pair.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
         let _ = challenging.connect_from("10.0.0.99", SERVER, 9);
         challenging
     }
 
     pub fn connect_from(&self, from: &str, to: IpAddr, port: u16) -> std::io::Result<TcpStream> {
-        self.lab.client.enter(|| connect(from.parse().unwrap(), SocketAddr::new(to, port)))
+        self.pair.client.enter(|| connect(from.parse().unwrap(), SocketAddr::new(to, port)))
     }
 
     /// Ends the defence; how many frames had which reason.
@@ -61,8 +61,8 @@ pub const PORT: u16 = 8080;
 
 /// Whether this kernel shows a namespace what the window scale depends on; some before 6.18 do not, and
 /// then no timestamps are offered.
-pub fn shows_rmem_max(lab: &Lab) -> bool {
-    let shown = lab.server.command("ls", &["/proc/sys/net/core/rmem_max"]).output().unwrap();
+pub fn shows_rmem_max(pair: &Pair) -> bool {
+    let shown = pair.server.command("ls", &["/proc/sys/net/core/rmem_max"]).output().unwrap();
     if !shown.status.success() {
         println!("SKIPPED: this kernel hides net.core.rmem_max from a namespace");
     }
@@ -70,7 +70,7 @@ pub fn shows_rmem_max(lab: &Lab) -> bool {
 }
 
 pub fn server6() -> IpAddr {
-    Lab::SERVER6.parse().unwrap()
+    Pair::SERVER6.parse().unwrap()
 }
 
 pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -81,8 +81,8 @@ pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 /// On any address of both families, unless another is given.
-pub fn listen(lab: &Lab, address: &str, prepare: impl FnOnce(&Socket) + Send) -> TcpListener {
-    lab.server.enter(|| {
+pub fn listen(pair: &Pair, address: &str, prepare: impl FnOnce(&Socket) + Send) -> TcpListener {
+    pair.server.enter(|| {
         let address = SocketAddr::new(address.parse().unwrap(), PORT);
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_reuse_address(true).unwrap();

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use etherparse::{SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
 
-use crate::common::frames::{ipv4, ipv6};
-use crate::common::lab::Lab;
-use crate::common::pass;
-use crate::common::wire::Wire;
 use crate::setup::{Challenging, PORT, listen, shows_rmem_max};
+use lab::frames::{ipv4, ipv6};
+use lab::pair::Pair;
+use lab::pass;
+use lab::wire::Wire;
 
 const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
 const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
@@ -40,7 +40,7 @@ fn syns(mac: [u8; 6]) -> Vec<Vec<u8>> {
             }));
             frames.push(ipv6(&[], |ip, tcp| {
                 ip.source = STRANGER6.parse::<std::net::Ipv6Addr>().unwrap().octets();
-                ip.destination = Lab::SERVER6.parse::<std::net::Ipv6Addr>().unwrap().octets();
+                ip.destination = Pair::SERVER6.parse::<std::net::Ipv6Addr>().unwrap().octets();
                 edit(tcp);
             }));
         }
@@ -59,8 +59,8 @@ fn essence(tcp: &TcpSlice<'_>) -> (bool, u32, Vec<TcpOptionElement>) {
     (tcp.ece(), tcp.acknowledgment_number(), options.collect())
 }
 
-fn answers(lab: &Lab) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
-    let wire = Wire::open(&lab.client, "eth0").unwrap();
+fn answers(pair: &Pair) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
+    let wire = Wire::open(&pair.client, "eth0").unwrap();
     let answer = |syn: &Vec<u8>| {
         let asked = tcp_of(syn, |tcp| tcp.source_port()).unwrap();
         wire.send(syn).unwrap();
@@ -70,7 +70,7 @@ fn answers(lab: &Lab) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
         let frame = wire.receive(Duration::from_secs(5), is_answer).expect("an answer");
         tcp_of(&frame, essence).unwrap()
     };
-    syns(lab.server_mac()).iter().map(answer).collect()
+    syns(pair.server.mac("eth0")).iter().map(answer).collect()
 }
 
 fn tcp_of<T>(frame: &[u8], look: impl FnOnce(&TcpSlice<'_>) -> T) -> Option<T> {
@@ -81,22 +81,22 @@ fn tcp_of<T>(frame: &[u8], look: impl FnOnce(&TcpSlice<'_>) -> T) -> Option<T> {
 }
 
 fn same_under(settings: &[&str]) {
-    let lab = Lab::new();
-    lab.set("net.ipv4.tcp_syncookies=2");
-    settings.iter().for_each(|setting| lab.set(setting));
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=2");
+    settings.iter().for_each(|setting| pair.set(setting));
     for stranger in ["10.0.9.9", STRANGER6] {
         let neighbour = ["neighbour", "add", stranger, "lladdr", STRANGER_MAC, "dev", "eth0"];
-        lab.server.run("ip", &neighbour);
+        pair.server.run("ip", &neighbour);
     }
-    if !shows_rmem_max(&lab) {
+    if !shows_rmem_max(&pair) {
         return;
     }
-    let _listener = listen(&lab, "::", |_| {});
-    let pass = pass::attach(&lab.client, "eth0");
-    let of_the_kernel = answers(&lab);
+    let _listener = listen(&pair, "::", |_| {});
+    let pass = pass::attach(&pair.client, "eth0");
+    let of_the_kernel = answers(&pair);
     drop(pass);
-    let challenging = Challenging::on(lab, &[]);
-    let ours = answers(&challenging.lab);
+    let challenging = Challenging::on(pair, &[]);
+    let ours = answers(&challenging.pair);
     for ((syn, kernels), ours) in syns([0; 6]).iter().zip(&of_the_kernel).zip(&ours) {
         assert_eq!(ours, kernels, "under {settings:?}, to {syn:x?}");
     }

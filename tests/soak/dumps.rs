@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::background::{Background, Stop};
-use crate::common::defence::source;
-use crate::common::lab::Lab;
 use crate::honest;
+use lab::defence::source;
+use lab::pair::Pair;
 
 /// A full table is as much work for its reader as for the command.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -24,11 +24,11 @@ pub struct Tally {
     pub none: u32,
 }
 
-pub fn start(lab: Arc<Lab>) -> Background<Tally> {
+pub fn start(pair: Arc<Pair>) -> Background<Tally> {
     Background::spawn("the dump", move |stop: &Stop| {
         let mut tally = Tally::default();
         while !stop.is_set() {
-            match dump(&lab) {
+            match dump(&pair) {
                 Some(instances) => tally.shown += instances,
                 None => tally.none += 1,
             }
@@ -39,8 +39,8 @@ pub fn start(lab: Arc<Lab>) -> Background<Tally> {
 }
 
 /// How many instances it shows; None: it says that there is none.
-fn dump(lab: &Lab) -> Option<u32> {
-    let output = lab.synflood(&["--dump", "--all", "--json"]).output().unwrap();
+fn dump(pair: &Pair) -> Option<u32> {
+    let output = pair.synflood(&["--dump", "--all", "--json"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     if !output.status.success() {
         let only = said.lines().count() == 1 && said.contains("no synflood-xdp of this version runs");

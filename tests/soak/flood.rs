@@ -14,9 +14,9 @@ use fastrand::Rng;
 use nix::errno::Errno;
 
 use crate::background::{Background, Stop};
-use crate::common::frames::{ETHERNET_LEN, Extension, MACS_LEN, cut, ipv4, ipv6, patched};
-use crate::common::lab::Lab;
-use crate::common::wire::Wire;
+use lab::frames::{ETHERNET_LEN, Extension, MACS_LEN, cut, ipv4, ipv6, patched};
+use lab::pair::Pair;
+use lab::wire::Wire;
 
 /// Some ten thousand frames a second at most: there shall be time for all else.
 const BATCH: usize = 64;
@@ -83,7 +83,7 @@ impl Shape {
             }
             Self::NoSyn => ipv4(|ip, tcp| {
                 ip.source = random_source(rng).octets();
-                ip.destination = Lab::SERVER.parse::<Ipv4Addr>().unwrap().octets();
+                ip.destination = Pair::SERVER.parse::<Ipv4Addr>().unwrap().octets();
                 (tcp.syn, tcp.ack) = (false, true);
             }),
         }
@@ -98,14 +98,14 @@ fn random_source(rng: &mut Rng) -> Ipv4Addr {
 fn syn4(source: Ipv4Addr) -> Vec<u8> {
     ipv4(|ip, _| {
         ip.source = source.octets();
-        ip.destination = Lab::SERVER.parse::<Ipv4Addr>().unwrap().octets();
+        ip.destination = Pair::SERVER.parse::<Ipv4Addr>().unwrap().octets();
     })
 }
 
 fn syn6(chain: &[Extension], source: Ipv6Addr) -> Vec<u8> {
     ipv6(chain, |ip, _| {
         ip.source = source.octets();
-        ip.destination = Lab::SERVER6.parse::<Ipv6Addr>().unwrap().octets();
+        ip.destination = Pair::SERVER6.parse::<Ipv6Addr>().unwrap().octets();
     })
 }
 
@@ -116,9 +116,9 @@ pub struct Flood {
 
 impl Flood {
     /// From the client's end of this interface, whenever there is one.
-    pub fn start(lab: Arc<Lab>, interface: &'static str, rng: Rng) -> Self {
+    pub fn start(pair: Arc<Pair>, interface: &'static str, rng: Rng) -> Self {
         let probe = Arc::new(AtomicU16::new(0));
-        let mut sender = Sender { lab, interface, rng, probe: probe.clone(), sent: 0 };
+        let mut sender = Sender { pair, interface, rng, probe: probe.clone(), sent: 0 };
         let send = move |stop: &Stop| {
             while !stop.is_set() {
                 match sender.send(stop) {
@@ -147,7 +147,7 @@ impl Flood {
 }
 
 struct Sender {
-    lab: Arc<Lab>,
+    pair: Arc<Pair>,
     interface: &'static str,
     rng: Rng,
     probe: Arc<AtomicU16>,
@@ -159,7 +159,7 @@ impl Sender {
     fn send(&mut self, stop: &Stop) -> io::Result<()> {
         let shape = Shape::ALL[self.rng.usize(..Shape::ALL.len())];
         let until = Instant::now() + Duration::from_millis(self.rng.u64(200..1500));
-        let wire = Wire::open(&self.lab.client, self.interface)?;
+        let wire = Wire::open(&self.pair.client, self.interface)?;
         while !stop.is_set() && Instant::now() < until {
             for frame in self.batch(shape) {
                 match wire.send(&frame) {

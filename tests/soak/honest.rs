@@ -9,9 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::background::{Background, Stop};
-use crate::common::frames::SERVER_PORT;
-use crate::common::lab::{Lab, wait_for};
-use crate::common::tcp_info::tcp_info;
+use lab::frames::SERVER_PORT;
+use lab::pair::Pair;
+use lab::tcp_info::tcp_info;
+use lab::wait_for;
 
 /// As dumps name it.
 pub const SOURCES: [&str; 2] = ["10.0.0.1", "fd00:5::/64"];
@@ -39,12 +40,12 @@ pub struct Honest {
 }
 
 impl Honest {
-    pub fn start(lab: Arc<Lab>) -> Self {
-        let listener = lab.server.enter(|| TcpListener::bind(("::", SERVER_PORT)).unwrap());
+    pub fn start(pair: Arc<Pair>) -> Self {
+        let listener = pair.server.enter(|| TcpListener::bind(("::", SERVER_PORT)).unwrap());
         let server = Background::spawn("the server", move |stop| serve(&listener, stop));
         let (served, road) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(())));
         let (count, free) = (served.clone(), road.clone());
-        let visits = move |stop: &Stop| lab.client.enter(|| visit(stop, &free, &count));
+        let visits = move |stop: &Stop| pair.client.enter(|| visit(stop, &free, &count));
         Self { _server: server, client: Background::spawn("the honest client", visits), served, road }
     }
 
@@ -95,7 +96,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 
 fn visit(stop: &Stop, road: &Mutex<()>, served: &AtomicU32) -> Tally {
     let mut tally = Tally::default();
-    let servers = [Lab::SERVER, Lab::SERVER6]
+    let servers = [Pair::SERVER, Pair::SERVER6]
         .map(|address| SocketAddr::new(address.parse().unwrap(), SERVER_PORT));
     for server in servers.into_iter().cycle().take_while(|_| !stop.is_set()) {
         let free = road.lock().unwrap();

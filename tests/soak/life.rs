@@ -7,10 +7,10 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use crate::Soak;
-use crate::common::defence::{Defence, Ended};
-use crate::common::lab::wait_for;
 use crate::flood::{Flood, Probe};
 use crate::kernel::Held;
+use lab::defence::{Defence, Ended};
+use lab::wait_for;
 
 /// The limit of every instance; the honest client keeps to it.
 const BURST: u64 = 5;
@@ -36,7 +36,7 @@ impl<'a> Life<'a> {
     /// With these options beside those that all have.
     pub fn start(soak: &'a Soak, line: &'a Line, more: &[&str]) -> Self {
         soak.check();
-        let defence = Defence::start(&soak.lab, &options(soak, line, more));
+        let defence = Defence::start(&soak.pair, &options(soak, line, more));
         let held = soak.kernel.note(defence.pid());
         assert!(held.programs.len() == 1 && held.links.len() == 1 && !held.maps.is_empty(), "{held:?}");
         let number = soak.lives.fetch_add(1, Ordering::Relaxed) + 1;
@@ -52,7 +52,7 @@ impl<'a> Life<'a> {
         for source in &sources {
             let arrived = wait_for("a burst to arrive", || {
                 self.soak.check();
-                let arrived = self.soak.lab.arrived(source);
+                let arrived = self.soak.pair.arrived(source);
                 (arrived >= BURST).then_some(arrived)
             });
             let time = self.since.elapsed();
@@ -65,7 +65,7 @@ impl<'a> Life<'a> {
         let (soak, interface) = (self.soak, self.line.interface);
         let ended = self.defence.signal(signal);
         assert_eq!(ended.status.code(), Some(0), "{signal}: {}", ended.stderr);
-        assert_eq!(soak.lab.server.xdp(interface), None, "{signal}");
+        assert_eq!(soak.pair.server.xdp(interface), None, "{signal}");
         ended
     }
 
@@ -83,7 +83,7 @@ impl<'a> Life<'a> {
 }
 
 pub fn wait_until_open(soak: &Soak, interface: &str) {
-    wait_for("the interface to be open", || soak.lab.server.xdp(interface).is_none().then_some(()));
+    wait_for("the interface to be open", || soak.pair.server.xdp(interface).is_none().then_some(()));
 }
 
 /// Without a budget for new sources, unless `more` has one: what a probe gets is then its own.

@@ -4,9 +4,6 @@
 //!
 //! SOAK_SECONDS (120): how long, about. SOAK_SEED (a new one each time): the same choices again.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod background;
 mod dumps;
 mod flood;
@@ -24,16 +21,16 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use background::Background;
-use common::frames::SERVER_MAC;
-use common::lab::Lab;
-use common::netns::connect;
 use flood::{Flood, Probe};
 use honest::Honest;
 use kernel::Kernel;
+use lab::frames::SERVER_MAC;
+use lab::netns::connect;
+use lab::pair::Pair;
 use life::Line;
 
 struct Soak {
-    lab: Arc<Lab>,
+    pair: Arc<Pair>,
     kernel: Kernel,
     /// The honest client comes over the first.
     lines: [Line; 2],
@@ -45,22 +42,22 @@ struct Soak {
 
 impl Soak {
     fn start(rng: &mut Rng) -> Self {
-        let lab = Arc::new(Lab::new());
-        lab.set("net.ipv4.tcp_syncookies=2");
-        connect(&lab.client, "eth1", &lab.server, "eth1");
-        route(&lab);
-        count_only_probes(&lab);
+        let pair = Arc::new(lab::pair!());
+        pair.set("net.ipv4.tcp_syncookies=2");
+        connect(&pair.client, "eth1", &pair.server, "eth1");
+        route(&pair);
+        count_only_probes(&pair);
         let lines = ["eth0", "eth1"].map(|interface| Line {
             interface,
-            flood: Flood::start(lab.clone(), interface, rng.fork()),
+            flood: Flood::start(pair.clone(), interface, rng.fork()),
         });
         Self {
             kernel: Kernel::new(),
             lines,
-            honest: Honest::start(lab.clone()),
-            dumps: dumps::start(lab.clone()),
+            honest: Honest::start(pair.clone()),
+            dumps: dumps::start(pair.clone()),
             lives: AtomicU32::new(0),
-            lab,
+            pair,
         }
     }
 
@@ -93,20 +90,20 @@ impl Soak {
 }
 
 /// The server answers the flood, as it would on the Internet; what it sends there ends at the client.
-fn route(lab: &Lab) {
+fn route(pair: &Pair) {
     let mac = SERVER_MAC.map(|octet| format!("{octet:02x}")).join(":");
     for interface in ["eth0", "eth1"] {
-        lab.server.run("ip", &["link", "set", interface, "address", &mac]);
+        pair.server.run("ip", &["link", "set", interface, "address", &mac]);
     }
-    lab.server.run("ip", &["route", "replace", "default", "via", "10.0.0.1"]);
-    lab.server.run("ip", &["-6", "route", "replace", "default", "via", "fd00:5::1"]);
+    pair.server.run("ip", &["route", "replace", "default", "via", "10.0.0.1"]);
+    pair.server.run("ip", &["-6", "route", "replace", "default", "via", "fd00:5::1"]);
 }
 
 /// All the others would fill the server's sets.
-fn count_only_probes(lab: &Lab) {
+fn count_only_probes(pair: &Pair) {
     for (family, probes) in [("ip", Probe::NETWORK4), ("ip6", Probe::NETWORK6)] {
         let rule = format!("insert rule inet arrived first {family} saddr != {probes} accept");
-        lab.server.run("nft", &[&rule]);
+        pair.server.run("nft", &[&rule]);
     }
 }
 

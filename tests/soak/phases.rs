@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::Soak;
-use crate::common::lab::Process;
-use crate::common::pass;
 use crate::life::{self, Life, Line};
+use lab::Process;
+use lab::pass;
 
 /// A phase goes on for its time, and for that many rounds at least.
 fn rounds(time: Duration, at_least: u32) -> impl Iterator<Item = u32> {
@@ -34,7 +34,7 @@ pub fn steady(soak: &Soak, time: Duration, _: &mut Rng) -> String {
 
 /// One instance that answers the flood, and the honest client with it, by cookies.
 pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
-    let _pass = pass::attach(&soak.lab.client, soak.flooded().interface);
+    let _pass = pass::attach(&soak.pair.client, soak.flooded().interface);
     let life = Life::start(soak, soak.flooded(), &["--new-sources", "10", "--json"]);
     let memory = watch(soak, &life, time, |_| {});
     let ended = life.end(Signal::SIGINT);
@@ -77,7 +77,7 @@ pub fn refused(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     for _ in rounds(time, 3) {
         let mode = ["auto", "native", "skb"][rng.usize(..3)];
         let second = life::options(soak, soak.flooded(), &["--mode", mode]);
-        let output = soak.lab.synflood(&second).output().unwrap();
+        let output = soak.pair.synflood(&second).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{mode}: {error}");
         let sentence = "cannot attach to eth0: synflood-xdp already protects it";
@@ -97,15 +97,15 @@ pub fn deleted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     for _ in rounds(time, 3) {
         let life = Life::start(soak, soak.flooded(), &[]);
         life.check_bucket();
-        let end = if rng.bool() { &soak.lab.server } else { &soak.lab.client };
+        let end = if rng.bool() { &soak.pair.server } else { &soak.pair.client };
         end.run("ip", &["link", "delete", "eth0"]);
         let ended = life.wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
         for sentence in ["eth0 is no longer protected", "no interface is left to protect"] {
             assert!(ended.stderr.contains(sentence), "{}", ended.stderr);
         }
-        soak.lab.plug();
-        crate::route(&soak.lab);
+        soak.pair.plug();
+        crate::route(&soak.pair);
         count += 1;
     }
     let life = Life::start(soak, soak.flooded(), &[]);
@@ -123,7 +123,7 @@ pub fn killed(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     for _ in rounds(time, 5) {
         let mode = ["native", "skb"][rng.usize(..2)];
         let options = life::options(soak, line, &["--mode", mode]);
-        let mut command = soak.lab.synflood(&options);
+        let mut command = soak.pair.synflood(&options);
         let mut process = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         thread::sleep(Duration::from_millis(rng.u64(..1000)));
         let held = soak.kernel.note(Pid::from_raw(process.0.id() as i32));

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::{EtherType, Ipv4Options, PacketBuilder, TcpOptionElement, ip_number};
 
-use crate::common::frames::{
+use lab::frames::{
     CLIENT, ETHERNET_LEN, Extension, IPV4_LEN, IPV6_LEN, SERVER, SERVER_PORT, SERVER6, TCP_LEN, cut,
     ethernet, fragment_offset, ipv4, ipv6, patched, syn_from, tagged, tags_len,
 };

@@ -1,30 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped program, loaded as the command loads it and run frame by frame by the kernel.
+//! The shipped program, loaded as the command loads it and run frame by frame by the kernel. What the
+//! kernel refuses panics: it takes root, and the options are the tests' own.
+
+mod host;
 
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use clap::Parser;
 use libbpf_rs::query::ProgInfoIter;
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput};
-use synflood_xdp::bpf::{self, SynfloodSkel, types};
+use synflood_xdp::bpf::{self, SynfloodSkelBuilder};
 use synflood_xdp::cli::Cli;
-use synflood_xdp::config::Settings;
-use synflood_xdp::sources::{self, Source};
-use synflood_xdp::stats::Counters;
+use synflood_xdp::config::{self, Settings};
+use synflood_xdp::sources;
 
+pub use host::HOST;
+pub use synflood_xdp::bpf::{SynfloodSkel, types};
+pub use synflood_xdp::known::Known;
+pub use synflood_xdp::output::source_name;
+pub use synflood_xdp::sources::{Source, now_ns};
+pub use synflood_xdp::stats::Counters;
+
+/// The action that drops a frame, as linux/bpf.h numbers it.
 pub const XDP_DROP: u32 = 1;
+/// The action that lets a frame go on to the stack.
 pub const XDP_PASS: u32 = 2;
+/// The action that sends a frame back to where it came from.
 pub const XDP_TX: u32 = 3;
 
+/// The program with its maps, attached to nothing.
 pub struct Program<'obj> {
+    /// Its maps, for whoever looks into them.
     pub skel: SynfloodSkel<'obj>,
     names: Vec<String>,
     config: types::config,
 }
 
 impl<'obj> Program<'obj> {
-    /// With these options, as on the command line.
+    /// With these options, as on the command line. `object` gives it a place to live.
     pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
@@ -35,15 +51,17 @@ impl<'obj> Program<'obj> {
         Self { skel, names, config }
     }
 
+    /// The names of all reasons, of which the first is no outcome.
     pub fn reason_names(&self) -> &[String] {
         &self.names
     }
 
+    /// How many frames it has judged for each reason.
     pub fn counters(&self) -> Counters {
         Counters::read(&self.skel.maps.counters, &self.names).unwrap()
     }
 
-    /// The action for one frame and the one reason that was counted.
+    /// The one reason that was counted for one frame, and the action.
     pub fn judge(&self, frame: &[u8]) -> (String, u32) {
         self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
     }
@@ -63,7 +81,7 @@ impl<'obj> Program<'obj> {
         (reason, action, left)
     }
 
-    /// The same for a frame whose first buffer holds only the first `linear` bytes.
+    /// [`Self::judge`] for a frame whose first buffer holds only the first `linear` bytes.
     pub fn judge_split(&self, frame: &[u8], linear: usize) -> (String, u32) {
         let mut context = split_after(linear);
         self.judge_with(ProgramInput {
@@ -73,7 +91,8 @@ impl<'obj> Program<'obj> {
         })
     }
 
-    /// Only the action, with no look at the counters: for many frames a second.
+    /// Only the action for a frame whose first buffer holds `linear` bytes, with no look at the counters:
+    /// for many frames a second.
     pub fn action(&self, frame: &[u8], linear: usize) -> u32 {
         let mut context = split_after(linear);
         let input = ProgramInput {
@@ -126,10 +145,16 @@ impl<'obj> Program<'obj> {
 
     /// Runs the program `times` on one frame; for any thread.
     pub fn repeat(&self, frame: &[u8], times: u32) {
-        let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
-        self.skel.progs.synflood.test_run(input).unwrap();
+        self.time(frame, times);
     }
 
+    /// The same; how long one run took, by the kernel's mean.
+    pub fn time(&self, frame: &[u8], times: u32) -> Duration {
+        let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
+        self.skel.progs.synflood.test_run(input).unwrap().duration
+    }
+
+    /// Every source in its table, in no order.
     pub fn sources(&self) -> Vec<Source> {
         let mut all = Vec::new();
         let maps = &self.skel.maps;
@@ -138,7 +163,20 @@ impl<'obj> Program<'obj> {
         all
     }
 
-    /// What the table of sources alone counts, without the memory of refusals.
+    /// What the program's hash makes of every source in its table, in no order.
+    pub fn hashes(&self) -> Vec<u64> {
+        let mut all = Vec::new();
+        let visit = |address: &types::addr| all.push(config::hash(address));
+        sources::for_each_key(&self.skel.maps.sources, visit).unwrap();
+        all
+    }
+
+    /// What renews its filter of known sources, see `bpf/known.bpf.h`.
+    pub fn known(&self) -> Known<'_> {
+        Known::new(&self.skel).unwrap()
+    }
+
+    /// How many drops the table of sources alone counts, without the memory of refusals.
     pub fn drops_in_table(&self) -> u64 {
         let map = &self.skel.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
@@ -150,6 +188,14 @@ impl<'obj> Program<'obj> {
             })
             .sum()
     }
+}
+
+/// The shipped program as another version of it would have loaded it.
+pub fn load_as_version(abi_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
+    let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
+    open.maps.rodata_config_data.as_mut().unwrap().config.abi_version = abi_version;
+    open.maps.sources.set_max_entries(4096).unwrap();
+    open.load().unwrap()
 }
 
 /// A context for the test run: of struct xdp_md it reads data and data_end.

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A server and its clients in network namespaces of their own, gone when the test ends, however it
-//! ends.
+//! Hosts in network namespaces of their own, gone when their values are, however a test ends. What
+//! cannot be set up panics, with what the failed command said.
 
 use std::fs::File;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use nix::ifaddrs::getifaddrs;
 use nix::sched::{CloneFlags, setns};
 
 /// A namespace that is removed with this value.
+#[derive(Debug)]
 pub struct Netns {
     name: String,
     nic: Option<Nic>,
 }
 
 /// A NIC from outside, and its name in here.
+#[derive(Debug)]
 struct Nic {
     outside: String,
     inside: String,
 }
 
 impl Netns {
+    /// A new one with `lo` up. Its name has the role in it, for people.
     pub fn new(role: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +58,7 @@ impl Netns {
         check(self.command(program, args).output().unwrap(), program, args)
     }
 
-    /// Runs `work` in here, on a thread of its own.
+    /// Runs `work` in here, on a thread of its own. A panic in it goes on in the caller.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
         let inside = move || {
@@ -63,6 +67,14 @@ impl Netns {
         };
         thread::scope(|scope| scope.spawn(inside).join())
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// The MAC address of an interface in here.
+    pub fn mac(&self, interface: &str) -> [u8; 6] {
+        let addresses = self.enter(|| getifaddrs().unwrap().collect::<Vec<_>>());
+        let mut ours = addresses.iter().filter(|each| each.interface_name == interface);
+        ours.find_map(|each| each.address?.as_link_addr()?.addr())
+            .unwrap_or_else(|| panic!("{interface} has no MAC address"))
     }
 
     /// What `ip` says of an interface's XDP program: "xdp", "xdpgeneric", or nothing.
@@ -87,7 +99,7 @@ impl Drop for Netns {
     }
 }
 
-/// A pair of virtual Ethernet interfaces, one end in each namespace, both up.
+/// A pair of virtual Ethernet interfaces of these names, one end in each namespace, both up.
 pub fn connect(a: &Netns, a_end: &str, b: &Netns, b_end: &str) {
     run(
         "ip",

@@ -7,18 +7,24 @@ use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
 
-use super::netns::Netns;
+use crate::netns::Netns;
 
 /// Sends each frame once, from `interface` of that namespace.
+///
+/// # Panics
+///
+/// If there is no such interface, or it is down or has no room.
 pub fn send(namespace: &Netns, interface: &str, frames: &[Vec<u8>]) {
     let wire = Wire::open(namespace, interface).unwrap();
     frames.iter().for_each(|frame| wire.send(frame).unwrap());
 }
 
-/// One end of a wire.
+/// One end of a wire, where frames of every kind are sent and received whole.
+#[derive(Debug)]
 pub struct Wire(OwnedFd);
 
 impl Wire {
+    /// At this interface of that namespace.
     pub fn open(namespace: &Netns, interface: &str) -> io::Result<Self> {
         namespace.enter(|| {
             let protocol = (libc::ETH_P_ALL as u16).to_be();
@@ -42,6 +48,7 @@ impl Wire {
         })
     }
 
+    /// Sends a frame, from its Ethernet header to its last byte.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: the frame outlives the call and goes with its size.
         let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped binary while it protects a lab's server.
+//! The binary under test while it protects.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::lab::{Lab, Process, wait_for};
+use crate::pair::Pair;
+use crate::{Process, wait_for};
 
+/// An instance that protects; it is killed with this value.
+#[derive(Debug)]
 pub struct Defence {
     process: Process,
     stderr: JoinHandle<()>,
@@ -21,21 +25,35 @@ pub struct Defence {
 }
 
 /// How it ended.
+#[derive(Debug)]
 pub struct Ended {
+    /// Its exit status, or the signal that ended it.
     pub status: ExitStatus,
+    /// All that it wrote to standard output.
     pub stdout: String,
+    /// All that it wrote to standard error.
     pub stderr: String,
 }
 
 impl Defence {
-    /// Returns once every interface is protected.
-    pub fn start(lab: &Lab, args: &[&str]) -> Self {
-        Self::start_command(lab.synflood(args))
+    /// Starts the binary on the server with these arguments; returns once every interface is protected.
+    ///
+    /// # Panics
+    ///
+    /// If it ends instead, or does neither for 20 s.
+    pub fn start(pair: &Pair, args: &[&str]) -> Self {
+        Self::start_command(pair.synflood(args)).unwrap()
     }
 
-    pub fn start_command(mut command: std::process::Command) -> Self {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut process = Process(child);
+    /// The same with a command that runs the binary in some way; an error says that it did not start, or
+    /// ended, and with which words.
+    ///
+    /// # Panics
+    ///
+    /// If it neither protects nor ends for 20 s.
+    pub fn start_command(mut command: Command) -> Result<Self> {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut process = Process(child.with_context(|| format!("cannot start {command:?}"))?);
         let heard = Arc::new(Mutex::new(String::new()));
         let stderr = listen(process.0.stderr.take().unwrap(), heard.clone());
         let said = wait_for("it to protect, or to end", || {
@@ -43,25 +61,31 @@ impl Defence {
             let decided = heard.contains("protecting ") || stderr.is_finished();
             decided.then_some(heard)
         });
-        assert!(said.contains("protecting "), "it ended instead of protecting: {said}");
-        Self { process, stderr, heard, said }
+        ensure!(said.contains("protecting "), "it ended instead of protecting: {said}");
+        Ok(Self { process, stderr, heard, said })
     }
 
-    /// What it has said until now.
+    /// What it has said on standard error until now.
     pub fn stderr(&self) -> String {
         self.heard.lock().unwrap().clone()
     }
 
+    /// Its process: the binary's own, as what starts it in a namespace becomes it.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.process.0.id() as i32)
     }
 
+    /// Sends it a signal and waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended already.
     pub fn signal(self, signal: Signal) -> Ended {
         kill(self.pid(), signal).unwrap();
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, as long as that takes.
     pub fn wait(mut self) -> Ended {
         let child: &mut Child = &mut self.process.0;
         let mut stdout = String::new();
@@ -84,9 +108,13 @@ fn listen(from: ChildStderr, into: Arc<Mutex<String>>) -> JoinHandle<()> {
     })
 }
 
-/// `--dump --json` with these further options, of the only instance.
-pub fn dump(lab: &Lab, args: &[&str]) -> Value {
-    let output = lab.synflood(&[&["--dump", "--json"], args].concat()).output().unwrap();
+/// `--dump --json` with these further options, of the only instance on the server.
+///
+/// # Panics
+///
+/// If the command fails, or shows another number of instances.
+pub fn dump(pair: &Pair, args: &[&str]) -> Value {
+    let output = pair.synflood(&[&["--dump", "--json"], args].concat()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut dump: Value = serde_json::from_slice(&output.stdout).unwrap();
     let instances = dump["instances"].as_array_mut().unwrap();
@@ -94,7 +122,7 @@ pub fn dump(lab: &Lab, args: &[&str]) -> Value {
     instances.remove(0)
 }
 
-/// A source's line in a dump.
+/// A source's line in what [`dump`] gives, by the source's name there. None: it is not shown.
 pub fn source<'a>(dump: &'a Value, name: &str) -> Option<&'a Value> {
     dump["sources"].as_array().unwrap().iter().find(|each| each["source"] == name)
 }

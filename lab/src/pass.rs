@@ -2,15 +2,28 @@
 //! An XDP program that passes everything. What XDP sends into a veth arrives at once only where the
 //! other end has one too: without, it waits for the next frame that the stack sends.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
-use synflood_xdp::{preflight, sys};
+use crate::netns::Netns;
+use crate::xdp;
 
-use super::netns::Netns;
-
-/// Attaches it to an interface, until the value is dropped.
+/// Attaches it in the driver of an interface, until the value is dropped.
+///
+/// # Panics
+///
+/// If the interface does not exist, or has an XDP program already.
 pub fn attach(namespace: &Netns, interface: &str) -> OwnedFd {
+    xdp::attach(namespace, interface, load(c"pass").as_fd()).unwrap()
+}
+
+/// Loads it under this name, of at most 15 bytes.
+///
+/// # Panics
+///
+/// If the kernel refuses it, as without root.
+pub fn load(name: &CStr) -> OwnedFd {
     // r0 = XDP_PASS; return r0 (include/uapi/linux/bpf.h)
     let instructions = [
         libbpf_sys::bpf_insn { code: 0xb7, imm: 2, ..Default::default() },
@@ -20,7 +33,7 @@ pub fn attach(namespace: &Netns, interface: &str) -> OwnedFd {
     let program = unsafe {
         libbpf_sys::bpf_prog_load(
             libbpf_sys::BPF_PROG_TYPE_XDP,
-            c"pass".as_ptr(),
+            name.as_ptr(),
             c"GPL".as_ptr(),
             instructions.as_ptr(),
             instructions.len() as u64,
@@ -29,9 +42,5 @@ pub fn attach(namespace: &Netns, interface: &str) -> OwnedFd {
     };
     assert!(program >= 0, "{}", io::Error::from_raw_os_error(-program));
     // SAFETY: just opened, and nobody else's.
-    let program = unsafe { OwnedFd::from_raw_fd(program) };
-    namespace.enter(|| {
-        let interface = preflight::any_interface(interface).unwrap();
-        sys::xdp_link_create(program.as_fd(), interface.index, libbpf_sys::XDP_FLAGS_DRV_MODE).unwrap()
-    })
+    unsafe { OwnedFd::from_raw_fd(program) }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Frames of every shape, from the headers of a packet-building crate.
+//! Frames of every shape, from the headers of a packet-building crate. What these edit is in the order
+//! of the bytes on the wire where it is bytes, and in the host's where it is a number. Whoever builds a
+//! frame that its headers cannot say panics.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,22 +10,35 @@ use etherparse::{
     Ipv6Header, Ipv6RawExtHeader, TcpHeader, ip_number,
 };
 
+/// The source of IPv4 frames.
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// The destination of IPv4 frames.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 80);
+/// The source of IPv6 frames.
 pub const CLIENT6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
+/// The destination of IPv6 frames.
 pub const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 2, 0, 0, 0, 80);
 
+/// The source of all frames.
+pub const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// The destination of all frames.
 pub const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
+/// The source port.
 pub const CLIENT_PORT: u16 = 40_000;
+/// The destination port.
 pub const SERVER_PORT: u16 = 80;
 
+/// Bytes of an Ethernet header.
 pub const ETHERNET_LEN: usize = Ethernet2Header::LEN;
+/// Bytes of an IPv4 header without options.
 pub const IPV4_LEN: usize = Ipv4Header::MIN_LEN;
+/// Bytes of an IPv6 header without extensions.
 pub const IPV6_LEN: usize = Ipv6Header::LEN;
+/// Bytes of a TCP header without options.
 pub const TCP_LEN: usize = TcpHeader::MIN_LEN;
 const TAG_LEN: usize = 4;
+/// Bytes of the two MAC addresses that a frame begins with; tags stand behind them.
 pub const MACS_LEN: usize = 12;
 
 /// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
@@ -69,16 +84,21 @@ pub fn syn_from(source: Ipv4Addr) -> Vec<u8> {
 /// A header that the kernel follows on its way from IPv6 to TCP.
 #[derive(Debug, Clone, Copy)]
 pub enum Extension {
-    /// 8 bytes each.
+    /// Hop-by-hop options of 8 bytes.
     HopByHop,
+    /// A routing header of 8 bytes.
     Routing,
+    /// Destination options of 8 bytes.
     DestinationOptions,
-    /// 16 bytes and more: this many times 8 beyond the first 8.
+    /// Destination options of 16 bytes and more: this many times 8 beyond the first 8.
     LongDestinationOptions(usize),
-    /// 12 bytes and 4 for each of these words.
+    /// An authentication header of 12 bytes, and 4 for each of these words.
     Authentication(usize),
+    /// A fragment header of 8 bytes.
     Fragment {
+        /// Where the fragment belongs, in units of 8 bytes.
         offset: u16,
+        /// Whether others follow.
         more: bool,
     },
 }
@@ -126,12 +146,12 @@ pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// What a tag adds before the IP header.
+/// What so many tags add, in bytes, before the IP header.
 pub const fn tags_len(tags: usize) -> usize {
     TAG_LEN * tags
 }
 
-/// Only the first bytes of a frame.
+/// Only the first bytes of a frame. Panics where that would be all of it.
 pub fn cut(mut frame: Vec<u8>, len: usize) -> Vec<u8> {
     assert!(len < frame.len(), "nothing to cut");
     frame.truncate(len);
@@ -144,10 +164,12 @@ pub fn patched(mut frame: Vec<u8>, at: usize, edit: impl FnOnce(u8) -> u8) -> Ve
     frame
 }
 
+/// An Ethernet header from the client to the server.
 pub fn ethernet(ether_type: EtherType) -> [u8; ETHERNET_LEN] {
-    Ethernet2Header { source: [2, 0, 0, 0, 0, 1], destination: SERVER_MAC, ether_type }.to_bytes()
+    Ethernet2Header { source: CLIENT_MAC, destination: SERVER_MAC, ether_type }.to_bytes()
 }
 
+/// For an IPv4 header, in units of 8 bytes. Panics above 13 bits.
 pub fn fragment_offset(offset: u16) -> IpFragOffset {
     IpFragOffset::try_new(offset).unwrap()
 }

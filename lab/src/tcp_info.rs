@@ -4,6 +4,11 @@
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
+/// The option TCP_INFO of a connection.
+///
+/// # Panics
+///
+/// If the kernel does not give it.
 pub fn tcp_info(stream: &TcpStream) -> libc::tcp_info {
     // SAFETY: a struct of integers.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What tests, benchmarks and the fuzzer stand on: hosts in network namespaces, frames, and the shipped
+//! program and binary among them. Needs root, and panics where the machine refuses what it asks for.
+//!
+//! Only [`program`] and [`xdp`] know the library crate: whoever else needs something of it takes it from
+//! there.
+
+#![warn(missing_docs)]
+
+pub mod cpu;
+pub mod defence;
+pub mod frames;
+pub mod netns;
+pub mod nginx;
+pub mod pair;
+pub mod pass;
+mod process;
+pub mod program;
+pub mod tcp_info;
+mod wait;
+pub mod wire;
+pub mod xdp;
+
+pub use process::Process;
+pub use wait::wait_for;
+
+/// The path of the binary under test, for integration tests of the package that builds it: what
+/// `SYNFLOOD_XDP` names, else the one that cargo built with the tests.
+#[macro_export]
+macro_rules! binary {
+    () => {
+        ::std::path::PathBuf::from(
+            ::std::env::var_os("SYNFLOOD_XDP")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_synflood-xdp").into()),
+        )
+    };
+}
+
+/// A [`pair::Pair`] with the [`binary!`] under test.
+#[macro_export]
+macro_rules! pair {
+    () => {
+        $crate::pair::Pair::new($crate::binary!())
+    };
+}
