@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use bench::generator::{Flood, Generator, Shape, Target};
 use bench::skels::sink::SinkSkelBuilder;
+use lab::netns::{Netns, connect};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use nix::ifaddrs::getifaddrs;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -22,7 +23,6 @@ use serde::Serialize;
 
 use crate::contenders::{Contender, Process, Running, attach};
 use crate::honest::CLIENTS;
-use lab::netns::{Netns, connect};
 
 pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);

@@ -5,17 +5,16 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 use anyhow::{Context, Result};
+use bench::skels::pass::PassSkelBuilder;
 use clap::Parser;
 use etherparse::{Ethernet2Header, PacketBuilder, TcpHeader};
+use lab::netns::Netns;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, OpenObject, ProgramInput, ProgramMut};
 use serde::Serialize;
 use synflood_xdp::bpf::{self, SynfloodSkel, as_bytes, types};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::config::{self, Settings};
-
-use bench::skels::pass::PassSkelBuilder;
-use lab::netns::Netns;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 80);

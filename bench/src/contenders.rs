@@ -10,10 +10,9 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, ensure};
 use bench::generator::Shape;
 use bench::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
+use lab::netns::Netns;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use synflood_xdp::{preflight, sys};
-
-use lab::netns::Netns;
 
 /// Stops the defence when dropped.
 pub type Running = Box<dyn Any>;

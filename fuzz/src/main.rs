@@ -11,9 +11,6 @@ mod minimise;
 mod oracle;
 mod seeds;
 mod shipped;
-#[allow(dead_code)] // its options are for the policy
-#[path = "../../tests/verdicts/table.rs"]
-mod table;
 
 use std::env;
 use std::fmt;

@@ -182,7 +182,7 @@ fn tcp(segment: &[u8], addresses: &Addresses) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::{Verdict, judge};
-    use crate::table::table;
+    use lab::verdicts::table;
 
     /// The two have no line in common: the table was written by hand, row by row.
     #[test]

@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::net::Ipv6Addr;
 
+use lab::program::{Program, XDP_DROP, XDP_PASS};
 use libbpf_rs::{MapCore, OpenObject};
 
 use crate::oracle::Verdict;
-use lab::program::{Program, XDP_DROP, XDP_PASS};
 
 /// The kernel's test run takes no less: an Ethernet header.
 pub const MIN_LEN: usize = 14;

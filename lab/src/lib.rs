@@ -17,6 +17,7 @@ pub mod pass;
 mod process;
 pub mod program;
 pub mod tcp_info;
+pub mod verdicts;
 mod wait;
 pub mod wire;
 pub mod xdp;

@@ -4,8 +4,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
 use lab::tcp_info::tcp_info;
+
+use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
 
 /// What a connection agreed on, as one end sees it: options, and how both sides' windows are scaled.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,13 +4,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use serde_json::Value;
-
 use lab::defence::{Defence, dump};
 use lab::pair::Pair;
-use lab::pass;
-use lab::{Process, wait_for};
+use lab::{Process, pass, wait_for};
+use nix::sys::signal::Signal;
+use serde_json::Value;
 
 /// SYNs from random addresses, a few thousand a second.
 fn random_flood(pair: &Pair) -> Process {

@@ -4,9 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use lab::{cpu, wait_for};
+
 use crate::setup::{Challenging, PORT, SERVER, listen};
-use lab::cpu;
-use lab::wait_for;
 
 const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 

@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use etherparse::{SlicedPacket, TransportSlice};
-
-use crate::setup::{Challenging, PORT, SERVER, listen, server6};
 use lab::frames::ipv4;
 use lab::wait_for;
 use lab::wire::Wire;
+
+use crate::setup::{Challenging, PORT, SERVER, listen, server6};
 
 /// Connects from a client over both families, as far as the listener serves them.
 fn connects(challenging: &Challenging, to: &[IpAddr]) {

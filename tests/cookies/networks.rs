@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
-
-use crate::setup::{Challenging, PORT, SERVER, listen};
 use lab::pair::Pair;
 use lab::wire::Wire;
+
+use crate::setup::{Challenging, PORT, SERVER, listen};
 
 /// A client connects and is heard, after an answer whose checksums are right where it arrives.
 fn is_challenged(challenging: Challenging, interface: &str, from: &str, to: IpAddr) {

@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use serde_json::Value;
-use socket2::{Domain, SockAddr, Socket, Type};
-
 use lab::defence::{Defence, Ended};
 use lab::pair::Pair;
 use lab::pass;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 /// A pair whose server has its budget for new sources spent, and cookies for whoever comes.
 pub struct Challenging {

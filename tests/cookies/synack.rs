@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use etherparse::{SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
-
-use crate::setup::{Challenging, PORT, listen, shows_rmem_max};
 use lab::frames::{ipv4, ipv6};
 use lab::pair::Pair;
 use lab::pass;
 use lab::wire::Wire;
+
+use crate::setup::{Challenging, PORT, listen, shows_rmem_max};
 
 const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
 const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use lab::defence::source;
+use lab::pair::Pair;
 use serde_json::Value;
 
 use crate::background::{Background, Stop};
 use crate::honest;
-use lab::defence::source;
-use lab::pair::Pair;
 
 /// A full table is as much work for its reader as for the command.
 const PAUSE: Duration = Duration::from_millis(200);

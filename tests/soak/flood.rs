@@ -11,12 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use nix::errno::Errno;
-
-use crate::background::{Background, Stop};
 use lab::frames::{ETHERNET_LEN, Extension, MACS_LEN, cut, ipv4, ipv6, patched};
 use lab::pair::Pair;
 use lab::wire::Wire;
+use nix::errno::Errno;
+
+use crate::background::{Background, Stop};
 
 /// Some ten thousand frames a second at most: there shall be time for all else.
 const BATCH: usize = 64;

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::background::{Background, Stop};
 use lab::frames::SERVER_PORT;
 use lab::pair::Pair;
 use lab::tcp_info::tcp_info;
 use lab::wait_for;
+
+use crate::background::{Background, Stop};
 
 /// As dumps name it.
 pub const SOURCES: [&str; 2] = ["10.0.0.1", "fd00:5::/64"];

@@ -4,13 +4,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use lab::defence::{Defence, Ended};
+use lab::wait_for;
 use nix::sys::signal::Signal;
 
 use crate::Soak;
 use crate::flood::{Flood, Probe};
 use crate::kernel::Held;
-use lab::defence::{Defence, Ended};
-use lab::wait_for;
 
 /// The limit of every instance; the honest client keeps to it.
 const BURST: u64 = 5;

@@ -19,14 +19,14 @@ use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use lab::frames::SERVER_MAC;
+use lab::netns::connect;
+use lab::pair::Pair;
 
 use background::Background;
 use flood::{Flood, Probe};
 use honest::Honest;
 use kernel::Kernel;
-use lab::frames::SERVER_MAC;
-use lab::netns::connect;
-use lab::pair::Pair;
 use life::Line;
 
 struct Soak {

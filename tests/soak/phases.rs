@@ -8,14 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use lab::{Process, pass};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::Soak;
 use crate::life::{self, Life, Line};
-use lab::Process;
-use lab::pass;
 
 /// A phase goes on for its time, and for that many rounds at least.
 fn rounds(time: Duration, at_least: u32) -> impl Iterator<Item = u32> {

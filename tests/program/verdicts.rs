@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What becomes of each shape of packet: the shipped program, run by the kernel. Needs root.
-
-mod table;
+//! What becomes of each shape of packet: the shipped program, run by the kernel.
 
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
@@ -9,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use lab::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
 use lab::program::{Program, XDP_DROP, XDP_PASS, source_name};
-use table::{OPTIONS, SYN, plain4, plain6, table};
+use lab::verdicts::{OPTIONS, SYN, plain4, plain6, table};
 
 /// A reason's class says what its frames get.
 fn action(reason: &str) -> u32 {
@@ -84,7 +82,7 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Entered by tests of their own: burst.rs, concurrency.rs, budgets.rs, challenge/ and cookies.rs.
+    // Entered by tests of their own: burst, concurrency, budgets and challenge here, and tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How much work the program is for the kernel's verifier, which gives up at a million instructions.
-//! Needs root.
+//!
 
 use std::mem::MaybeUninit;
 

@@ -4,10 +4,10 @@
 use std::mem::MaybeUninit;
 
 use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
-
-use crate::server::{ANSWER_PORTS, on_a_server, refusing, syn4, syn6};
 use lab::frames::{self, CLIENT, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
 use lab::program::{HOST, Program, XDP_TX, now_ns, types};
+
+use super::server::{ANSWER_PORTS, on_a_server, refusing, syn4, syn6};
 
 use TcpOptionElement::{
     MaximumSegmentSize as Mss, Noop, SelectiveAcknowledgementPermitted as SackPermitted, Timestamp,

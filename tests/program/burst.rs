@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The token bucket as a source meets it, by the program's own clock: what passes is held against the
-//! time that really went by, so that a slow machine cannot fail it. Needs root.
+//! time that really went by, so that a slow machine cannot fail it.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! End to end: what reaches the server's own stack, and what its clients notice. Needs root.
+//! End to end: what reaches the server's own stack, and what its clients notice.
 
 use std::env;
 use std::fs;
@@ -10,8 +10,7 @@ use etherparse::EtherType;
 use lab::defence::{Defence, dump, source};
 use lab::frames::{ipv4, ipv6, tagged};
 use lab::pair::Pair;
-use lab::wire;
-use lab::{Process, wait_for};
+use lab::{Process, wait_for, wire};
 use nix::sys::signal::Signal;
 
 /// A port that nobody listens on: the server answers RST, and nothing stays half open.

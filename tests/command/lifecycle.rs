@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Attaching, detaching, and what is said about it. Needs root.
+//! Attaching, detaching, and what is said about it.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use lab::defence::{Defence, dump};
 use lab::frames::{ipv4, patched};
 use lab::netns::{Netns, connect};
 use lab::pair::Pair;
-use lab::wait_for;
-use lab::wire;
+use lab::{wait_for, wire};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 

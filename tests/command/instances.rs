@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Finding what runs: by interface, of another version, or not ours at all. Needs root.
+//! Finding what runs: by interface, of another version, or not ours at all.
 
 use std::collections::HashSet;
 use std::mem::MaybeUninit;
@@ -9,9 +9,7 @@ use std::os::fd::AsFd;
 use lab::defence::{Defence, dump, source};
 use lab::frames::ipv4;
 use lab::program::load_as_version;
-use lab::wait_for;
-use lab::wire;
-use lab::{pass, xdp};
+use lab::{pass, wait_for, wire, xdp};
 use libbpf_rs::{Xdp, XdpFlags};
 use nix::net::if_::if_nametoindex;
 use serde_json::Value;

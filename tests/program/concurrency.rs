@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Several CPUs on one bucket, and on one source at its first SYN: the shipped program, run by the
-//! kernel. Needs root.
+//! kernel.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;

@@ -5,9 +5,10 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsRawFd;
 
-use crate::server::{on_a_server, refusing, syn4, syn6};
 use lab::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
 use lab::program::{HOST, Program, XDP_DROP, XDP_PASS, XDP_TX, types};
+
+use super::server::{on_a_server, refusing, syn4, syn6};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What is refused, with cause and remedy, before anything is attached. Needs root.
+//! What is refused, with cause and remedy, before anything is attached.
 
 use std::process::{Command, Output};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the shipped binary says of a host on which challenged clients would not get in. Needs root.
+//! What the shipped binary says of a host on which challenged clients would not get in.
 
 use lab::defence::Defence;
 use lab::pair::Pair;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The filter of known sources never forgets one that is in the table, and is renewed. Needs root.
+//! The filter of known sources never forgets one that is in the table, and is renewed.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;

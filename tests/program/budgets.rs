@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The limits that all sources share, by the program's own clock. Needs root.
+//! The limits that all sources share, by the program's own clock.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
