@@ -159,7 +159,10 @@ fn help_and_version_are_fine() {
 #[test]
 fn the_binary_needs_nothing_but_itself() {
     let empty = tempfile::tempdir().unwrap();
-    std::fs::copy(lab::binary!(), empty.path().join("synflood-xdp")).unwrap();
+    // By another process: what this one writes is busy while a process lives that another test started.
+    let copied =
+        Command::new("cp").arg(lab::binary!()).arg(empty.path().join("synflood-xdp")).status().unwrap();
+    assert!(copied.success());
     let output =
         Command::new("chroot").arg(empty.path()).args(["/synflood-xdp", "--version"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

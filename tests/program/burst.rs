@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use lab::cpu;
 use lab::frames::{ipv4, syn_from};
 use lab::program::Program;
 
@@ -97,6 +98,7 @@ fn no_source_pays_for_another_that_was_refused() {
 /// A source that is refused for long stays in the table, which counts what was dropped in between.
 #[test]
 fn remembered_refusals_reach_the_table() {
+    cpu::stay();
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
