@@ -2,17 +2,16 @@
 //! The defences, all set to one policy where they can be: from each source one SYN, then one an hour.
 
 use std::any::Any;
-use std::io::{BufRead, BufReader};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, Stdio};
+use std::os::fd::AsFd;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bench::generator::Shape;
 use bench::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
+use lab::defence::Defence;
 use lab::netns::Netns;
+use lab::xdp;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use synflood_xdp::{preflight, sys};
 
 /// Stops the defence when dropped.
 pub type Running = Box<dyn Any>;
@@ -79,7 +78,7 @@ pub const OTHERS: &[Contender] = &[
 fn bare_drop(server: &Netns) -> Result<Running> {
     let mut object = MaybeUninit::uninit();
     let skel = DropSkelBuilder::default().open(&mut object)?.load()?;
-    Ok(Box::new(attach(server, "eth0", skel.progs.drop.as_fd())?))
+    Ok(Box::new(xdp::attach(server, "eth0", skel.progs.drop.as_fd())?))
 }
 
 fn tutorial(server: &Netns, sources: u32) -> Result<Running> {
@@ -88,26 +87,7 @@ fn tutorial(server: &Netns, sources: u32) -> Result<Running> {
     open.maps.last_seen.set_max_entries(sources)?;
     open.maps.tokens.set_max_entries(sources)?;
     let skel = open.load()?;
-    Ok(Box::new(attach(server, "eth0", skel.progs.tutorial.as_fd())?))
-}
-
-/// The link keeps the program and its maps alive; the skeleton need not stay.
-pub fn attach(namespace: &Netns, interface: &str, program: BorrowedFd<'_>) -> Result<OwnedFd> {
-    namespace.enter(|| {
-        let interface = preflight::any_interface(interface)?;
-        Ok(sys::xdp_link_create(program, interface.index, libbpf_sys::XDP_FLAGS_DRV_MODE)?)
-    })
-}
-
-/// A process that ends with this value.
-pub struct Process(pub Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only if it has ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Ok(Box::new(xdp::attach(server, "eth0", skel.progs.tutorial.as_fd())?))
 }
 
 /// The shipped binary, as a user starts it.
@@ -118,15 +98,8 @@ pub fn synflood(server: &Netns, options: &[&str]) -> Result<Running> {
 pub fn synflood_on(server: &Netns, interfaces: &[&str], options: &[&str]) -> Result<Running> {
     let binary = std::env::var("SYNFLOOD_XDP").context("SYNFLOOD_XDP does not name the binary")?;
     let interfaces: Vec<_> = interfaces.iter().flat_map(|name| ["--iface", name]).collect();
-    let mut command = server.command(&binary, &[&interfaces[..], &["--quiet"], options].concat());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    let stderr = child.stderr.take().context("no standard error")?;
-    let process = Process(child);
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    ensure!(lines.any(|line| line.starts_with("protecting")), "{binary} does not protect");
-    // Whatever else it says must not meet a closed pipe.
-    std::thread::spawn(move || lines.count());
-    Ok(Box::new(process))
+    let command = server.command(&binary, &[&interfaces[..], &["--quiet"], options].concat());
+    Ok(Box::new(Defence::start_command(command)?))
 }
 
 fn nftables(server: &Netns) -> Result<Running> {

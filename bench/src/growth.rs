@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bench::generator::Flood;
+use bench::median;
 use serde::Serialize;
 
-use crate::arena::Arena;
 use crate::contenders::{Contender, LIMIT, OURS, synflood};
-use crate::sidebyside::median;
+use crate::trial::Trial;
 
 /// One point.
 #[derive(Debug, Clone, Serialize)]
@@ -43,18 +43,18 @@ pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec
     let flood = |ipv6, source_bits| Flood { ipv6, source_bits, rate: None, count: None };
     let (_, roomy) = table_of!(8388608);
     let point = |series, x, contender: &Contender, flood: Flood, cpus| -> Result<Point> {
-        let limit = Arena::new()?.defended_by(&LIMIT)?;
-        let ours = Arena::new()?.defended_by(contender)?;
+        let limit = Trial::of(&LIMIT)?;
+        let ours = Trial::of(contender)?;
         // New sources come at some 200,000 a second: all shall be known.
         let sources = (1_u64 << flood.source_bits) as f64;
         ours.endure(flood, cpus, time + Duration::from_secs_f64(sources / 150_000.0))?;
         let mut absorbed = [const { Vec::new() }; 2];
         for _ in 0..rounds {
-            for (defended, absorbed) in [&ours, &limit].into_iter().zip(&mut absorbed) {
-                absorbed.push(defended.measure(flood, cpus, time / 2, time)?.absorbed);
+            for (trial, absorbed) in [&ours, &limit].into_iter().zip(&mut absorbed) {
+                absorbed.push(trial.measure(flood, cpus, time / 2, time)?.absorbed);
             }
         }
-        let [absorbed, limit] = absorbed.map(|rounds| median(rounds.into_iter()));
+        let [absorbed, limit] = absorbed.map(median);
         Ok(Point { series, x, absorbed, limit })
     };
     let mut points = Vec::new();

@@ -3,19 +3,21 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bench::generator::{Flood, Shape};
+use lab::cpu;
 use serde::Serialize;
 use socket2::{Domain, Socket, Type};
 
-use crate::arena::{Arena, SERVER4, run_on};
+use crate::arena::{Arena, SERVER4};
 use crate::contenders::Contender;
-use bench::generator::{Flood, Shape};
 
 /// The clients' addresses: a hundred.
-pub const CLIENTS: std::ops::Range<u8> = 101..201;
+const CLIENTS: Range<u8> = 101..201;
 
 /// Between two requests, whoever makes them: within a second and a half no client exceeds its burst.
 const INTERVAL: Duration = Duration::from_millis(4);
@@ -51,7 +53,7 @@ pub fn measure(
     absorbed: f64,
     time: Duration,
 ) -> Result<Service> {
-    let arena = Arena::with_web_server()?;
+    let arena = Arena::with_web_server(CLIENTS)?;
     let _running = (contender.start)(arena.server())?;
     let is_calm = share == 0.0;
     let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
@@ -89,7 +91,7 @@ pub fn measure(
 /// not served.
 fn requests(time: Duration) -> Vec<Option<Duration>> {
     // A machine with one CPU has no such.
-    let _ = run_on(1);
+    let _ = cpu::stay_on(1);
     let start = Instant::now();
     let count = time.div_duration_f64(INTERVAL) as usize;
     let clients = CLIENTS.cycle().take(count).enumerate();

@@ -8,6 +8,13 @@ use anyhow::Result;
 pub mod generator;
 pub mod skels;
 
+/// Of one value at least; of an even number the upper one.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// The exit status of a command of this crate; says what went wrong.
 pub fn status(done: Result<()>) -> ExitCode {
     match done {

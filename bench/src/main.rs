@@ -10,15 +10,16 @@ mod plots;
 mod report;
 mod results;
 mod sidebyside;
+mod trial;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use arena::Arena;
 use bench::generator::Shape;
 use clap::{Parser, ValueEnum};
 use results::{Machine, Results};
+use trial::Trial;
 
 /// Measure synflood-xdp beside other defences against the same SYN floods.
 #[derive(Debug, Parser)]
@@ -101,8 +102,8 @@ fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Servic
         let contenders = [&contenders::NONE, &contenders::OURS_BY_DEFAULT];
         let mut absorbed = [0.0; 2];
         for (contender, absorbed) in contenders.into_iter().zip(&mut absorbed) {
-            let defended = Arena::new()?.defended_by(contender)?;
-            *absorbed = defended.measure(shape.flood(), 1, time, time)?.absorbed;
+            let round = Trial::of(contender)?.measure(shape.flood(), 1, time, time)?;
+            *absorbed = round.absorbed;
         }
         for share in [0.0, 0.25, 0.5, 1.0] {
             for (contender, its_own) in contenders.into_iter().zip(absorbed) {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bench::generator::Shape;
+use bench::median;
 use serde::Serialize;
 
-use crate::arena::{Arena, Round};
 use crate::contenders::{self, Contender};
+use crate::trial::{Round, Trial};
 
 /// A defence against a flood.
 #[derive(Debug, Clone, Serialize)]
@@ -51,8 +52,7 @@ pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration)
         // Interleaved: what disturbs the machine disturbs all of them.
         for _ in 0..rounds {
             for (contender, rounds) in contenders.iter().zip(&mut all) {
-                let defended = Arena::new()?.defended_by(contender)?;
-                rounds.push(defended.measure(shape.flood(), 1, time, time)?);
+                rounds.push(Trial::of(contender)?.measure(shape.flood(), 1, time, time)?);
             }
         }
         let absorbed = |rounds: &[Round]| median(rounds.iter().map(|round| round.absorbed));
@@ -63,11 +63,4 @@ pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration)
         }
     }
     Ok(rows)
-}
-
-/// Of one value at least.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

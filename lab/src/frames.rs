@@ -43,17 +43,31 @@ pub const MACS_LEN: usize = 12;
 
 /// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
 pub fn ipv4(edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
+    ipv4_with(&[], edit)
+}
+
+/// The same with data behind the TCP header.
+pub fn ipv4_with(data: &[u8], edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
     let mut ip = Ipv4Header::new(0, 64, ip_number::TCP, CLIENT.octets(), SERVER.octets()).unwrap();
     let mut tcp = syn();
     edit(&mut ip, &mut tcp);
-    tcp.checksum = tcp.calc_checksum_ipv4(&ip, &[]).unwrap();
-    ip.set_payload_len(tcp.header_len()).unwrap();
+    tcp.checksum = tcp.calc_checksum_ipv4(&ip, data).unwrap();
+    ip.set_payload_len(tcp.header_len() + data.len()).unwrap();
     ip.header_checksum = ip.calc_header_checksum();
-    [&ethernet(EtherType::IPV4)[..], &ip.to_bytes(), &tcp.to_bytes()].concat()
+    [&ethernet(EtherType::IPV4)[..], &ip.to_bytes(), &tcp.to_bytes(), data].concat()
 }
 
 /// A SYN over IPv6 behind these extension headers, after `edit`.
 pub fn ipv6(chain: &[Extension], edit: impl FnOnce(&mut Ipv6Header, &mut TcpHeader)) -> Vec<u8> {
+    ipv6_with(&[], chain, edit)
+}
+
+/// The same with data behind the TCP header.
+pub fn ipv6_with(
+    data: &[u8],
+    chain: &[Extension],
+    edit: impl FnOnce(&mut Ipv6Header, &mut TcpHeader),
+) -> Vec<u8> {
     let mut ip = Ipv6Header {
         hop_limit: 64,
         source: CLIENT6.octets(),
@@ -62,11 +76,11 @@ pub fn ipv6(chain: &[Extension], edit: impl FnOnce(&mut Ipv6Header, &mut TcpHead
     };
     let mut tcp = syn();
     edit(&mut ip, &mut tcp);
-    tcp.checksum = tcp.calc_checksum_ipv6(&ip, &[]).unwrap();
+    tcp.checksum = tcp.calc_checksum_ipv6(&ip, data).unwrap();
 
     // From the last header to the first, as each names the one behind it.
     let mut next = ip_number::TCP;
-    let mut payload = tcp.to_bytes().to_vec();
+    let mut payload = [&tcp.to_bytes()[..], data].concat();
     for extension in chain.iter().rev() {
         payload = [&extension.to_bytes(next)[..], &payload].concat();
         next = extension.number();
@@ -149,6 +163,12 @@ pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
 /// What so many tags add, in bytes, before the IP header.
 pub const fn tags_len(tags: usize) -> usize {
     TAG_LEN * tags
+}
+
+/// The frame with zeros up to 60 bytes, the least that Ethernet sends.
+pub fn padded(mut frame: Vec<u8>) -> Vec<u8> {
+    frame.resize(frame.len().max(60), 0);
+    frame
 }
 
 /// Only the first bytes of a frame. Panics where that would be all of it.

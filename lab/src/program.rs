@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput, ProgramMut};
 use synflood_xdp::bpf::{self, SynfloodSkelBuilder};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::config::{self, Settings};
@@ -150,8 +150,7 @@ impl<'obj> Program<'obj> {
 
     /// The same; how long one run took, by the kernel's mean.
     pub fn time(&self, frame: &[u8], times: u32) -> Duration {
-        let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
-        self.skel.progs.synflood.test_run(input).unwrap().duration
+        time(&self.skel.progs.synflood, frame, times)
     }
 
     /// Every source in its table, in no order.
@@ -188,6 +187,16 @@ impl<'obj> Program<'obj> {
             })
             .sum()
     }
+}
+
+/// Runs any program `times` on one frame; how long one run took, by the kernel's mean.
+///
+/// # Panics
+///
+/// If the kernel does not run it.
+pub fn time(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> Duration {
+    let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
+    program.test_run(input).unwrap().duration
 }
 
 /// The shipped program as another version of it would have loaded it.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A contender in an arena of its own, and what it does with a flood.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bench::generator::{Flood, Shape};
+use serde::Serialize;
+
+use crate::arena::Arena;
+use crate::contenders::{Contender, Running};
+
+/// What one round showed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Round {
+    /// Frames that the defence took in, a second.
+    pub absorbed: f64,
+    /// Of these, segments that reached the server's TCP, a second.
+    pub to_tcp: f64,
+}
+
+/// A defence at work.
+pub struct Trial<'a> {
+    // Dropped before the arena.
+    _running: Running,
+    contender: &'a Contender,
+    arena: Arena,
+}
+
+impl<'a> Trial<'a> {
+    pub fn of(contender: &'a Contender) -> Result<Self> {
+        let arena = Arena::new()?;
+        let running = (contender.start)(arena.server()).with_context(|| contender.name)?;
+        Ok(Self { _running: running, contender, arena })
+    }
+
+    /// Meets a flood and forgets what came of it.
+    pub fn endure(&self, flood: Flood, cpus: usize, time: Duration) -> Result<()> {
+        let ((), _) = self.arena.during(flood, cpus, || {
+            thread::sleep(time);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// `warm_up`: the first look at each source is another thing than the flood.
+    pub fn measure(
+        &self,
+        flood: Flood,
+        cpus: usize,
+        warm_up: Duration,
+        time: Duration,
+    ) -> Result<Round> {
+        let count = || (self.arena.received(), self.arena.tcp_segments(), Instant::now());
+        let (round, _) = self.arena.during(flood, cpus, || {
+            thread::sleep(warm_up);
+            let before = count();
+            thread::sleep(time);
+            let after = count();
+            let elapsed = (after.2 - before.2).as_secs_f64();
+            let per_second = |now: u64, then: u64| (now - then) as f64 / elapsed;
+            Ok(Round { absorbed: per_second(after.0, before.0), to_tcp: per_second(after.1, before.1) })
+        })?;
+        let lets_on = round.to_tcp > round.absorbed / 1000.0;
+        ensure!(
+            flood != Shape::One.flood() || !self.contender.stops_before_tcp || !lets_on,
+            "{} does not stop a flood from one source: {round:?}",
+            self.contender.name
+        );
+        Ok(round)
+    }
+}
