@@ -6,9 +6,15 @@
 
 #include "types.h"
 
-/* Marks a map as ours whatever the version ("SYNX"), and the version of all that this file says. */
+/* Marks a map as ours, whatever the version ("SYNX"). */
 #define CONFIG_MAGIC 0x53594e58
-#define ABI_VERSION 3
+
+/* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
+#define DUMP_VERSION 4
+
+/* Counts up when a program could no longer go on with the tables of the one before it: their keys and
+ * values, what they mean, the hash of an address. */
+#define TABLES_VERSION 1
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -100,21 +106,22 @@ enum challenge_mode {
  */
 struct config {
 	__u32 magic;
-	__u32 abi_version;
+	__u32 dump_version;
+	__u32 tables_version;
+	enum challenge_mode challenge; /* --challenge */
 	struct limit source_limit;
 	struct limit new_source_limit; /* --new-sources; an interval of 0: no limit */
 	struct limit total_limit;      /* --total-rate; an interval of 0: no limit */
 	struct limit challenge_limit;  /* --challenge-rate; an interval of 0: no limit */
 	struct addr ipv4_mask;         /* --ipv4-prefix, for the mapped address: at least 96 bits set */
 	struct addr ipv6_mask;         /* --ipv6-prefix */
-	enum challenge_mode challenge; /* --challenge */
 	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
 	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */
 	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
 	__u8 known_bits;   /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;  /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
-	__u8 padding[6];
+	__u8 padding[2];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
 };
@@ -169,18 +176,20 @@ _Static_assert(sizeof(struct budgets) == 192, "the layout of struct budgets");
 
 /* What the table of sources keeps of each. */
 struct source {
-	__u64 full_at;   /* the bucket, see bucket.h; CLOCK_MONOTONIC ns */
-	__u64 passed;    /* SYNs */
-	__u64 dropped;   /* SYNs refused by this bucket */
-	__u64 last_drop; /* CLOCK_MONOTONIC ns; 0: never */
+	__u64 full_at;      /* the bucket, see bucket.h; CLOCK_MONOTONIC ns */
+	__u64 passed;       /* SYNs */
+	__u64 refused;      /* SYNs that found no token */
+	__u64 challenged;   /* of those refused: answered with a cookie, the others dropped */
+	__u64 last_refusal; /* CLOCK_MONOTONIC ns; 0: never */
 };
-_Static_assert(sizeof(struct source) == 32, "the layout of struct source");
+_Static_assert(sizeof(struct source) == 40, "the layout of struct source");
 
 /* What a CPU remembers of a source that it refused, see refusals.bpf.h. */
 struct refusal {
 	struct addr source; /* the key in the table of sources */
 	__u64 until;        /* no token before; CLOCK_MONOTONIC ns; 0: unused */
-	__u64 dropped;      /* SYNs refused by this memory, not yet counted in the source's entry */
+	__u32 refused;      /* SYNs, not yet counted in the source's entry: those of a second */
+	__u32 challenged;   /* of these */
 };
 _Static_assert(sizeof(struct refusal) == 32, "the layout of struct refusal");
 
@@ -196,3 +205,9 @@ enum list_verdict {
 	LIST_ALLOW = 1,
 	LIST_DENY = 2,
 };
+
+struct list_entry {
+	enum list_verdict verdict;
+	__u32 index; /* of the network's counter in list_hits */
+};
+_Static_assert(sizeof(struct list_entry) == 8, "the layout of struct list_entry");

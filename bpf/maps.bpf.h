@@ -8,7 +8,11 @@
  * running instance by it.
  */
 SEC(".rodata.config")
-const volatile struct config config = { .magic = CONFIG_MAGIC, .abi_version = ABI_VERSION };
+const volatile struct config config = {
+	.magic = CONFIG_MAGIC,
+	.dump_version = DUMP_VERSION,
+	.tables_version = TABLES_VERSION,
+};
 
 /* Taken from here; read by user space. A refusal only reads, so that CPUs may share the cache line. */
 struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
@@ -90,10 +94,21 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__type(key, struct list_key);
-	__type(value, enum list_verdict);
+	__type(value, struct list_entry);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 } lists SEC(".maps");
+
+/*
+ * SYNs that each network of the lists decided, one set per CPU. Written here; user space sets the size,
+ * and adds the CPUs up for the dump.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} list_hits SEC(".maps");
 
 /* Frames by enum reason, one set per CPU. Written here; user space adds the CPUs up. */
 struct {

@@ -15,14 +15,20 @@ static __always_inline enum reason check_lists(const struct packet *pkt)
 		.family = pkt->family,
 		.addr = pkt->source,
 	};
-	enum list_verdict *verdict;
+	const struct list_entry *entry;
+	__u64 *hits;
+	__u32 index;
 
 	if (!config.has_lists)
 		return UNDECIDED;
-	verdict = bpf_map_lookup_elem(&lists, &key);
-	if (!verdict)
+	entry = bpf_map_lookup_elem(&lists, &key);
+	if (!entry)
 		return UNDECIDED;
-	return *verdict == LIST_ALLOW ? PASS_ALLOWED : DROP_DENIED;
+	index = entry->index;
+	hits = bpf_map_lookup_elem(&list_hits, &index);
+	if (hits)
+		++*hits; /* this CPU's own, as in conclude() */
+	return entry->verdict == LIST_ALLOW ? PASS_ALLOWED : DROP_DENIED;
 }
 
 /* Whether a port (host byte order) is in a set of struct config. */
@@ -48,6 +54,23 @@ static __always_inline struct addr source_key(const struct packet *pkt)
 	for (int i = 0; i < 4; i++)
 		key.word[i] = pkt->source.word[i] & mask->word[i];
 	return key;
+}
+
+/* A SYN that its source's own limit refused was answered after all. */
+static __noinline void count_challenge(const struct packet *pkt)
+{
+	struct addr key = source_key(pkt);
+	struct refusal *slot = refusal_slot(addr_hash(&key));
+	struct source *source;
+
+	/* What is remembered is in the slot. The first refusal is in the table. */
+	if (slot && addr_equal(&slot->source, &key) && slot->challenged < slot->refused) {
+		slot->challenged++;
+		return;
+	}
+	source = bpf_map_lookup_elem(&sources, &key);
+	if (source)
+		__sync_fetch_and_add(&source->challenged, 1);
 }
 
 /* The limits are copied as the constants are volatile: they are not yet known when this is compiled. */
@@ -99,8 +122,8 @@ static __always_inline enum reason charge_source(struct source *source, const st
 		__sync_fetch_and_add(&source->passed, 1);
 		return PASS_WITHIN_LIMIT;
 	}
-	__sync_fetch_and_add(&source->dropped, 1);
-	source->last_drop = now;
+	__sync_fetch_and_add(&source->refused, 1);
+	source->last_refusal = now;
 	return answer == BUCKET_EMPTY ? DROP_OVER_LIMIT : DROP_CONTENTION;
 }
 

@@ -30,7 +30,7 @@ static __always_inline struct refusal *refusal_slot(__u64 hash)
 	return bpf_map_lookup_elem(&refusals, &index);
 }
 
-/* Whether no token can have come since the source was refused. If so, the drop is counted. */
+/* Whether no token can have come since the source was refused. If so, the refusal is counted. */
 static __always_inline bool refused_still(struct refusal *slot, const struct addr *source)
 {
 	__s64 left;
@@ -40,7 +40,7 @@ static __always_inline bool refused_still(struct refusal *slot, const struct add
 	left = slot->until - bpf_ktime_get_coarse_ns();
 	if (left <= 0)
 		return false;
-	slot->dropped++;
+	slot->refused++;
 	return true;
 }
 
@@ -49,12 +49,16 @@ static __always_inline void settle_refusals(struct refusal *slot)
 {
 	struct source *source;
 
-	if (!slot->dropped)
+	if (!slot->refused)
 		return;
 	source = bpf_map_lookup_elem(&sources, &slot->source);
-	if (source)
-		__sync_fetch_and_add(&source->dropped, slot->dropped);
-	slot->dropped = 0;
+	if (source) {
+		__sync_fetch_and_add(&source->refused, slot->refused);
+		if (slot->challenged)
+			__sync_fetch_and_add(&source->challenged, slot->challenged);
+	}
+	slot->refused = 0;
+	slot->challenged = 0;
 }
 
 /*

@@ -46,6 +46,7 @@ int synflood(struct xdp_md *ctx)
 {
 	struct packet pkt = {};
 	enum reason reason = parse_frame(ctx, &pkt);
+	enum reason refused;
 
 	if (reason == UNDECIDED)
 		reason = check_lists(&pkt);
@@ -53,7 +54,11 @@ int synflood(struct xdp_md *ctx)
 		reason = check_port(&pkt);
 	if (reason == UNDECIDED)
 		reason = take_token(&pkt);
-	if (is_challenged(&pkt, reason))
-		reason = challenge(ctx, &pkt, reason);
+	if (is_challenged(&pkt, reason)) {
+		refused = reason;
+		reason = challenge(ctx, &pkt, refused);
+		if (reason == CHALLENGE_SENT && refused == DROP_OVER_LIMIT)
+			count_challenge(&pkt);
+	}
 	return conclude(reason);
 }

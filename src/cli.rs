@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The command line. What a single value can get wrong is refused here, what several can in
-//! [`crate::config`].
+//! The command line: the words, their help, and what a single value can get wrong. [`crate::settings`]
+//! refuses what several get wrong together.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::{Args, Parser, ValueEnum};
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 
-use crate::config::{Budget, Rate};
-use crate::dump::DumpRequest;
+use crate::policy::{Budget, Challenge, Mode, PortRange, Rate};
 
 /// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
 const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
@@ -18,6 +19,7 @@ const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
 /// Stop TCP SYN floods in the network driver with XDP.
 #[derive(Debug, Parser)]
 #[command(
+    name = "synflood-xdp",
     version,
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
@@ -28,142 +30,177 @@ const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage."
 )]
 pub struct Cli {
-    /// Interface to protect, or with --dump to ask; may be given several times
-    #[arg(long, value_name = "IF", required_unless_present = "dump", value_parser = interface)]
+    /// Interface to protect, or to ask with --dump; may be given several times
+    #[arg(long, value_name = "IF", required_unless_present_any = ["dump", "word", "restore_sysctls"],
+          value_parser = interface)]
     pub iface: Vec<String>,
 
-    /// Show the sources that are blocked by running instances, worst first
-    #[arg(long, conflicts_with_all = PROTECT_OPTIONS)]
+    /// Show the sources that running instances block, worst first
+    #[arg(long)]
     pub dump: bool,
 
-    /// With --dump: show every known source, blocked or not
+    /// With --dump: show every source and list entry, blocked or not
     #[arg(long)]
     pub all: bool,
+
+    /// Write JSON: one object per line while running, one object with --dump
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub protect: Protect,
 
-    /// Write JSON: one object a line while running, one object with --dump
-    #[arg(long)]
-    pub json: bool,
+    /// Only to be refused with a hint.
+    #[arg(hide = true)]
+    word: Option<String>,
+
+    /// For the process that outlives a killed run: see `commands::keep`.
+    #[arg(long, hide = true, value_name = "CHANGE", conflicts_with_all = ["iface", "dump"])]
+    pub restore_sysctls: Vec<String>,
 }
 
-impl Cli {
-    pub fn dump_request(&self) -> DumpRequest {
-        DumpRequest { interfaces: self.iface.clone(), all: self.all, json: self.json }
-    }
-}
-
-/// All of [`Protect`], for clap to refuse beside `--dump`.
-const PROTECT_OPTIONS: [&str; 1] = ["Protect"];
-
+/// Options of a run that protects.
 #[derive(Debug, Args)]
+#[group(id = PROTECT)]
 pub struct Protect {
     /// SYNs that a source may send at once
     #[arg(long, value_name = "SYNS", default_value = "5", allow_negative_numbers = true,
-          value_parser = positive)]
+          value_parser = positive, help_heading = LIMITS)]
     pub burst: u64,
 
-    /// SYNs that a source may send over time: per second, or like 30/m, 1000/s, 10/h
-    #[arg(long, value_name = "RATE", default_value = "1", allow_hyphen_values = true)]
+    /// SYNs that a source may send over time: per second, or as 30/m, 1000/s, 10/h
+    #[arg(long, value_name = "RATE", default_value = "1", allow_hyphen_values = true,
+          help_heading = LIMITS)]
     pub rate: Rate,
 
-    /// SYNs of sources not seen before, of all together: as --rate; 0: no limit
-    #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true)]
-    pub new_sources: Budget,
+    /// TCP ports to protect, as 443 or 80,443 or 8000-8010 [default: all]
+    #[arg(long, value_name = "PORTS", allow_hyphen_values = true, value_delimiter = ',',
+          help_heading = LIMITS)]
+    pub port: Vec<PortRange>,
 
-    /// SYNs let through from all sources together: as --rate; 0: no limit
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
-    pub total_rate: Budget,
-
-    /// Whose SYNs are answered with a SYN cookie instead of dropped: nobody's (off), what --new-sources
-    /// and --total-rate refuse (budget), or also what a source's own limit refuses (all)
-    #[arg(long, value_enum, default_value = "budget")]
-    pub challenge: Challenge,
-
-    /// TCP port to challenge on; may be given several times [default: all]
-    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = port)]
-    pub challenge_port: Vec<u16>,
-
-    /// SYN cookies sent: as --rate; 0: no limit
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true)]
-    pub challenge_rate: Budget,
-
-    /// Set the kernel's tcp_syncookies and tcp_timestamps as challenges need them, until the end
-    #[arg(long)]
-    pub set_sysctls: bool,
-
-    /// Where to attach: in the driver (native), behind it (skb), or the first that works (auto)
-    #[arg(long, value_enum, default_value = "auto")]
-    pub mode: Mode,
-
-    /// TCP port to protect; may be given several times [default: all]
-    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = port)]
-    pub port: Vec<u16>,
-
-    /// Network or address that is never limited; may be given several times
-    #[arg(long, value_name = "CIDR", value_parser = network)]
+    /// Address or network to let through always; may be given several times
+    #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',', help_heading = LIMITS)]
     pub allow: Vec<IpNet>,
 
-    /// Network or address whose SYNs are all dropped; may be given several times
-    #[arg(long, value_name = "CIDR", value_parser = network)]
+    /// Address or network to drop all SYNs of; may be given several times
+    #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',', help_heading = LIMITS)]
     pub deny: Vec<IpNet>,
 
-    /// Judge and count, but drop nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Detach and end after this time, like 90s, 10m or 1h30m
-    #[arg(long = "for", value_name = "TIME", value_parser = stop_after)]
-    pub stop_after: Option<Duration>,
-
-    /// Bits of an IPv4 address that make a source
+    /// Bits of an IPv4 address that make one source
     #[arg(long, value_name = "BITS", default_value = "32", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(u8).range(1..=32))]
+          value_parser = clap::value_parser!(u8).range(1..=32), help_heading = LIMITS)]
     pub ipv4_prefix: u8,
 
-    /// Bits of an IPv6 address that make a source
+    /// Bits of an IPv6 address that make one source
     #[arg(long, value_name = "BITS", default_value = "64", allow_negative_numbers = true,
-          value_parser = clap::value_parser!(u8).range(1..=128))]
+          value_parser = clap::value_parser!(u8).range(1..=128), help_heading = LIMITS)]
     pub ipv6_prefix: u8,
 
-    /// Sources that are remembered; of more, the one not seen for longest is forgotten
-    #[arg(long, value_name = "COUNT", default_value = "262144", allow_negative_numbers = true)]
+    /// Sources to remember; beyond that the one not seen for longest is forgotten
+    #[arg(long, value_name = "COUNT", default_value = "262144", allow_negative_numbers = true,
+          value_parser = count, help_heading = LIMITS)]
     pub max_sources: u32,
+
+    /// New sources admitted per second, in total (0: no limit)
+    #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true,
+          help_heading = RANDOM)]
+    pub new_sources: Budget,
+
+    /// SYNs let through per second, in total (0: no limit)
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true,
+          help_heading = RANDOM)]
+    pub total_rate: Budget,
+
+    /// SYNs to answer with a SYN cookie instead of dropping them
+    #[arg(long, value_enum, default_value = "budget", help_heading = RANDOM)]
+    pub challenge: Challenge,
+
+    /// TCP ports to send SYN cookies for, as with --port [default: all]
+    #[arg(long, value_name = "PORTS", allow_hyphen_values = true, value_delimiter = ',',
+          help_heading = RANDOM)]
+    pub challenge_port: Vec<PortRange>,
+
+    /// SYN cookies sent per second, in total (0: no limit)
+    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true,
+          help_heading = RANDOM)]
+    pub challenge_rate: Budget,
+
+    /// Set tcp_syncookies and tcp_timestamps as SYN cookies need them, until the end
+    #[arg(long, help_heading = RANDOM)]
+    pub set_sysctls: bool,
+
+    /// Where on the interface to attach
+    #[arg(long, value_enum, default_value = "auto", help_heading = RUN)]
+    pub mode: Mode,
+
+    /// Judge and count, but drop nothing
+    #[arg(long, help_heading = RUN)]
+    pub dry_run: bool,
+
+    /// Detach and end after this time, as 90s, 10m or 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = stop_after, help_heading = RUN)]
+    pub stop_after: Option<Duration>,
 
     /// Seconds between two status lines
     #[arg(long, value_name = "SECONDS", default_value = "1", allow_negative_numbers = true,
-          value_parser = interval)]
+          value_parser = interval, help_heading = RUN)]
     pub interval: Duration,
 
-    /// No status lines, only the start and the summary
-    #[arg(long, short)]
+    /// Show the start and the summary, no status lines
+    #[arg(long, short, help_heading = RUN)]
     pub quiet: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Challenge {
-    Off,
-    Budget,
-    All,
-}
+/// The group of [`Protect`], for clap.
+const PROTECT: &str = "protect";
 
-impl fmt::Display for Challenge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Off => "off",
-            Self::Budget => "budget",
-            Self::All => "all",
-        })
+const LIMITS: &str = "Limits";
+const RANDOM: &str = "Floods from random addresses";
+const RUN: &str = "Run";
+
+impl Cli {
+    /// Reads this process's words, or ends it with what is wrong with them (status 2), or with the help.
+    pub fn from_words() -> Self {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let Some(word) = &cli.word {
+            usage_error(hint(word));
+        }
+        if cli.dump
+            && let Some(option) = first_option_of_a_run(&matches)
+        {
+            usage_error(format!("{option} does not go with --dump: it is for a run that protects"));
+        }
+        cli
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    Auto,
-    Native,
-    Skb,
+/// Says what is wrong with the words, and ends with status 2.
+pub fn usage_error(text: impl std::fmt::Display) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, text).exit()
+}
+
+/// What somebody who gave this word without an option may have meant.
+fn hint(word: &str) -> String {
+    let meant = match word {
+        "status" | "dump" | "list" | "show" => "who is blocked now is shown by --dump".into(),
+        "help" | "version" => format!("give --{word}"),
+        "stop" | "reload" | "restart" => {
+            "Ctrl-C or SIGTERM ends a run; start it again to change it".to_owned()
+        }
+        _ => format!("to protect an interface of this name, give --iface {word}"),
+    };
+    format!("the word '{word}' belongs to no option: {meant}")
+}
+
+/// The first of [`Protect`]'s options that was given.
+fn first_option_of_a_run(matches: &ArgMatches) -> Option<String> {
+    let command = Cli::command();
+    let group = command.get_groups().find(|group| group.get_id() == PROTECT)?;
+    let is_given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let given = group.get_args().find(is_given)?;
+    let option = command.get_arguments().find(|option| option.get_id() == given)?;
+    option.get_long().map(|long| format!("--{long}"))
 }
 
 fn interface(name: &str) -> Result<String, String> {
@@ -189,20 +226,27 @@ fn positive(text: &str) -> Result<u64, String> {
     }
 }
 
-fn port(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("give a port from 1 to 65535".into()),
-        Ok(port) => Ok(port),
+fn count(text: &str) -> Result<u32, String> {
+    match text.parse::<u64>() {
+        Ok(number) => number.try_into().map_err(|_| format!("at most {}", u32::MAX)),
+        Err(_) => Err("give a whole number, like 262144".into()),
     }
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    text.parse()
+    let network: IpNet = text
+        .parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map(|network| network.trunc())
-        .map_err(|_| {
-            "give an address or a network, like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32".into()
-        })
+        .map_err(|_| "give an address or a network, like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")?;
+    if network == network.trunc() {
+        return Ok(network);
+    }
+    Err(format!(
+        "{network} names an address and a network: give {} for the whole network, or {} for the address \
+         alone",
+        network.trunc(),
+        network.addr()
+    ))
 }
 
 fn stop_after(text: &str) -> Result<Duration, String> {

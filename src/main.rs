@@ -3,31 +3,34 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
-use synflood_xdp::cli::Cli;
-use synflood_xdp::config::Settings;
-use synflood_xdp::{dump, run};
+use synflood_xdp::cli::{self, Cli};
+use synflood_xdp::commands::{dump, keep, run};
+use synflood_xdp::settings::Settings;
+use synflood_xdp::show::out;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match &cli.dump {
-        true => dump::dump(&cli.dump_request()),
-        false => match Settings::try_from(&cli) {
+    let cli = Cli::from_words();
+    let done = if cli.dump {
+        dump::dump(&dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json })
+    } else if !cli.restore_sysctls.is_empty() {
+        keep::keep(&cli.restore_sysctls)
+    } else {
+        match Settings::try_from(&cli) {
             Ok(settings) => run::run(&settings),
-            Err(error) => Cli::command().error(ErrorKind::ValueValidation, format!("{error:#}")).exit(),
-        },
+            Err(error) => cli::usage_error(format!("{error:#}")),
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            out::last_words(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whoever reads our output has seen enough (`| head`).
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -12,17 +12,19 @@ use clap::Parser;
 use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput, ProgramMut};
-use synflood_xdp::bpf::{self, SynfloodSkelBuilder};
 use synflood_xdp::cli::Cli;
-use synflood_xdp::config::{self, Settings};
-use synflood_xdp::sources;
+use synflood_xdp::kernel::maps::sources;
+use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes, reason_names};
+use synflood_xdp::kernel::{encode, program};
+use synflood_xdp::policy::Policy;
+use synflood_xdp::settings::Settings;
 
 pub use host::HOST;
-pub use synflood_xdp::bpf::{SynfloodSkel, types};
-pub use synflood_xdp::known::Known;
-pub use synflood_xdp::output::source_name;
-pub use synflood_xdp::sources::{Source, now_ns};
-pub use synflood_xdp::stats::Counters;
+pub use synflood_xdp::kernel::clock::now_ns;
+pub use synflood_xdp::kernel::maps::counters::Counters;
+pub use synflood_xdp::kernel::maps::sources::Source;
+pub use synflood_xdp::kernel::skel::{SynfloodSkel, types};
+pub use synflood_xdp::upkeep::Filter;
 
 /// The action that drops a frame, as linux/bpf.h numbers it.
 pub const XDP_DROP: u32 = 1;
@@ -36,7 +38,7 @@ pub struct Program<'obj> {
     /// Its maps, for whoever looks into them.
     pub skel: SynfloodSkel<'obj>,
     names: Vec<String>,
-    config: types::config,
+    policy: Policy,
 }
 
 impl<'obj> Program<'obj> {
@@ -44,11 +46,10 @@ impl<'obj> Program<'obj> {
     pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
-        let mut config = bpf::built_in_config().unwrap();
-        settings.write_to(&mut config);
-        let skel = bpf::load(&settings, object).expect("the kernel takes the program");
-        let names = bpf::reason_names(&skel).unwrap();
-        Self { skel, names, config }
+        let Settings { policy, lists, sizes, .. } = settings;
+        let skel = program::load(&policy, &lists, sizes, object).expect("the kernel takes the program");
+        let names = reason_names(&skel).unwrap();
+        Self { skel, names, policy }
     }
 
     /// The names of all reasons, of which the first is no outcome.
@@ -157,7 +158,7 @@ impl<'obj> Program<'obj> {
     pub fn sources(&self) -> Vec<Source> {
         let mut all = Vec::new();
         let maps = &self.skel.maps;
-        sources::for_each(&maps.sources, &maps.refusals, &self.config, |source| all.push(source))
+        sources::for_each(&maps.sources, &maps.refusals, &self.policy, |source| all.push(source))
             .unwrap();
         all
     }
@@ -165,27 +166,21 @@ impl<'obj> Program<'obj> {
     /// What the program's hash makes of every source in its table, in no order.
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
-        let visit = |address: &types::addr| all.push(config::hash(address));
+        let visit = |address: &types::addr| all.push(encode::hash(address));
         sources::for_each_key(&self.skel.maps.sources, visit).unwrap();
         all
     }
 
     /// What renews its filter of known sources, see `bpf/known.bpf.h`.
-    pub fn known(&self) -> Known<'_> {
-        Known::new(&self.skel).unwrap()
+    pub fn filter(&self) -> Filter<'_> {
+        Filter::new(&self.skel).unwrap()
     }
 
-    /// How many drops the table of sources alone counts, without the memory of refusals.
-    pub fn drops_in_table(&self) -> u64 {
+    /// How many refusals the table of sources alone counts, without the memory of refusals.
+    pub fn refusals_in_table(&self) -> u64 {
         let map = &self.skel.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
-        let mut source = types::source::default();
-        entries
-            .map(|entry| {
-                plain::copy_from_bytes(&mut source, &entry).unwrap();
-                source.dropped
-            })
-            .sum()
+        entries.map(|entry| from_bytes::<types::source>(&entry).unwrap().refused).sum()
     }
 }
 
@@ -200,9 +195,9 @@ pub fn time(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> Duration {
 }
 
 /// The shipped program as another version of it would have loaded it.
-pub fn load_as_version(abi_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
+pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
     let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
-    open.maps.rodata_config_data.as_mut().unwrap().config.abi_version = abi_version;
+    config_of(&mut open).unwrap().dump_version = dump_version;
     open.maps.sources.set_max_entries(4096).unwrap();
     open.load().unwrap()
 }

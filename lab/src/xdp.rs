@@ -7,15 +7,14 @@ use anyhow::Result;
 
 use crate::netns::Netns;
 
-pub use synflood_xdp::preflight::any_interface;
-pub use synflood_xdp::sys::interface_driver;
+pub use synflood_xdp::kernel::interface::Interface;
 
 /// Attaches a program in the driver of a namespace's interface, by a link: until the value is dropped.
 /// The link keeps the program and its maps alive.
 pub fn attach(namespace: &Netns, interface: &str, program: BorrowedFd<'_>) -> Result<OwnedFd> {
     namespace.enter(|| {
-        let interface = any_interface(interface)?;
+        let interface = Interface::by_name(interface)?;
         let flags = libbpf_sys::XDP_FLAGS_DRV_MODE;
-        Ok(synflood_xdp::sys::xdp_link_create(program, interface.index, flags)?)
+        Ok(synflood_xdp::kernel::sys::xdp_link_create(program, interface.index, flags)?)
     })
 }

@@ -54,8 +54,16 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--for", "0s"], &["--for", "10m"]),
         (&["--allow", "10.0.0.0/33"], &["--allow", "192.0.2.0/24"]),
         (&["--deny", "example.org"], &["--deny", "192.0.2.0/24"]),
+        (&["--allow", "10.0.0.1/8"], &["10.0.0.0/8 for the whole network", "10.0.0.1 for the address"]),
+        (&["--deny", "192.0.2.7,2001:db8::1/32"], &["2001:db8::/32 for the whole network"]),
+        (&["--port", "80,http"], &["--port", "'http' is no port", "80,443", "8000-8010"]),
+        (&["--port", "8010-8000"], &["give 8000-8010"]),
+        (&["--challenge-port", "80-"], &["--challenge-port", "is no port"]),
+        (&["--max-sources", "99999999999"], &["--max-sources", "at most 4294967295"]),
+        (&["eth0"], &["'eth0' belongs to no option", "--iface eth0"]),
+        (&["status"], &["'status' belongs to no option", "--dump"]),
         (
-            &["--allow", "10.0.0.0/8", "--deny", "10.1.2.3/8"],
+            &["--allow", "10.0.0.0/8", "--deny", "10.0.0.0/8"],
             &["10.0.0.0/8 is both allowed and denied"],
         ),
         (&["--iface", "none0"], &["--iface none0 is given twice"]),
@@ -63,7 +71,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--iface", ""], &["name of an interface"]),
         (&["--iface", "a/b"], &["neither spaces nor slashes"]),
         (&["--mode", "fast"], &["--mode", "auto, native, skb"]),
-        (&["--dump"], &["--dump", "cannot be used with"]),
+        (&["--dump"], &["--quiet does not go with --dump"]),
         (&["--all"], &["--dump"]),
     ];
     for (args, said) in cases {
@@ -72,6 +80,9 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         assert_refused(&synflood(&args), 2, said);
     }
     assert_refused(&synflood(&[]), 2, &["--iface"]);
+    let two = synflood(&["--dump", "--interval", "2", "--burst", "9"]);
+    assert_refused(&two, 2, &["--burst does not go with --dump"]);
+    assert_eq!(String::from_utf8_lossy(&two.stderr).matches("--").count(), 3, "one option is named");
 }
 
 #[test]
@@ -103,6 +114,7 @@ fn a_table_beyond_the_kernels_limits_is_refused() {
     let pair = lab::pair!();
     let output = pair.synflood(&["--iface", "eth0", "--max-sources", "4294967295"]).output().unwrap();
     assert_refused(&output, 1, &["no table of 4294967295 sources", "smaller --max-sources"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("os error"));
     assert_eq!(pair.server.xdp("eth0"), None);
 }
 

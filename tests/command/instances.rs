@@ -66,9 +66,11 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
         "eth0 (native): burst 2, rate 1/h, new sources 1000/s, challenge budget, ports 80"
     );
     assert_eq!(lines[1], "2 of 4 known sources blocked, room for 262144");
-    assert!(lines[2].starts_with("SOURCE"));
-    assert!(lines[3].starts_with("10.0.7.4") && lines[4].starts_with("10.0.7.3"));
-    assert_eq!(lines.len(), 5);
+    assert!(lines[2].starts_with("since its start ") && lines[2].contains(" ago: 7 SYNs passed, 0 "));
+    assert!(lines[3].starts_with("now ") && lines[3].contains(" SYN/s: "));
+    assert!(lines[4].starts_with("SOURCE"));
+    assert!(lines[5].starts_with("10.0.7.4") && lines[6].starts_with("10.0.7.3"));
+    assert_eq!(lines.len(), 7);
     assert!(lines.iter().all(|line| line.len() <= 80), "fits a terminal: {table}");
 }
 

@@ -6,4 +6,5 @@ mod advice;
 mod cli;
 mod instances;
 mod lifecycle;
+mod output;
 mod protect;

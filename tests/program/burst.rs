@@ -61,15 +61,15 @@ fn a_source_shows_what_a_person_asks_of_it() {
     let frame = ipv4(|_, _| {});
     program.repeat(&frame, 1);
     let [source] = program.sources()[..] else { panic!("one source") };
-    assert_eq!((source.tokens, source.passed, source.dropped, source.last_drop_ns), (2, 1, 0, None));
+    assert_eq!((source.tokens, source.passed, source.dropped, source.last_refusal), (2, 1, 0, None));
     assert!(!source.is_blocked(), "it never lost a SYN");
 
     program.repeat(&frame, 9);
     let [source] = program.sources()[..] else { panic!("one source") };
     assert_eq!((source.tokens, source.passed, source.dropped), (0, 3, 7));
-    let hour_ns = 3_600_000_000_000;
-    assert!(source.next_token_ns <= hour_ns && source.next_token_ns > hour_ns / 2, "{source:?}");
-    assert!(source.last_drop_ns.is_some() && source.is_blocked());
+    let hour = Duration::from_secs(3_600);
+    assert!(source.next_token <= hour && source.next_token > hour / 2, "{source:?}");
+    assert!(source.last_refusal.is_some() && source.is_blocked());
 }
 
 /// More sources than a CPU has room to remember refusals of: many of them meet in one slot.
@@ -103,10 +103,10 @@ fn remembered_refusals_reach_the_table() {
     let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
     program.repeat(&frame, 1000);
-    assert_eq!(program.drops_in_table(), 1, "the first refusal is remembered");
+    assert_eq!(program.refusals_in_table(), 1, "the first refusal is remembered");
     let give_up = Instant::now() + Duration::from_secs(30);
-    while program.drops_in_table() < 999 {
-        assert!(Instant::now() < give_up, "{} in the table", program.drops_in_table());
+    while program.refusals_in_table() < 999 {
+        assert!(Instant::now() < give_up, "{} in the table", program.refusals_in_table());
         program.repeat(&frame, 1);
     }
     let [source] = program.sources()[..] else { panic!("one source") };

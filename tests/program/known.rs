@@ -46,25 +46,25 @@ fn a_worn_filter_is_renewed() {
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&OPTIONS, &mut object);
     assert_eq!(program.skel.maps.known.max_entries() as u64, 2 * (1 << BITS) / 64);
-    let mut known = program.known();
+    let mut filter = program.filter();
 
     enter(&program, 0..1_000);
-    let fresh = known.fill();
+    let fresh = filter.fill();
     assert!(fresh > 0.02 && fresh < 0.04, "a bit for each source: {fresh}");
-    known.renew_if_worn().unwrap();
-    assert_eq!(known.fill(), fresh, "not yet worn");
+    assert_eq!(filter.tick(), []);
+    assert_eq!(filter.fill(), fresh, "not yet worn");
 
     enter(&program, 1_000..40_000);
-    assert!(known.fill() > 0.6, "{}", known.fill());
-    known.renew_if_worn().unwrap();
+    assert!(filter.fill() > 0.6, "{}", filter.fill());
+    assert_eq!(filter.tick(), []);
     let (all, unknown) = in_the_table(&program);
     assert!(all > 3_000 && unknown == 0, "{unknown} of {all} unknown");
-    assert!(known.fill() < 0.125, "{}", known.fill());
+    assert!(filter.fill() < 0.125, "{}", filter.fill());
 
     // What is new meanwhile is known to the filter that counts next.
     enter(&program, 40_000..40_010);
     assert_eq!(in_the_table(&program).1, 0);
-    known.renew().unwrap();
+    filter.renew().unwrap();
     assert_eq!(in_the_table(&program).1, 0);
 }
 
@@ -75,10 +75,10 @@ fn no_source_is_missed_that_enters_while_the_filter_is_renewed() {
     let is_over = AtomicBool::new(false);
     let renewals = thread::scope(|scope| {
         let renewing = scope.spawn(|| {
-            let mut known = program.known();
+            let mut filter = program.filter();
             let mut renewals = 0;
             while !is_over.load(Ordering::Relaxed) || renewals == 0 {
-                known.renew().unwrap();
+                filter.renew().unwrap();
                 renewals += 1;
             }
             renewals

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 
 use lab::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
-use lab::program::{Program, XDP_DROP, XDP_PASS, source_name};
+use lab::program::{Program, Source, XDP_DROP, XDP_PASS};
 use lab::verdicts::{OPTIONS, SYN, plain4, plain6, table};
 
 /// A reason's class says what its frames get.
@@ -156,7 +156,7 @@ fn a_source_is_as_wide_as_its_prefix() {
     assert_eq!(sends(&program, neighbour4), "drop_over_limit", "the same /24");
     assert_eq!(sends(&program, plain6()), "pass_new_source");
     assert_eq!(sends(&program, neighbour6), "pass_new_source", "another /128");
-    let mut shown: Vec<String> = program.sources().iter().map(source_name).collect();
+    let mut shown: Vec<String> = program.sources().iter().map(Source::name).collect();
     shown.sort();
     assert_eq!(shown, ["192.0.2.0/24".to_owned(), CLIENT6.to_string(), "2001:db8:0:1::63".into()]);
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use bench::generator::{Generator, Shape, Target};
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use lab::xdp;
+use lab::xdp::Interface;
 
 /// Send a SYN flood into a veth, to try a defence in network namespaces.
 #[derive(Debug, Parser)]
@@ -89,8 +89,8 @@ fn check(cli: &Cli) -> Result<()> {
 }
 
 fn flood(cli: &Cli) -> Result<()> {
-    let interface = xdp::any_interface(&cli.iface)?;
-    let driver = xdp::interface_driver(&cli.iface).unwrap_or_default();
+    let interface = Interface::by_name(&cli.iface)?;
+    let driver = interface.driver().unwrap_or_default();
     ensure!(
         driver == "veth",
         "{} is not a veth but {}: floods go into network namespaces only; make a pair with \

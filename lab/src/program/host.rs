@@ -3,9 +3,7 @@
 
 use std::net::IpAddr;
 
-use libbpf_rs::{MapCore, MapFlags};
-use synflood_xdp::bpf::as_bytes;
-use synflood_xdp::config;
+use synflood_xdp::kernel::maps::host;
 
 use super::{Program, types};
 
@@ -26,25 +24,21 @@ pub const HOST: types::host = types::host {
 impl Program<'_> {
     /// Tells it the host's settings, like [`HOST`].
     pub fn tell(&self, settings: types::host) {
-        let host = &self.skel.maps.data_host;
-        host.update(as_bytes(&0_u32), as_bytes(&settings), MapFlags::ANY).unwrap();
+        host::set(&self.skel, &settings).unwrap();
     }
 
     /// Makes an address one of the host's.
     pub fn own(&self, address: IpAddr) {
-        let key = config::address(address);
-        self.skel.maps.own_addresses.update(as_bytes(&key), as_bytes(&1_u8), MapFlags::ANY).unwrap();
+        host::own_ip(&self.skel, address).unwrap();
     }
 
-    /// The opposite of [`Self::own`], for an address that is one of the host's.
+    /// The opposite of [`Self::own`].
     pub fn disown(&self, address: IpAddr) {
-        let key = config::address(address);
-        self.skel.maps.own_addresses.delete(as_bytes(&key)).unwrap();
+        host::disown_ip(&self.skel, address).unwrap();
     }
 
     /// Makes a MAC address that of an interface with this MTU, in bytes.
     pub fn own_mac(&self, octet: [u8; 6], mtu: u32) {
-        let mac = types::mac { octet, ..Default::default() };
-        self.skel.maps.own_macs.update(as_bytes(&mac), as_bytes(&mtu), MapFlags::ANY).unwrap();
+        host::own_mac(&self.skel, octet, mtu).unwrap();
     }
 }

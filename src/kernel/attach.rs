@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From an interface to a link, and from an errno to advice.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -9,16 +8,16 @@ use anyhow::{Context, Result, anyhow};
 use libbpf_rs::query::{LinkInfo, LinkTypeInfo};
 use nix::errno::Errno;
 
-use crate::cli::Mode;
-use crate::instance;
-use crate::preflight::Interface;
-use crate::sys::{self, XdpMode};
+use super::interface::Interface;
+use super::{instance, sys};
+use crate::note::Note;
+use crate::policy::{AttachMode, Mode};
 
 /// The program on an interface; dropping it detaches.
 #[derive(Debug)]
 pub struct Attachment {
     pub interface: Interface,
-    pub mode: XdpMode,
+    pub mode: AttachMode,
     link: OwnedFd,
 }
 
@@ -31,16 +30,15 @@ impl Attachment {
     }
 }
 
-/// Attaches to one interface. In `auto`, what the driver refuses is attached behind it; `warn` is told.
+/// Attaches to one interface. In `auto`, what the driver refuses is attached behind it, and that is noted.
 pub fn attach(
     program: BorrowedFd<'_>,
     interface: &Interface,
     mode: Mode,
-    warn: impl FnOnce(&str),
-) -> Result<Attachment> {
+) -> Result<(Attachment, Option<Note>)> {
     let attach = |mode| {
         let flags = match mode {
-            XdpMode::Skb => libbpf_sys::XDP_FLAGS_SKB_MODE,
+            AttachMode::Skb => libbpf_sys::XDP_FLAGS_SKB_MODE,
             _ => libbpf_sys::XDP_FLAGS_DRV_MODE,
         };
         let link = sys::xdp_link_create(program, interface.index, flags)?;
@@ -49,22 +47,27 @@ pub fn attach(
     let refused = |error: io::Error, mode| attach_error(&error, interface, mode);
 
     let native = match mode {
-        Mode::Skb => return attach(XdpMode::Skb).map_err(|error| refused(error, XdpMode::Skb)),
-        Mode::Native | Mode::Auto => attach(XdpMode::Native),
+        Mode::Skb => {
+            let attachment =
+                attach(AttachMode::Skb).map_err(|error| refused(error, AttachMode::Skb))?;
+            return Ok((attachment, None));
+        }
+        Mode::Native | Mode::Auto => attach(AttachMode::Native),
     };
     match native {
-        Ok(attachment) => Ok(attachment),
+        Ok(attachment) => Ok((attachment, None)),
         Err(error) if mode == Mode::Auto && is_drivers_refusal(&error) => {
-            let attachment = attach(XdpMode::Skb).map_err(|error| refused(error, XdpMode::Skb))?;
-            warn(&format!(
+            let attachment =
+                attach(AttachMode::Skb).map_err(|error| refused(error, AttachMode::Skb))?;
+            let note = Note::warning(format!(
                 "{}: {}; attached behind the driver instead (--mode skb): each dropped SYN costs more CPU \
                  time",
                 interface.name,
-                drivers_reason(&error, &interface.name)
+                drivers_reason(&error, interface)
             ));
-            Ok(attachment)
+            Ok((attachment, Some(note)))
         }
-        Err(error) => Err(refused(error, XdpMode::Native)),
+        Err(error) => Err(refused(error, AttachMode::Native)),
     }
 }
 
@@ -73,7 +76,7 @@ fn is_drivers_refusal(error: &io::Error) -> bool {
     !matches!(errno(error), Errno::EEXIST | Errno::EBUSY | Errno::EPERM | Errno::EACCES | Errno::ENODEV)
 }
 
-fn attach_error(error: &io::Error, interface: &Interface, mode: XdpMode) -> anyhow::Error {
+fn attach_error(error: &io::Error, interface: &Interface, mode: AttachMode) -> anyhow::Error {
     let name = &interface.name;
     match errno(error) {
         Errno::EEXIST | Errno::EBUSY => anyhow!("cannot attach to {name}: {}", occupant(interface)),
@@ -81,30 +84,26 @@ fn attach_error(error: &io::Error, interface: &Interface, mode: XdpMode) -> anyh
             "cannot attach to {name}: the kernel does not let this user; run it as root (with sudo)"
         ),
         Errno::ENODEV => anyhow!("cannot attach to {name}: the interface has just gone"),
-        _ if mode == XdpMode::Native => anyhow!(
+        _ if mode == AttachMode::Native => anyhow!(
             "cannot attach to {name}: {}; use --mode skb, or --mode auto to fall back to it",
-            drivers_reason(error, name)
+            drivers_reason(error, interface)
         ),
         _ => anyhow!("cannot attach to {name}, not even behind the driver: {error}"),
     }
 }
 
 /// What a refusal of native XDP most likely means. The kernel's own words go only to its trace.
-fn drivers_reason(error: &io::Error, name: &str) -> String {
-    let driver = fs::read_link(format!("/sys/class/net/{name}/device/driver"))
-        .ok()
-        .and_then(|path| Some(format!("the driver {}", path.file_name()?.to_string_lossy())))
-        .unwrap_or_else(|| "its driver".into());
-    match errno(error) {
-        Errno::EOPNOTSUPP => format!("{driver} has no native XDP (or not with its present settings)"),
-        Errno::EINVAL | Errno::ERANGE => format!(
-            "{driver} refuses native XDP ({error}): often the MTU is too large for it, or LRO is on"
-        ),
-        Errno::ENOMEM | Errno::ENOSPC => {
-            format!("{driver} refuses native XDP ({error}): often too few queues, see `ethtool -l`")
+fn drivers_reason(error: &io::Error, interface: &Interface) -> String {
+    let driver = interface.driver().map_or(String::new(), |name| format!(", driver {name}"));
+    let why = match errno(error) {
+        Errno::EOPNOTSUPP => {
+            return format!("its driver has no native XDP, or not as it is set now{driver}");
         }
-        _ => format!("{driver} refuses native XDP ({error})"),
-    }
+        Errno::EINVAL | Errno::ERANGE => "often the MTU is too large for it, or LRO is on",
+        Errno::ENOMEM | Errno::ENOSPC => "often too few queues, see `ethtool -l`",
+        _ => "for a reason that only its trace tells",
+    };
+    format!("its driver refuses native XDP: {why} ({error}{driver})")
 }
 
 /// Who is there already, and how it is made to leave.

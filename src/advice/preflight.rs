@@ -3,11 +3,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use caps::{CapSet, Capability};
-use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
-use nix::net::if_::{if_nameindex, if_nametoindex};
 use nix::sys::utsname::uname;
 
 /// 64-bit compare-and-swap in BPF came in 5.12; this is the first long-term kernel with it.
@@ -15,13 +12,6 @@ const OLDEST_KERNEL: (u32, u32) = (5, 15);
 
 /// What the kernel exports its own types in, so that one binary runs on all.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
-
-/// An interface that can be protected.
-#[derive(Debug, Clone)]
-pub struct Interface {
-    pub name: String,
-    pub index: u32,
-}
 
 /// Whether this process may protect interfaces, on a kernel that can.
 pub fn check_can_protect() -> Result<()> {
@@ -77,45 +67,6 @@ fn check_kernel(release: &str) -> Result<()> {
          {oldest_major}.{oldest_minor} or later is needed"
     );
     Ok(())
-}
-
-/// Finds an interface and refuses what XDP would attach to without protecting it.
-pub fn ethernet_interface(name: &str) -> Result<Interface> {
-    let interface = any_interface(name)?;
-    let mut addresses = getifaddrs().context("cannot list the interfaces")?;
-    let ethernet = addresses.any(|each| {
-        let link = each.address.as_ref().and_then(|address| address.as_link_addr());
-        each.interface_name == name && link.is_some_and(|link| link.hatype() == libc::ARPHRD_ETHER)
-    });
-    ensure!(
-        ethernet,
-        "{name} is not an Ethernet interface: its frames have no Ethernet header, and all of them would \
-         pass; protect the interface that carries it"
-    );
-    Ok(interface)
-}
-
-/// An interface of any kind.
-pub fn any_interface(name: &str) -> Result<Interface> {
-    match if_nametoindex(name) {
-        Ok(index) => Ok(Interface { name: name.into(), index }),
-        Err(Errno::ENODEV | Errno::ENXIO) => Err(no_such_interface(name)),
-        Err(error) => bail!("cannot look up the interface {name}: {error}"),
-    }
-}
-
-/// All interfaces of this network namespace.
-pub fn all_interfaces() -> Result<Vec<Interface>> {
-    let all = if_nameindex().context("cannot list the interfaces")?;
-    let interface = |each: &nix::net::if_::Interface| Interface {
-        name: each.name().to_string_lossy().into_owned(),
-        index: each.index(),
-    };
-    Ok(all.iter().map(interface).collect())
-}
-
-fn no_such_interface(name: &str) -> anyhow::Error {
-    anyhow!("there is no interface {name} in this network namespace: `ip link` lists those there are")
 }
 
 #[cfg(test)]

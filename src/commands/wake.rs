@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What wakes a run before its time.
 
-use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::sys;
+use crate::kernel::sys;
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// SIGINT, SIGTERM or SIGHUP.
+    /// SIGINT or SIGTERM.
     Stop,
     /// [`Waker::sender`] was told that addresses have changed.
     HostChanged,
@@ -27,10 +26,9 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// From now on these signals no longer end the process by themselves. A SIGHUP that was ignored
-    /// before stays so: under nohup the protection outlives the terminal.
+    /// From now on SIGINT and SIGTERM no longer end the process by themselves, and signals that daemons get
+    /// for other reasons do nothing: the protection outlives the terminal.
     pub fn install() -> Result<Self> {
-        let hangup_ignored = is_ignored(Signal::SIGHUP);
         let (send, receive) = channel();
         let stop = send.clone();
         ctrlc::set_handler(move || {
@@ -38,9 +36,8 @@ impl Waker {
             let _ = stop.send(Wake::Stop);
         })
         .context("cannot listen for signals")?;
-        if hangup_ignored {
-            sys::ignore_hangup().context("cannot go on ignoring SIGHUP")?;
-        }
+        sys::ignore(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2])
+            .context("cannot ignore signals")?;
         Ok(Self { receive, send })
     }
 
@@ -57,12 +54,4 @@ impl Waker {
             Err(RecvTimeoutError::Disconnected) => Wake::Stop,
         }
     }
-}
-
-/// The mask of ignored signals, in hexadecimal, see proc_pid_status(5).
-fn is_ignored(signal: Signal) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & 1 << (signal as i32 - 1) != 0
 }

@@ -5,6 +5,10 @@
 use std::ops::RangeInclusive;
 use std::process::{Command, Stdio};
 
+use crate::kernel::sysctl;
+use crate::note::Note;
+use crate::policy::Policy;
+
 /// What shows the rules of every backend. One that is not installed has none to show.
 const LISTINGS: [&[&str]; 5] = [
     &["nft", "list", "ruleset"],
@@ -16,15 +20,40 @@ const LISTINGS: [&[&str]; 5] = [
 
 /// Rules in the way, as the firewall's own tools print them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Obstacles {
+struct Obstacles {
     /// Drops or rejects a new connection that does not begin with a SYN.
-    pub only_with_syn: Option<String>,
+    only_with_syn: Option<String>,
     /// Sends a port elsewhere: REDIRECT, DNAT, a container's port mapping.
-    pub redirected: Option<String>,
+    redirected: Option<String>,
+}
+
+pub fn advice(policy: &Policy) -> Vec<Note> {
+    let mut advice = Vec::new();
+    if sysctl::number("net.netfilter.nf_conntrack_tcp_loose") == Some(0) {
+        advice.push(Note::warning(
+            "the firewall will refuse challenged clients, whose connections begin with an ACK to it: \
+             net.netfilter.nf_conntrack_tcp_loose is 0; set it to 1, or use --challenge off",
+        ));
+    }
+    let obstacles = obstacles(|port| policy.challenges(port));
+    if let Some(rule) = obstacles.only_with_syn {
+        advice.push(Note::warning(format!(
+            "the firewall will refuse challenged clients, whose connections begin with an ACK to it, by the \
+             rule `{rule}`: remove it, or use --challenge off"
+        )));
+    }
+    if let Some(rule) = obstacles.redirected {
+        advice.push(Note::warning(format!(
+            "challenged clients will not reach what the rule `{rule}` redirects to, as their connections \
+             begin with an ACK to it: let a listener have the port itself, or leave the port out by \
+             --challenge-port"
+        )));
+    }
+    advice
 }
 
 /// The first of each kind that concerns a port for which `is_challenged`.
-pub fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
+fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
     let mut obstacles = Obstacles::default();
     for listing in LISTINGS {
         let mut command = Command::new(listing[0]);

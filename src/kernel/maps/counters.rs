@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use libbpf_rs::{MapCore, MapFlags};
+use libbpf_rs::MapCore;
 
 /// What a frame's reason means for it: the part of the reason's name before the first underscore.
 const PASS: &str = "pass_";
@@ -19,17 +19,13 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// `names` as [`crate::bpf::reason_names`] gives them.
+    /// `names` as [`crate::kernel::skel::reason_names`] gives them.
     pub fn read(map: &impl MapCore, names: &[String]) -> Result<Self> {
         let mut reasons = BTreeMap::new();
         // The first is UNDECIDED, which is no outcome.
         for (reason, name) in (0_u32..).zip(names).skip(1) {
-            let cpus = map
-                .lookup_percpu(&reason.to_ne_bytes(), MapFlags::ANY)
-                .context("cannot read the counters")?
-                .unwrap_or_default();
-            let counts = cpus.iter().filter_map(|cpu| cpu.first_chunk().copied());
-            reasons.insert(name.clone(), counts.map(u64::from_ne_bytes).sum());
+            let count = super::sum_of_cpus(map, reason).context("cannot read the counters")?;
+            reasons.insert(name.clone(), count);
         }
         Ok(Self { reasons })
     }

@@ -1,45 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Safe wrappers around what libbpf-rs does not wrap.
 
-#![allow(unsafe_code)] // with `bpf`, one of the two modules that may
+#![allow(unsafe_code)] // with `skel`, one of the two modules that may
 
 use std::num::NonZero;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
-use std::{fmt, io, slice};
+use std::{io, slice};
 
+use libbpf_rs::{MapCore, MapType};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-/// How a program hangs on an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum XdpMode {
-    /// In the driver, before the kernel allocates anything.
-    Native,
-    /// Behind the driver, on the kernel's socket buffers; called generic too.
-    Skb,
-    /// On the NIC itself.
-    Offloaded,
-}
-
-impl fmt::Display for XdpMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Skb => "skb",
-            Self::Offloaded => "offloaded",
-        })
-    }
-}
+use crate::policy::AttachMode;
 
 /// A program on an interface.
 #[derive(Debug, Clone, Copy)]
 pub struct AttachedProgram {
-    pub mode: XdpMode,
+    pub mode: AttachMode,
     pub id: u32,
 }
 
@@ -77,9 +58,9 @@ pub fn xdp_can_transmit(ifindex: u32) -> io::Result<Option<bool>> {
 pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
     let found = query(ifindex)?;
     let programs = [
-        (XdpMode::Offloaded, found.hw_prog_id),
-        (XdpMode::Native, found.drv_prog_id),
-        (XdpMode::Skb, found.skb_prog_id),
+        (AttachMode::Offloaded, found.hw_prog_id),
+        (AttachMode::Native, found.drv_prog_id),
+        (AttachMode::Skb, found.skb_prog_id),
     ];
     let attached = programs.into_iter().find(|&(_, id)| id != 0);
     Ok(attached.map(|(mode, id)| AttachedProgram { mode, id }))
@@ -95,32 +76,38 @@ fn query(ifindex: u32) -> io::Result<libbpf_sys::bpf_xdp_query_opts> {
     if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(found) }
 }
 
-/// Reads a hash map, or an array with four-byte keys, in batches and hands each entry's key and value to `visit`.
+/// Reads a hash map, or an array, in batches and hands each entry's key and value to `visit`.
 ///
 /// libbpf-rs's own batches take a short one for the last. Entries that come or go meanwhile may be
 /// seen or not, all others are seen once.
-pub fn map_for_each(
-    map: BorrowedFd<'_>,
-    key_size: usize,
-    value_size: usize,
-    mut visit: impl FnMut(&[u8], &[u8]),
-) -> io::Result<()> {
+///
+/// An error for maps of any other type: their keys or values take more room than their sizes say.
+pub fn map_for_each(map: &impl MapCore, mut visit: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
+    if !matches!(map.map_type(), MapType::Hash | MapType::LruHash | MapType::Array | MapType::LpmTrie) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no map of this type is read in batches",
+        ));
+    }
+    let (key_size, value_size) = (map.key_size() as usize, map.value_size() as usize);
+    // Of a hash map the kernel writes a number, of a trie a key.
+    let cursor_size = key_size.max(size_of::<u32>());
     let mut capacity: u32 = 4096;
-    let mut cursor: Option<u32> = None;
+    let mut cursor: Option<Vec<u8>> = None;
     loop {
         let mut keys = vec![0; key_size * capacity as usize];
         let mut values = vec![0; value_size * capacity as usize];
         loop {
-            let mut next: u32 = 0;
+            let mut next = vec![0; cursor_size];
             let mut count = capacity;
-            let from = cursor.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
-            // SAFETY: keys and values hold `capacity` elements of the sizes that the caller read off
-            // this map; the cursor of both is a u32; the pointers outlive the call.
+            let from = cursor.as_mut().map_or(std::ptr::null_mut(), |cursor| cursor.as_mut_ptr());
+            // SAFETY: the map says its own sizes: keys and values hold `capacity` elements of these, both
+            // cursors a key and a u32 at least; all outlive the call.
             let error = unsafe {
                 libbpf_sys::bpf_map_lookup_batch(
-                    map.as_raw_fd(),
+                    map.as_fd().as_raw_fd(),
                     from.cast(),
-                    std::ptr::from_mut(&mut next).cast(),
+                    next.as_mut_ptr().cast(),
                     keys.as_mut_ptr().cast(),
                     values.as_mut_ptr().cast(),
                     &mut count,
@@ -133,9 +120,8 @@ pub fn map_for_each(
                 Errno::ENOENT | Errno::UnknownErrno => {}
                 other => return Err(other.into()),
             }
-            let count = count as usize;
             let keys = keys.chunks_exact(key_size);
-            for (key, value) in keys.zip(values.chunks_exact(value_size)).take(count) {
+            for (key, value) in keys.zip(values.chunks_exact(value_size)).take(count as usize) {
                 visit(key, value);
             }
             if error != 0 {
@@ -154,12 +140,15 @@ pub struct MappedWords {
 }
 
 impl MappedWords {
-    /// `len`: how many words the map has.
-    pub fn new(map: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+    pub fn new(map: &impl MapCore) -> io::Result<Self> {
+        if map.map_type() != MapType::Array || map.value_size() as usize != size_of::<AtomicU64>() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no array of 64-bit words"));
+        }
+        let len = map.max_entries() as usize;
         let bytes = NonZero::new(len * size_of::<AtomicU64>()).ok_or(io::ErrorKind::InvalidInput)?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping, which the kernel refuses if the map has less memory.
-        let start = unsafe { mmap(None, bytes, protection, MapFlags::MAP_SHARED, map, 0) }?;
+        let start = unsafe { mmap(None, bytes, protection, MapFlags::MAP_SHARED, map.as_fd(), 0) }?;
         Ok(Self { start: start.cast(), len })
     }
 
@@ -249,9 +238,11 @@ fn interface_request(name: &str) -> io::Result<(OwnedFd, libc::ifreq)> {
     Ok((any, request))
 }
 
-/// Lets the process outlive its terminal: SIGHUP does nothing from now on.
-pub fn ignore_hangup() -> io::Result<()> {
-    // SAFETY: no handler is installed that could do what a signal handler must not.
-    unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }?;
+/// From now on these signals do nothing to this process.
+pub fn ignore(signals: &[Signal]) -> io::Result<()> {
+    for &each in signals {
+        // SAFETY: no handler is installed that could do what a signal handler must not.
+        unsafe { signal(each, SigHandler::SigIgn) }?;
+    }
     Ok(())
 }

@@ -4,17 +4,36 @@
 use std::fs;
 use std::net::IpAddr;
 
+use crate::note::Note;
+use crate::policy::{Listed, Lists, Policy};
+
 /// One end of an ssh session.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SshSession {
-    pub peer: IpAddr,
+struct SshSession {
+    peer: IpAddr,
     /// The TCP port that the peer reached us on.
-    pub port: u16,
+    port: u16,
+}
+
+/// Whoever typed the command may soon need a second connection.
+pub fn advice(policy: &Policy, lists: &Lists) -> Option<Note> {
+    let SshSession { peer, port } = session()?;
+    match lists.listed(peer) {
+        Some(Listed::Denied) => Some(Note::warning(format!(
+            "you are connected over ssh from {peer}, which --deny covers: this session goes on, but no new \
+             one will get in; add --allow {peer}"
+        ))),
+        None if policy.ports.contains(port) => Some(Note::info(format!(
+            "you are connected over ssh from {peer}: this session is not touched, but new ones are limited \
+             like anybody's; --allow {peer} exempts you"
+        ))),
+        _ => None,
+    }
 }
 
 /// Looks for what sshd leaves in the environment, in this process and its ancestors: sudo removes it
 /// from ours.
-pub fn session() -> Option<SshSession> {
+fn session() -> Option<SshSession> {
     let mut pid = std::process::id();
     while pid > 1 {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

@@ -1,46 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Renews the filter of known sources, see `bpf/known.bpf.h`: it learns of each source that enters the
-//! table, but not of those that the table forgets.
+//! The filter of known sources, see `bpf/known.bpf.h`: two of them, of which one counts.
 
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags};
 
-use crate::bpf::{SynfloodSkel, as_bytes, types};
-use crate::sys::MappedWords;
-use crate::{config, sources};
+use super::sources;
+use crate::kernel::encode;
+use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
+use crate::kernel::sys::MappedWords;
 
-/// Beyond this share of bits that are set a filter tells too few unknown sources from known ones. One that
-/// is new has half of it at most.
-const WORN: f64 = 0.25;
-
-/// The two filters, of which one counts and the other is spare.
-pub struct Known<'a> {
+pub struct Filter<'a> {
     skel: &'a SynfloodSkel<'a>,
     words: MappedWords,
     /// Which one counts.
-    filter: usize,
+    current: usize,
 }
 
-impl<'a> Known<'a> {
+impl<'a> Filter<'a> {
     /// Of a program that was just loaded.
     pub fn new(skel: &'a SynfloodSkel<'a>) -> Result<Self> {
-        let len = skel.maps.known.max_entries() as usize;
-        let words = MappedWords::new(skel.maps.known.as_fd(), len)
-            .context("cannot reach the filter of known sources")?;
-        Ok(Self { skel, words, filter: 0 })
-    }
-
-    /// To be called every second or so: only a worn filter costs a look at the whole table.
-    pub fn renew_if_worn(&mut self) -> Result<()> {
-        if self.fill() > WORN { self.renew() } else { Ok(()) }
+        let words =
+            MappedWords::new(&skel.maps.known).context("cannot reach the filter of known sources")?;
+        Ok(Self { skel, words, current: 0 })
     }
 
     /// The share of bits that are set in the filter that counts.
     pub fn fill(&self) -> f64 {
-        let words = self.words_of(self.filter);
+        let words = self.words_of(self.current);
         let set = |word: &AtomicU64| u64::from(word.load(Ordering::Relaxed).count_ones());
         words.iter().map(set).sum::<u64>() as f64 / (words.len() as f64 * 64.0)
     }
@@ -48,14 +36,14 @@ impl<'a> Known<'a> {
     /// Clears the spare filter, enters what the table holds, and lets it count. The program enters each
     /// new source in the table first and in both filters then: so the spare one misses none.
     pub fn renew(&mut self) -> Result<()> {
-        let spare = 1 - self.filter;
+        let spare = 1 - self.current;
         let words = self.words_of(spare);
         for word in words {
             word.store(0, Ordering::SeqCst);
         }
         let bits = (words.len() * 64).ilog2();
         sources::for_each_key(&self.skel.maps.sources, |address: &types::addr| {
-            let bit = config::hash(address) >> (64 - bits);
+            let bit = encode::hash(address) >> (64 - bits);
             words[(bit / 64) as usize].fetch_or(1 << (bit % 64), Ordering::Relaxed);
         })?;
         self.skel
@@ -63,7 +51,7 @@ impl<'a> Known<'a> {
             .data_known
             .update(&0_u32.to_ne_bytes(), as_bytes(&(spare as u32)), MapFlags::ANY)
             .context("cannot tell the program which filter counts")?;
-        self.filter = spare;
+        self.current = spare;
         Ok(())
     }
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a driver does to the answers that challenged clients wait for.
+
+use crate::kernel::attach::Attachment;
+use crate::note::Note;
+use crate::policy::AttachMode;
+
+pub fn advice(attachment: &Attachment) -> Vec<Note> {
+    let interface = &attachment.interface;
+    let name = &interface.name;
+    let mut advice = Vec::new();
+    if attachment.mode != AttachMode::Native {
+        return advice;
+    }
+    if interface.can_transmit() == Some(false) {
+        advice.push(Note::warning(format!(
+            "the driver of {name} cannot send from XDP, so that challenged clients get no answer: use \
+             --mode skb, or --challenge off"
+        )));
+    } else if interface.driver().as_deref() == Some("veth") {
+        advice.push(Note::info(format!(
+            "{name} is a veth: its other end takes answers at once only if it runs an XDP program; use \
+             --mode skb if it does not"
+        )));
+    }
+    if let Some(vlan) = interface.vlan_device()
+        && interface.strips_vlan_tags()
+    {
+        advice.push(Note::warning(format!(
+            "{name} takes the VLAN tags off before XDP sees them, so that challenged clients of {vlan} get \
+             answers without: `ethtool -K {name} rxvlan off`, or use --mode skb"
+        )));
+    }
+    advice
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `--dump`: who is blocked now, by whichever instance runs.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use libbpf_rs::MapCore;
+
+use super::run::syns;
+use crate::advice::preflight;
+use crate::kernel::clock;
+use crate::kernel::instance::{self, Running, State};
+use crate::kernel::interface::Interface;
+use crate::kernel::maps::budgets::{self, Budgets};
+use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::lists;
+use crate::kernel::maps::sources::{self, Source};
+use crate::policy::{AttachMode, network_name};
+use crate::show::model::{self, InterfaceMode, Rates};
+use crate::show::out::last_words;
+use crate::show::{text, write_json};
+
+/// Long enough for a rate to mean something, and short enough to wait for.
+const RATE_TIME: Duration = Duration::from_millis(200);
+
+/// What to show.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Empty: every interface.
+    pub interfaces: Vec<String>,
+    /// Also sources that are not blocked, and the whole of the lists.
+    pub all: bool,
+    pub json: bool,
+}
+
+pub fn dump(request: &Request) -> Result<()> {
+    preflight::check_can_dump()?;
+    let instances = readable(request)?;
+    if instances.is_empty() {
+        bail!(nothing_found(request));
+    }
+    let dump = model::Dump { instances: read(instances, request.all)? };
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out, &dump, request).and_then(|()| out.flush()).context("cannot write the dump")
+}
+
+fn write(out: &mut impl Write, dump: &model::Dump, request: &Request) -> io::Result<()> {
+    if request.json {
+        return write_json(out, dump);
+    }
+    dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
+}
+
+/// An instance that can be read.
+struct Found {
+    program_id: u32,
+    interfaces: Vec<InterfaceMode>,
+    running: Box<Running>,
+}
+
+/// Each instance once, though it may hold several of the interfaces asked for. Says which cannot be read.
+fn readable(request: &Request) -> Result<Vec<Found>> {
+    let interfaces = match &request.interfaces[..] {
+        [] => Interface::all()?,
+        names => names.iter().map(|name| Interface::by_name(name)).collect::<Result<_>>()?,
+    };
+    let mut found = Vec::new();
+    for instance in instance::find(&interfaces)? {
+        let mode = |(name, mode): (String, AttachMode)| InterfaceMode { name, mode };
+        let interfaces: Vec<_> = instance.interfaces.into_iter().map(mode).collect();
+        match instance.state {
+            State::Readable(running) => {
+                found.push(Found { program_id: instance.program_id, interfaces, running });
+            }
+            State::OtherVersion { dump_version } => last_words(&format!(
+                "{}: another version of synflood-xdp runs there (its tables are of version {dump_version}); \
+                 ask it with the binary that started it",
+                text::interfaces(&interfaces)
+            )),
+        }
+    }
+    Ok(found)
+}
+
+fn nothing_found(request: &Request) -> String {
+    let place = match &request.interfaces[..] {
+        [] => "in this network namespace".into(),
+        names => format!("on {}", names.join(", ")),
+    };
+    let remedy = match instance::processes()[..] {
+        [] => "start one with --iface, as root".into(),
+        [pid, ..] => format!(
+            "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp --dump` asks it; or \
+             start one with --iface, as root"
+        ),
+    };
+    format!("no synflood-xdp of this version runs {place}: {remedy}")
+}
+
+fn read(instances: Vec<Found>, all: bool) -> Result<Vec<model::Instance>> {
+    let counters = |found: &Found| {
+        Ok((Counters::read(&found.running.counters, &found.running.reasons)?, Instant::now()))
+    };
+    let before: Vec<(Counters, Instant)> = instances.iter().map(counters).collect::<Result<_>>()?;
+    thread::sleep(RATE_TIME);
+    let now: Vec<(Counters, Instant)> = instances.iter().map(counters).collect::<Result<_>>()?;
+    let with_rates = instances.into_iter().zip(before.into_iter().zip(now));
+    with_rates
+        .map(|(found, (before, now))| {
+            let rates = Rates::between(syns(&before.0), syns(&now.0), now.1 - before.1);
+            read_one(found, now.0, rates, all)
+        })
+        .collect()
+}
+
+fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result<model::Instance> {
+    let Found { program_id, interfaces, running } = found;
+    let (mut known_sources, mut blocked_sources, mut shown) = (0, 0, Vec::new());
+    sources::for_each(&running.sources, &running.refusals, &running.policy, |source| {
+        known_sources += 1;
+        blocked_sources += u64::from(source.is_blocked());
+        if all || source.is_blocked() {
+            shown.push(source);
+        }
+    })?;
+    shown.sort_unstable_by_key(|source| {
+        (Reverse(source.dropped), Reverse(source.passed), source.address)
+    });
+    Ok(model::Instance {
+        program_id,
+        interfaces,
+        max_sources: running.sources.max_entries(),
+        known_sources,
+        blocked_sources,
+        totals: model::Summary {
+            elapsed: running.age,
+            passed: counters.passed(),
+            challenged: counters.challenged(),
+            dropped: counters.dropped(),
+            reasons: counters.reasons,
+            dry_run: running.policy.dry_run,
+        },
+        rates,
+        budgets: read_budgets(&running)?,
+        lists: read_lists(&running)?,
+        sources: shown.iter().map(shown_source).collect(),
+        policy: running.policy,
+    })
+}
+
+fn read_budgets(running: &Running) -> Result<BTreeMap<&'static str, model::Budget>> {
+    let budgets = Budgets::read(&running.budgets, &running.policy, clock::now_ns()?)?;
+    let shown = |budget: budgets::Budget| model::Budget {
+        left: budget.tokens,
+        burst: budget.burst,
+        last_refusal: budget.last_refusal,
+    };
+    let named = [
+        ("new_sources", budgets.new_sources),
+        ("total_rate", budgets.total),
+        ("challenge_rate", budgets.challenges),
+    ];
+    Ok(named.into_iter().filter_map(|(name, budget)| Some((name, shown(budget?)))).collect())
+}
+
+/// The networks that decided most come first.
+fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
+    let mut entries = lists::read(&running.lists, &running.list_hits)?;
+    entries.sort_by_key(|entry| (Reverse(entry.syns), entry.network));
+    let shown = |entry: lists::Entry| model::ListEntry {
+        network: network_name(&entry.network),
+        verdict: entry.listed,
+        syns: entry.syns,
+    };
+    Ok(entries.into_iter().map(shown).collect())
+}
+
+fn shown_source(source: &Source) -> model::Source {
+    model::Source {
+        source: source.name(),
+        tokens: source.tokens,
+        next_token: source.next_token,
+        passed: source.passed,
+        challenged: source.challenged,
+        dropped: source.dropped,
+        last_drop: source.last_refusal,
+    }
+}

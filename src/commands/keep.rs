@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `--restore-sysctls`, which no user types: the process that sets the kernel's settings back after the run
+//! that started it, see [`crate::upkeep::sysctls`].
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use nix::sys::signal::Signal;
+
+use crate::kernel::sys;
+use crate::kernel::sysctl::Change;
+use crate::upkeep::sysctls::{DONE, LOCK, WAITING};
+
+/// Another keeper may have a change on top of ours to undo first. Each try waits so long.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// `changes` as [`Change`] shows them.
+pub fn keep(changes: &[String]) -> Result<()> {
+    let mut changes = changes
+        .iter()
+        .map(|change| change.parse().map_err(|error: String| anyhow!(error)))
+        .collect::<Result<Vec<Change>>>()?;
+    // What ends a run from its terminal or its service manager comes here too.
+    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE];
+    sys::ignore(&signals).context("cannot ignore signals")?;
+    wait_for_the_run();
+
+    let lock = File::open(LOCK).context("cannot lock this network namespace's settings")?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        say(WAITING);
+    }
+    for _ in 0..TRIES {
+        lock.lock().context("cannot lock this network namespace's settings")?;
+        changes.retain(|change| !undo(change));
+        lock.unlock().context("cannot unlock this network namespace's settings")?;
+        say(DONE);
+        if changes.is_empty() {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// The run's end closes our input.
+fn wait_for_the_run() {
+    // Nothing is written to it, and an error is an end as well.
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+}
+
+/// False while the setting is neither ours nor as before: the change on top may be undone yet.
+fn undo(change: &Change) -> bool {
+    match change.undo() {
+        Ok(is_undone) => is_undone,
+        Err(error) => {
+            say(&format!("cannot set {} back to {}: {error}", change.name, change.before));
+            true
+        }
+    }
+}
+
+/// To the run, if it still listens.
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

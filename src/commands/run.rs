@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Protects interfaces until told to stop.
+
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::wake::{Wake, Waker};
+use crate::advice::{self, preflight};
+use crate::kernel::attach::{self, Attachment};
+use crate::kernel::interface::Interface;
+use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::sources;
+use crate::kernel::skel::{SynfloodSkel, reason_names};
+use crate::kernel::{addresses, program};
+use crate::note::Note;
+use crate::settings::Settings;
+use crate::show::model::{InterfaceMode, Rates, Start, Status, Summary, Syns};
+use crate::show::report::Report;
+use crate::upkeep::{Budgets, Filter, Host, Links, Sysctls, Upkeep, Watched};
+
+/// How often a run looks after things, whatever it prints.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Ends by a signal, by `--for`, or with an error when the last interface is gone.
+pub fn run(settings: &Settings) -> Result<()> {
+    preflight::check_can_protect()?;
+    let names = &settings.place.interfaces;
+    let interfaces: Vec<_> =
+        names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
+    // Before the first link: a signal that comes early must not be lost.
+    let waker = Waker::install()?;
+    let mut report = Report::new(settings.json);
+
+    let mut object = MaybeUninit::uninit();
+    let skel = program::load(&settings.policy, &settings.lists, settings.sizes, &mut object)?;
+    let reasons = reason_names(&skel)?;
+    let mut upkeep = Upkeep {
+        host: Host::new(&skel, &settings.policy),
+        filter: Filter::new(&skel)?,
+        budgets: Budgets::new(&skel, &settings.policy),
+        sysctls: set_sysctls(settings, &mut report)?,
+        links: Links::default(),
+    };
+    watch_addresses(&waker, &mut report);
+    // What the program must know of this host it knows before the first frame.
+    let early = upkeep.host.tick();
+    upkeep.links = Links::new(attach_all(&skel, &interfaces, settings, &mut report)?);
+
+    announce(settings, &upkeep, &mut report);
+    early.iter().for_each(|note| report.note(note));
+    for note in advice::on(&settings.policy, &settings.lists, upkeep.links.attachments()) {
+        report.note(&note);
+    }
+    let mut session =
+        Session { settings, skel: &skel, reasons, upkeep, report, started: Instant::now() };
+    let end = session.watch(&waker);
+    session.finish();
+    match end {
+        End::AsTold => Ok(()),
+        End::NothingLeft => bail!("no interface is left to protect: start again when it is back"),
+    }
+}
+
+fn set_sysctls(settings: &Settings, report: &mut Report) -> Result<Sysctls> {
+    if !settings.set_sysctls {
+        return Ok(Sysctls::default());
+    }
+    let (sysctls, notes) = Sysctls::set_for(settings.policy.challenge)?;
+    notes.iter().for_each(|note| report.note(note));
+    Ok(sysctls)
+}
+
+/// Without it addresses are looked at once a second only.
+fn watch_addresses(waker: &Waker, report: &mut Report) {
+    let changed = waker.sender();
+    let watching = addresses::watch(move || {
+        // Fails only when the run has ended.
+        let _ = changed.send(Wake::HostChanged);
+    });
+    if let Err(error) = watching {
+        report.note(&Note::info(format!("{error:#}: they are looked at once a second instead")));
+    }
+}
+
+/// If one fails, those before it are dropped, and so detached.
+fn attach_all(
+    skel: &SynfloodSkel<'_>,
+    interfaces: &[Interface],
+    settings: &Settings,
+    report: &mut Report,
+) -> Result<Vec<Attachment>> {
+    let mut attachments = Vec::new();
+    for interface in interfaces {
+        let program = skel.progs.synflood.as_fd();
+        let (attachment, note) = attach::attach(program, interface, settings.place.mode)?;
+        attachments.push(attachment);
+        note.iter().for_each(|note| report.note(note));
+    }
+    Ok(attachments)
+}
+
+fn announce(settings: &Settings, upkeep: &Upkeep<'_>, report: &mut Report) {
+    let mode = |attachment: &Attachment| InterfaceMode {
+        name: attachment.interface.name.clone(),
+        mode: attachment.mode,
+    };
+    let interfaces: Vec<_> = upkeep.links.attachments().iter().map(mode).collect();
+    report.start(Start {
+        interfaces: &interfaces,
+        policy: &settings.policy,
+        stop_after: settings.stop_after,
+    });
+}
+
+enum End {
+    /// A signal, or `--for`.
+    AsTold,
+    NothingLeft,
+}
+
+/// A run, from the first link to the summary.
+struct Session<'a> {
+    settings: &'a Settings,
+    skel: &'a SynfloodSkel<'a>,
+    reasons: Vec<String>,
+    upkeep: Upkeep<'a>,
+    report: Report,
+    started: Instant,
+}
+
+impl Session<'_> {
+    fn watch(&mut self, waker: &Waker) -> End {
+        let end = self.settings.stop_after.and_then(|time| self.started.checked_add(time));
+        let mut tick = self.started + TICK;
+        let mut status = self.started + self.settings.interval;
+        let mut figures = Figures::new(self.started);
+        loop {
+            let wake = [Some(tick), Some(status), end].into_iter().flatten().min().unwrap_or(tick);
+            match waker.wait(wake.saturating_duration_since(Instant::now())) {
+                Wake::Stop => return End::AsTold,
+                Wake::HostChanged => {
+                    let notes = self.upkeep.host.tick();
+                    self.say(&notes);
+                }
+                Wake::Timeout => {}
+            }
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return End::AsTold;
+            }
+            if now >= tick {
+                let notes = self.upkeep.tick();
+                self.say(&notes);
+                tick = now + TICK;
+            }
+            if self.upkeep.links.attachments().is_empty() {
+                return End::NothingLeft;
+            }
+            if now >= status {
+                if !self.settings.quiet {
+                    self.tell_status(&mut figures, now);
+                }
+                // After a stall, skip what was missed.
+                status = (status + self.settings.interval).max(now);
+            }
+        }
+    }
+
+    /// Nothing, but a note, where the figures cannot be read.
+    fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
+        let read = self.counters().and_then(|counters| {
+            let blocked = sources::count_blocked(&self.skel.maps.sources, &self.settings.policy)?;
+            Ok((syns(&counters), blocked))
+        });
+        let (read, note) = figures.reading.check(read);
+        self.say(note.as_slice());
+        let Some((syns, blocked_sources)) = read else { return };
+        let rates = Rates::between(figures.syns, syns, now - figures.at);
+        (figures.syns, figures.at) = (syns, now);
+        self.report.status(&Status {
+            elapsed: self.started.elapsed(),
+            rates,
+            blocked_sources,
+            flood: self.upkeep.budgets.flood(),
+            dry_run: self.settings.policy.dry_run,
+        });
+    }
+
+    /// Detaches, sets settings back, and says what was done.
+    fn finish(mut self) {
+        self.upkeep.links.detach();
+        match self.counters() {
+            Ok(counters) => self.report.summary(&Summary {
+                elapsed: self.started.elapsed(),
+                passed: counters.passed(),
+                challenged: counters.challenged(),
+                dropped: counters.dropped(),
+                reasons: counters.reasons,
+                dry_run: self.settings.policy.dry_run,
+            }),
+            Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
+        }
+        let notes = self.upkeep.sysctls.restore();
+        notes.iter().for_each(|note| self.report.note(note));
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        Counters::read(&self.skel.maps.counters, &self.reasons)
+    }
+
+    fn say(&mut self, notes: &[Note]) {
+        notes.iter().for_each(|note| self.report.note(note));
+    }
+}
+
+/// What the last status line counted.
+struct Figures {
+    syns: Syns,
+    at: Instant,
+    reading: Watched,
+}
+
+impl Figures {
+    fn new(at: Instant) -> Self {
+        Self { syns: Syns::default(), at, reading: Watched::new("the look at the counters") }
+    }
+}
+
+/// For the model, which knows no map.
+pub fn syns(counters: &Counters) -> Syns {
+    Syns { passed: counters.passed(), challenged: counters.challenged(), dropped: counters.dropped() }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What touches the kernel: the BPF program and its maps, interfaces, settings. It prints nothing, and knows
+//! nothing of words or screens.
+
+pub mod addresses;
+pub mod attach;
+pub mod clock;
+pub mod encode;
+pub mod instance;
+pub mod interface;
+pub mod maps;
+pub mod program;
+pub mod skel;
+pub mod sys;
+pub mod sysctl;

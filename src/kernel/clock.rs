@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The kernel's clocks.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::time::{ClockId, clock_gettime};
+
+/// CLOCK_MONOTONIC in ns, the clock of bpf_ktime_get_ns().
+pub fn now_ns() -> Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).context("cannot read the clock")?;
+    Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
+}
+
+/// CLOCK_BOOTTIME, by which the kernel says when a program was loaded.
+pub fn since_boot() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_BOOTTIME).context("cannot read the clock")?.into())
+}

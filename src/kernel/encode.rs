@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Between plain values and what the BPF program holds: both ways, each the other's inverse.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::skel::types;
+use crate::policy::{Budget, Challenge, Limit, Policy, Ports, Rate};
+
+/// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
+const MAPPED_PREFIX: u8 = 96;
+
+/// A bit for each TCP port.
+type PortBits = [u64; 1024];
+
+/// Sets what of the program's constants is policy.
+pub fn write_policy(policy: &Policy, config: &mut types::config) {
+    config.source_limit = limit(policy.source_limit);
+    config.new_source_limit = budget_limit(policy.new_sources);
+    config.total_limit = budget_limit(policy.total_rate);
+    config.challenge_limit = budget_limit(policy.challenge_rate);
+    config.challenge = match policy.challenge {
+        Challenge::Off => types::challenge_mode::CHALLENGE_MODE_OFF,
+        Challenge::Budget => types::challenge_mode::CHALLENGE_MODE_BUDGET,
+        Challenge::All => types::challenge_mode::CHALLENGE_MODE_ALL,
+    };
+    config.challenge_ports = port_bits(&policy.challenge_ports);
+    config.protected_ports = port_bits(&policy.ports);
+    config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
+    config.ipv6_mask = mask(policy.ipv6_prefix);
+    config.dry_run = policy.dry_run.into();
+}
+
+/// The inverse of [`write_policy`].
+pub fn read_policy(config: &types::config) -> Policy {
+    Policy {
+        source_limit: read_limit(&config.source_limit),
+        new_sources: read_budget(&config.new_source_limit),
+        total_rate: read_budget(&config.total_limit),
+        challenge_rate: read_budget(&config.challenge_limit),
+        challenge: match config.challenge {
+            types::challenge_mode::CHALLENGE_MODE_ALL => Challenge::All,
+            types::challenge_mode::CHALLENGE_MODE_BUDGET => Challenge::Budget,
+            _ => Challenge::Off,
+        },
+        challenge_ports: read_ports(&config.challenge_ports),
+        ports: read_ports(&config.protected_ports),
+        ipv4_prefix: prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
+        ipv6_prefix: prefix_len(&config.ipv6_mask),
+        dry_run: config.dry_run != 0,
+    }
+}
+
+fn limit(limit: Limit) -> types::limit {
+    types::limit { interval_ns: limit.rate.interval_ns, capacity_ns: limit.capacity_ns() }
+}
+
+fn read_limit(limit: &types::limit) -> Limit {
+    let interval_ns = limit.interval_ns.max(1);
+    Limit { burst: limit.capacity_ns / interval_ns, rate: Rate { interval_ns } }
+}
+
+/// An interval of 0: no limit.
+fn budget_limit(budget: Budget) -> types::limit {
+    budget.limit().map(limit).unwrap_or_default()
+}
+
+fn read_budget(limit: &types::limit) -> Budget {
+    Budget((limit.interval_ns != 0).then_some(Rate { interval_ns: limit.interval_ns }))
+}
+
+fn port_bits(ports: &Ports) -> PortBits {
+    std::array::from_fn(|word| {
+        let bit = |bit: u32| u64::from(ports.contains((word as u32 * 64 + bit) as u16)) << bit;
+        (0..64).map(bit).fold(0, |bits, bit| bits | bit)
+    })
+}
+
+fn read_ports(bits: &PortBits) -> Ports {
+    if bits.iter().all(|&word| word == u64::MAX) {
+        return Ports::default();
+    }
+    Ports::only((0..=u16::MAX).filter(|port| bits[usize::from(port / 64)] >> (port % 64) & 1 != 0))
+}
+
+/// An address whose first `bits` are set.
+fn mask(bits: u8) -> types::addr {
+    let ones = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+    address(Ipv6Addr::from(ones).into())
+}
+
+/// The inverse of [`mask`].
+fn prefix_len(mask: &types::addr) -> u8 {
+    mask.word.iter().map(|word| word.count_ones() as u8).sum()
+}
+
+/// An address as the program holds it: network byte order, IPv4 mapped.
+pub fn address(ip: IpAddr) -> types::addr {
+    let ipv6 = match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let octets = ipv6.octets();
+    let (words, _) = octets.as_chunks();
+    types::addr { word: std::array::from_fn(|i| u32::from_ne_bytes(words[i])) }
+}
+
+/// The inverse of [`address`], for all but mapped IPv6 addresses, which are IPv4 addresses to the program.
+pub fn ip(address: &types::addr) -> IpAddr {
+    let mut octets = [0; 16];
+    for (octets, word) in octets.chunks_exact_mut(4).zip(address.word) {
+        octets.copy_from_slice(&word.to_ne_bytes());
+    }
+    Ipv6Addr::from(octets).to_canonical()
+}
+
+/// `addr_hash()` of the program.
+pub fn hash(address: &types::addr) -> u64 {
+    let pair = |low, high| u64::from(high) << 32 | u64::from(low);
+    let [a, b, c, d] = address.word;
+    (pair(a, b) ^ pair(c, d)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// A network as a key of the lists.
+pub fn list_key(network: &IpNet) -> types::list_key {
+    let (family, mapped) = match network {
+        IpNet::V4(_) => (types::family::FAMILY_IPV4, MAPPED_PREFIX),
+        IpNet::V6(_) => (types::family::FAMILY_IPV6, 0),
+    };
+    types::list_key {
+        prefix_len: u32::BITS + u32::from(mapped + network.prefix_len()),
+        family,
+        addr: address(network.addr()),
+    }
+}
+
+/// The inverse of [`list_key`]; None: no key of ours.
+pub fn network(key: &types::list_key) -> Option<IpNet> {
+    let is_ipv4 = key.family == types::family::FAMILY_IPV4;
+    let mapped = if is_ipv4 { MAPPED_PREFIX } else { 0 };
+    let bits = key.prefix_len.checked_sub(u32::BITS + u32::from(mapped))?;
+    let address = match ip(&key.addr) {
+        IpAddr::V4(address) if !is_ipv4 => address.to_ipv6_mapped().into(),
+        address => address,
+    };
+    IpNet::new(address, u8::try_from(bits).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    use ipnet::IpNet;
+    use proptest::collection::btree_set;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rates() -> impl Strategy<Value = Rate> {
+        (1_u64..1 << 40).prop_map(|interval_ns| Rate { interval_ns })
+    }
+
+    fn budgets() -> impl Strategy<Value = Budget> {
+        option::of(rates()).prop_map(Budget)
+    }
+
+    fn some_ports() -> impl Strategy<Value = Ports> {
+        let named = btree_set(any::<u16>(), 1..100).prop_map(Ports::only);
+        prop_oneof![Just(Ports::default()), named]
+    }
+
+    fn challenges() -> impl Strategy<Value = Challenge> {
+        prop_oneof![Just(Challenge::Off), Just(Challenge::Budget), Just(Challenge::All)]
+    }
+
+    prop_compose! {
+        fn policies()(
+            burst in 1_u64..1 << 20,
+            rate in rates(),
+            (new_sources, total_rate, challenge_rate) in (budgets(), budgets(), budgets()),
+            challenge in challenges(),
+            (challenge_ports, ports) in (some_ports(), some_ports()),
+            ipv4_prefix in 1_u8..=32,
+            ipv6_prefix in 1_u8..=128,
+            dry_run in any::<bool>(),
+        ) -> Policy {
+            Policy {
+                source_limit: Limit { burst, rate },
+                new_sources, total_rate, challenge, challenge_ports, challenge_rate,
+                ipv4_prefix, ipv6_prefix, ports, dry_run,
+            }
+        }
+    }
+
+    fn ips() -> impl Strategy<Value = IpAddr> {
+        let ipv6 = any::<Ipv6Addr>().prop_filter("mapped", |ip| ip.to_ipv4_mapped().is_none());
+        prop_oneof![any::<Ipv4Addr>().prop_map(IpAddr::V4), ipv6.prop_map(IpAddr::V6)]
+    }
+
+    fn networks() -> impl Strategy<Value = IpNet> {
+        let any_ip =
+            prop_oneof![any::<Ipv4Addr>().prop_map(IpAddr::V4), any::<Ipv6Addr>().prop_map(IpAddr::V6)];
+        (any_ip, 0_u8..=128).prop_map(|(ip, bits)| {
+            IpNet::new(ip, if ip.is_ipv4() { bits % 33 } else { bits }).unwrap().trunc()
+        })
+    }
+
+    proptest! {
+        // Each case looks at every port.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_policy_survives_the_way_to_the_program(policy in policies()) {
+            let mut config = Box::<types::config>::default();
+            write_policy(&policy, &mut config);
+            prop_assert_eq!(read_policy(&config), policy);
+        }
+
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_survives(address_of in ips()) {
+            prop_assert_eq!(ip(&address(address_of)), address_of);
+        }
+
+        #[test]
+        fn a_mask_survives(bits in 0_u8..=128) {
+            prop_assert_eq!(prefix_len(&mask(bits)), bits);
+        }
+
+        #[test]
+        fn a_network_survives(of in networks()) {
+            prop_assert_eq!(network(&list_key(&of)), Some(of));
+        }
+
+        /// The upper bits choose slots and words: they must differ where addresses do.
+        #[test]
+        fn neighbours_have_other_hashes(ip in any::<u32>()) {
+            let hash_of = |ip: u32| hash(&address(Ipv4Addr::from_bits(ip).into()));
+            prop_assert_ne!(hash_of(ip) >> 48, hash_of(ip ^ 1 << 24) >> 48);
+            prop_assert_ne!(hash_of(ip), hash_of(ip.wrapping_add(1)));
+        }
+    }
+}

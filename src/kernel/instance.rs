@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Running instances. The interfaces are the registry: an interface knows its program, a program its
+//! maps, so nothing is pinned and nothing goes stale.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use libbpf_rs::btf::Btf;
+use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
+
+use super::interface::Interface;
+use super::skel::{built_in_config, from_bytes, reason_names_in};
+use super::{clock, encode, sys};
+use crate::policy::{AttachMode, Policy};
+
+/// The kernel's name of the map that tells ours from others.
+const CONFIG_MAP: &str = ".rodata.config";
+
+/// An instance, and what it is attached to.
+#[derive(Debug)]
+pub struct Instance {
+    pub program_id: u32,
+    pub interfaces: Vec<(String, AttachMode)>,
+    pub state: State,
+}
+
+/// What of an instance can be read.
+#[derive(Debug)]
+pub enum State {
+    Readable(Box<Running>),
+    /// Ours, but of a version whose maps this binary would misread.
+    OtherVersion {
+        dump_version: u32,
+    },
+}
+
+/// An instance of this version.
+#[derive(Debug)]
+pub struct Running {
+    pub policy: Policy,
+    /// Since its program was loaded.
+    pub age: Duration,
+    /// Names of the reasons, at their counters' places.
+    pub reasons: Vec<String>,
+    pub sources: MapHandle,
+    pub refusals: MapHandle,
+    pub counters: MapHandle,
+    pub budgets: MapHandle,
+    pub lists: MapHandle,
+    pub list_hits: MapHandle,
+}
+
+/// The instances that run on these interfaces.
+pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
+    let mut attached: BTreeMap<u32, Vec<(String, AttachMode)>> = BTreeMap::new();
+    for interface in interfaces {
+        // An interface that went meanwhile, or has no XDP, runs nothing of ours.
+        if let Ok(Some(program)) = sys::xdp_query(interface.index) {
+            attached.entry(program.id).or_default().push((interface.name.clone(), program.mode));
+        }
+    }
+    let mut instances = Vec::new();
+    for (program_id, interfaces) in attached {
+        let state = program(program_id).map(|program| state(&program)).transpose()?.flatten();
+        instances.extend(state.map(|state| Instance { program_id, interfaces, state }));
+    }
+    Ok(instances)
+}
+
+/// Processes that run an instance on this machine, in whatever network namespace.
+pub fn processes() -> Vec<u32> {
+    let programs: Vec<u32> = all_programs().filter(is_ours).map(|program| program.id).collect();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| holds_one_of(*pid, &programs)).collect()
+}
+
+/// Whether a process has one of these programs open.
+fn holds_one_of(pid: u32, programs: &[u32]) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
+    let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
+    texts.into_iter().any(|text| {
+        let ids = text.lines().filter_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok());
+        ids.into_iter().any(|id: u32| programs.contains(&id))
+    })
+}
+
+/// What the kernel tells of a program; None without CAP_SYS_ADMIN, or once it is gone.
+pub fn program(id: u32) -> Option<ProgramInfo> {
+    all_programs().find(|program| program.id == id)
+}
+
+fn all_programs() -> ProgInfoIter {
+    ProgInfoIter::with_query_opts(ProgInfoQueryOptions::default().include_map_ids(true))
+}
+
+/// Whether a program is a synflood-xdp of any version.
+pub fn is_ours(program: &ProgramInfo) -> bool {
+    matches!(state(program), Ok(Some(_)))
+}
+
+/// None: not ours.
+fn state(program: &ProgramInfo) -> Result<Option<State>> {
+    let Some(config) = map(program, CONFIG_MAP) else { return Ok(None) };
+    let built_in = built_in_config()?;
+    let bytes = config
+        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+        .context("cannot read a running instance's configuration")?
+        .unwrap_or_default();
+    let word = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+    let dump_version = match (word(0), word(4)) {
+        (Some(magic), Some(dump_version)) if magic == built_in.magic => dump_version,
+        _ => return Ok(None),
+    };
+    let running = (dump_version == built_in.dump_version).then(|| running(program, &bytes)).flatten();
+    Ok(Some(match running {
+        Some(running) => State::Readable(Box::new(running)),
+        None => State::OtherVersion { dump_version },
+    }))
+}
+
+/// None if the program lacks what one of this version has.
+fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
+    let map = |name| map(program, name);
+    let counters = map("counters")?;
+    let btf = Btf::from_prog_id(program.id).ok()?;
+    Some(Running {
+        policy: encode::read_policy(&from_bytes(config)?),
+        age: clock::since_boot().ok()?.saturating_sub(program.load_time),
+        reasons: reason_names_in(&btf, counters.max_entries()).ok()?,
+        sources: map("sources")?,
+        refusals: map("refusals")?,
+        counters,
+        budgets: map(".data.budgets")?,
+        lists: map("lists")?,
+        list_hits: map("list_hits")?,
+    })
+}
+
+fn map(program: &ProgramInfo, name: &str) -> Option<MapHandle> {
+    let maps = program.map_ids.iter().filter_map(|&id| MapHandle::from_map_id(id).ok());
+    maps.into_iter().find(|map| map.name() == name)
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Network interfaces: which there are, and what they can do.
+
+use std::fs;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::{if_nameindex, if_nametoindex};
+
+use super::sys;
+
+/// An interface of this network namespace.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    pub name: String,
+    pub index: u32,
+}
+
+impl Interface {
+    /// One of any kind.
+    pub fn by_name(name: &str) -> Result<Self> {
+        match if_nametoindex(name) {
+            Ok(index) => Ok(Self { name: name.into(), index }),
+            Err(Errno::ENODEV | Errno::ENXIO) => Err(anyhow!(
+                "there is no interface {name} in this network namespace: `ip link` lists those there are"
+            )),
+            Err(error) => bail!("cannot look up the interface {name}: {error}"),
+        }
+    }
+
+    /// One whose frames have an Ethernet header. XDP would attach to others without protecting them.
+    pub fn ethernet(name: &str) -> Result<Self> {
+        let interface = Self::by_name(name)?;
+        let mut addresses = getifaddrs().context("cannot list the interfaces")?;
+        let is_ethernet = addresses.any(|each| {
+            let link = each.address.as_ref().and_then(|address| address.as_link_addr());
+            each.interface_name == name && link.is_some_and(|link| link.hatype() == libc::ARPHRD_ETHER)
+        });
+        ensure!(
+            is_ethernet,
+            "{name} is not an Ethernet interface: its frames have no Ethernet header, and all of them would \
+             pass; protect the interface that carries it"
+        );
+        Ok(interface)
+    }
+
+    pub fn all() -> Result<Vec<Self>> {
+        let all = if_nameindex().context("cannot list the interfaces")?;
+        let interface = |each: &nix::net::if_::Interface| Self {
+            name: each.name().to_string_lossy().into_owned(),
+            index: each.index(),
+        };
+        Ok(all.iter().map(interface).collect())
+    }
+
+    /// The name of its driver, as `ethtool -i` shows it; None for an interface without one.
+    pub fn driver(&self) -> Option<String> {
+        sys::interface_driver(&self.name).ok().filter(|driver| !driver.is_empty())
+    }
+
+    /// Whether its driver can send from XDP; None: it does not tell.
+    pub fn can_transmit(&self) -> Option<bool> {
+        sys::xdp_can_transmit(self.index).ok().flatten()
+    }
+
+    /// Whether it takes VLAN tags off the frames that arrive, before XDP sees them.
+    pub fn strips_vlan_tags(&self) -> bool {
+        sys::interface_strips_vlan_tags(&self.name).unwrap_or(false)
+    }
+
+    /// The first VLAN device on top of it.
+    pub fn vlan_device(&self) -> Option<String> {
+        let entries = fs::read_dir(format!("/sys/class/net/{}", self.name)).ok()?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut upper = names.filter_map(|name| name.strip_prefix("upper_").map(String::from));
+        upper.find(|name| {
+            let about = fs::read_to_string(format!("/sys/class/net/{name}/uevent"));
+            about.is_ok_and(|about| about.lines().any(|line| line == "DEVTYPE=vlan"))
+        })
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The program's maps, a module for each that user space reads or fills.
+
+pub mod budgets;
+pub mod counters;
+pub mod filter;
+pub mod host;
+pub mod lists;
+pub mod refusals;
+pub mod sources;
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::{MapCore, MapFlags};
+use plain::Plain;
+
+use super::skel::from_bytes;
+use super::sys;
+
+/// Hands every entry of a map to `visit`, in no order. `what` it is, for the error.
+fn for_each<Key: Plain + Default, Value: Plain + Default>(
+    what: &str,
+    map: &impl MapCore,
+    mut visit: impl FnMut(Key, Value),
+) -> Result<()> {
+    let sizes = (map.key_size() as usize, map.value_size() as usize);
+    ensure!(
+        sizes == (size_of::<Key>(), size_of::<Value>()),
+        "cannot read {what}: its entries are not those of this version"
+    );
+    let visit_bytes = |key: &[u8], value: &[u8]| {
+        if let (Some(key), Some(value)) = (from_bytes(key), from_bytes(value)) {
+            visit(key, value);
+        }
+    };
+    sys::map_for_each(map, visit_bytes).with_context(|| format!("cannot read {what}"))
+}
+
+/// The sum over the CPUs of a per-CPU array's counter.
+fn sum_of_cpus(map: &impl MapCore, index: u32) -> Result<u64> {
+    let cpus = map.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)?.unwrap_or_default();
+    let counts = cpus.iter().filter_map(|cpu| cpu.first_chunk().copied());
+    Ok(counts.map(u64::from_ne_bytes).sum())
+}
+
+/// The whole of a section of variables, which is an array of one value.
+fn variables<Value: Plain + Default>(what: &str, map: &impl MapCore) -> Result<Value> {
+    let bytes = map
+        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+        .with_context(|| format!("cannot read {what}"))?
+        .unwrap_or_default();
+    from_bytes(&bytes).with_context(|| format!("{what} of the program are not those of this binary"))
+}

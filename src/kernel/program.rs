@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From a policy to a loaded, not yet attached program.
+
+use std::mem::MaybeUninit;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, anyhow};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{ErrorKind, OpenObject, PrintLevel, ProgramType, set_print};
+
+use super::addresses::Addresses;
+use super::encode;
+use super::maps::{host, lists};
+use super::skel::{OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of};
+use crate::policy::{Lists, Policy, Sizes};
+
+/// Bits of the filter of known sources, at least, for each source that the table holds. With a full table
+/// one unknown source in eight then passes for known. By default the filter fits a CPU's own cache.
+const FILTER_BITS_PER_SOURCE: u64 = 8;
+
+/// A hash has no more good bits.
+const MAX_FILTER_BITS: u32 = 32;
+
+/// Refusals that each CPU remembers: 2 MiB, as much as a CPU's own cache may hold.
+const MAX_REFUSAL_BITS: u32 = 16;
+
+/// Refusals that all CPUs together remember: 32 MiB. A kernel may count far more CPUs than there are.
+const MAX_REFUSALS: u32 = 1 << 20;
+
+/// What libbpf said since the last program was loaded. Wanted only for one that the kernel refuses.
+static LIBBPF_LOG: Mutex<String> = Mutex::new(String::new());
+
+fn keep_log(_: PrintLevel, message: String) {
+    if let Ok(mut log) = LIBBPF_LOG.lock() {
+        log.push_str(&message);
+    }
+}
+
+fn take_log() -> String {
+    LIBBPF_LOG.lock().map(|mut log| std::mem::take(&mut *log)).unwrap_or_default()
+}
+
+/// Loads the program with this policy and fills its lists. `object` gives it a place to live.
+pub fn load<'obj>(
+    policy: &Policy,
+    lists: &Lists,
+    sizes: Sizes,
+    object: &'obj mut MaybeUninit<OpenObject>,
+) -> Result<SynfloodSkel<'obj>> {
+    set_print(Some((PrintLevel::Warn, keep_log)));
+    take_log();
+    let mut open = SynfloodSkelBuilder::default().open(object).context(UNREADABLE)?;
+    let config = config_of(&mut open)?;
+    encode::write_policy(policy, config);
+    config.has_lists = u8::from(!lists.is_empty());
+    size_tables(&mut open, sizes)?;
+    size_maps_of_user_space(&mut open, lists)?;
+    use_what_the_kernel_has(&mut open)?;
+    let skel = open.load().map_err(|error| load_error(&error, sizes))?;
+    lists::fill(&skel, lists)?;
+    Ok(skel)
+}
+
+/// Sizes of what the program fills, and the constants by which it finds its way there.
+fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
+    let filter_bits = (u64::from(sizes.max_sources) * FILTER_BITS_PER_SOURCE).next_power_of_two();
+    let filter_bits = filter_bits.ilog2().min(MAX_FILTER_BITS);
+    let refusal_bits = (MAX_REFUSALS / sizes.possible_cpus).max(2).ilog2().min(MAX_REFUSAL_BITS);
+    let config = config_of(open)?;
+    config.known_bits = filter_bits as u8;
+    config.refusal_bits = refusal_bits as u8;
+    let maps = &mut open.maps;
+    maps.sources.set_max_entries(sizes.max_sources).context("cannot size the table of sources")?;
+    // Two filters, in words of 64 bits.
+    maps.known
+        .set_max_entries(2 << (filter_bits - u64::BITS.ilog2()))
+        .context("cannot size the filter of known sources")?;
+    maps.refusals
+        .set_max_entries(sizes.possible_cpus << refusal_bits)
+        .context("cannot size the memory of refusals")
+}
+
+/// Sizes of what user space fills.
+fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>, lists: &Lists) -> Result<()> {
+    let (macs, ips) = host::room_for(&Addresses::read()?);
+    let listed = lists.len().max(1) as u32;
+    let maps = &mut open.maps;
+    maps.lists.set_max_entries(listed).context("cannot size the lists")?;
+    maps.list_hits.set_max_entries(listed).context("cannot size the lists' counters")?;
+    maps.own_macs.set_max_entries(macs).context("cannot size the table of own MACs")?;
+    maps.own_addresses.set_max_entries(ips).context("cannot size the table of own addresses")
+}
+
+fn use_what_the_kernel_has(open: &mut OpenSynfloodSkel<'_>) -> Result<()> {
+    let config = config_of(open)?;
+    config.raw_cookies = supports(libbpf_sys::BPF_FUNC_tcp_raw_gen_syncookie_ipv4)?.into();
+    // A kernel that can read beyond a frame's first buffer lets programs do so (both came in 5.18).
+    if supports(libbpf_sys::BPF_FUNC_xdp_load_bytes)? {
+        config.multi_buffer = 1;
+        open.progs.synflood.set_flags(libbpf_sys::BPF_F_XDP_HAS_FRAGS);
+    }
+    Ok(())
+}
+
+/// Whether the kernel lets XDP programs call this helper.
+fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
+    ProgramType::Xdp
+        .is_helper_supported(helper)
+        .context("cannot ask the kernel what XDP programs may call")
+}
+
+fn load_error(error: &libbpf_rs::Error, sizes: Sizes) -> anyhow::Error {
+    let log = take_log();
+    let log = log.trim();
+    if log.contains("'sources': failed to create") {
+        let cause = match error.kind() {
+            ErrorKind::TooBig => "it allows none so large".into(),
+            ErrorKind::OutOfMemory => "it has not so much memory".into(),
+            _ => error.to_string(),
+        };
+        return anyhow!(
+            "the kernel makes no table of {} sources: {cause}; give a smaller --max-sources",
+            sizes.max_sources
+        );
+    }
+    // The verifier's refusal has the same errno as the lack of a capability, but a log.
+    if error.kind() == ErrorKind::PermissionDenied && !log.contains("PROG LOAD LOG") {
+        return anyhow!(
+            "the kernel does not let this user load the program: run it as root (with sudo)\n{log}"
+        );
+    }
+    anyhow!("the kernel refused the program ({error}); please report it with this:\n{log}")
+}

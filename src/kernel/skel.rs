@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The BPF program in this binary: generated code, and what its object file says of itself.
+
+#![allow(unsafe_code)] // with `sys`, one of the two modules that may
+
+use std::ffi::OsStr;
+use std::mem::MaybeUninit;
+
+use anyhow::{Context, Result};
+use libbpf_rs::MapCore;
+use libbpf_rs::btf::{Btf, types::Enum};
+use libbpf_rs::skel::{Skel, SkelBuilder};
+use plain::Plain;
+
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks, missing_docs)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/synflood.skel.rs"));
+}
+pub use generated::{OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, types};
+
+/// Structs of `bpf/intf.h` as bytes, each with the size that the header asserts.
+macro_rules! plain {
+    ($($name:ident: $size:expr),* $(,)?) => {
+        $(
+            // SAFETY: a `repr(C)` struct of integers, for which every bit pattern is a value. The
+            // header's assertion on its size leaves no room for padding that a compiler adds.
+            unsafe impl Plain for types::$name {}
+            const _: () = assert!(size_of::<types::$name>() == $size);
+        )*
+    };
+}
+
+plain! {
+    addr: 16,
+    budgets: 192,
+    config: 120 + 2 * 8192,
+    host: 24,
+    list_entry: 8,
+    list_key: 24,
+    mac: 8,
+    refusal: 32,
+    source: 40,
+}
+
+const NO_CONFIG: &str = "the BPF program in this binary has no configuration";
+
+/// The bytes of a key or a value, as libbpf-rs wants them.
+pub fn as_bytes<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: `Plain` are here integers and the types above, none of which has padding of the compiler's:
+    // all bytes are initialised.
+    unsafe { plain::as_bytes(value) }
+}
+
+/// The value that these bytes are; None if they are too few.
+pub fn from_bytes<T: Plain + Default>(bytes: &[u8]) -> Option<T> {
+    let mut value = T::default();
+    plain::copy_from_bytes(&mut value, bytes).ok()?;
+    Some(value)
+}
+
+/// The constants of a program that is not loaded yet.
+pub fn config_of<'a>(open: &'a mut OpenSynfloodSkel<'_>) -> Result<&'a mut types::config> {
+    Ok(&mut open.maps.rodata_config_data.as_mut().context(NO_CONFIG)?.config)
+}
+
+/// The constants as the object file has them: magic and versions are set, the rest is zero.
+pub fn built_in_config() -> Result<types::config> {
+    let mut object = MaybeUninit::uninit();
+    let mut open = SynfloodSkelBuilder::default().open(&mut object).context(UNREADABLE)?;
+    config_of(&mut open).copied()
+}
+
+/// For errors.
+pub const UNREADABLE: &str = "cannot read the BPF program in this binary";
+
+/// The names of the enum reason, in lower case, at their values' places.
+pub fn reason_names(skel: &SynfloodSkel<'_>) -> Result<Vec<String>> {
+    let btf = skel.object().btf()?.context("the BPF program in this binary has no type information")?;
+    reason_names_in(&btf, skel.maps.counters.max_entries())
+}
+
+/// The same of a running program. `count`: how many its map of counters has.
+pub fn reason_names_in(btf: &Btf<'_>, count: u32) -> Result<Vec<String>> {
+    let reasons: Enum<'_> =
+        btf.type_by_name("reason").context("the BPF program does not name its reasons")?;
+    let names = reasons.iter().filter_map(|member| member.name.and_then(OsStr::to_str));
+    Ok(names.take(count as usize).map(str::to_lowercase).collect())
+}

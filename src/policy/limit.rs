@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! How much, and how fast.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use serde::{Serialize, Serializer};
+
+/// A bucket's capacity as time stays well below the 2^63 ns that `bucket.h` can tell from the past.
+const MAX_CAPACITY_NS: u64 = 1 << 62;
+
+/// How fast a bucket refills, as the time that one token takes.
+///
+/// Whole nanoseconds, rounded up: never faster than asked for, and off by less than 1 % up to 10
+/// million a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// 1 or more.
+    pub interval_ns: u64,
+}
+
+impl Rate {
+    pub fn per_second(self) -> f64 {
+        1e9 / self.interval_ns as f64
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let unit_ns = match unit {
+            "s" => 1e9,
+            "m" => 60e9,
+            "h" => 3600e9,
+            _ => return Err("the time after the slash is s, m or h: like 5/s, 30/m or 10/h".into()),
+        };
+        let count: f64 =
+            count.parse().map_err(|_| "give SYNs per second, or like 30/m, 1000/s, 10/h")?;
+        if !(count.is_finite() && count > 0.0) {
+            return Err("a rate is a number above 0; for less than one a second: 30/m or 10/h".into());
+        }
+        let interval_ns = unit_ns / count;
+        if interval_ns < 1.0 {
+            return Err("at most 1000000000/s".into());
+        }
+        if interval_ns > MAX_CAPACITY_NS as f64 {
+            return Err("one SYN in more than a hundred years; give a higher rate".into());
+        }
+        Ok(Self { interval_ns: interval_ns.ceil() as u64 })
+    }
+}
+
+/// "1/s", "30/m": in the unit that gives a number of at least 1.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match self.per_second() {
+            rate if rate > 0.999_999 => (rate, "s"),
+            rate if rate * 60.0 > 0.999_999 => (rate * 60.0, "m"),
+            rate => (rate * 3600.0, "h"),
+        };
+        // Three decimals hide that an interval is a whole number of nanoseconds.
+        write!(f, "{}/{unit}", (count * 1000.0).round() / 1000.0)
+    }
+}
+
+/// Tokens a second.
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.per_second())
+    }
+}
+
+/// What a source may send: so many SYNs at once, and over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limit {
+    /// Tokens that the bucket holds, 1 or more.
+    pub burst: u64,
+    pub rate: Rate,
+}
+
+impl Limit {
+    /// An error where the bucket would take over a century to refill.
+    pub fn new(burst: u64, rate: Rate) -> Result<Self> {
+        let capacity_ns = burst.checked_mul(rate.interval_ns);
+        if capacity_ns.is_none_or(|capacity| capacity > MAX_CAPACITY_NS) {
+            bail!(
+                "--burst {burst} at this --rate would take {} years to refill: lower the burst or raise \
+                 the rate",
+                u128::from(burst) * u128::from(rate.interval_ns) / (365 * 86_400 * 1_000_000_000)
+            );
+        }
+        Ok(Self { burst, rate })
+    }
+
+    /// The time in which an empty bucket gets full.
+    pub fn capacity_ns(self) -> u64 {
+        self.burst * self.rate.interval_ns
+    }
+}
+
+/// A rate that all sources share; None: no limit. One second's worth may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Budget(pub Option<Rate>);
+
+impl Budget {
+    /// What may come at once, at least one.
+    pub fn limit(self) -> Option<Limit> {
+        const SECOND_NS: u64 = 1_000_000_000;
+        self.0.map(|rate| Limit { burst: (SECOND_NS / rate.interval_ns).max(1), rate })
+    }
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.parse() == Ok(0.0) { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rate;
+
+    #[test]
+    fn rates_are_shown_in_the_unit_they_were_given_in() {
+        for (interval_ns, text) in [
+            (1_000_000_000_u64, "1/s"),
+            (333_333_334, "3/s"),
+            (2_000_000_000, "30/m"),
+            (360_000_000_000, "10/h"),
+            (1, "1000000000/s"),
+        ] {
+            assert_eq!(Rate { interval_ns }.to_string(), text);
+            assert_eq!(text.parse(), Ok(Rate { interval_ns }));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Networks that the limits do not ask.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+/// Whose SYNs always pass, and whose never do. No network is in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lists {
+    pub allow: Vec<IpNet>,
+    pub deny: Vec<IpNet>,
+}
+
+/// What a list says of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Listed {
+    Allowed,
+    Denied,
+}
+
+impl Lists {
+    /// Every network with what its list says.
+    pub fn entries(&self) -> impl Iterator<Item = (&IpNet, Listed)> {
+        let allowed = self.allow.iter().map(|network| (network, Listed::Allowed));
+        allowed.chain(self.deny.iter().map(|network| (network, Listed::Denied)))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.allow.len() + self.deny.len()
+    }
+
+    /// What the lists say of an address: the longest prefix wins, as in the kernel's trie.
+    pub fn listed(&self, address: IpAddr) -> Option<Listed> {
+        let covering = self.entries().filter(|(network, _)| network.contains(&address));
+        covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, listed)| listed)
+    }
+}
+
+/// A network as it is given: an address alone where it is no more than that.
+pub fn network_name(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        network.addr().to_string()
+    } else {
+        network.to_string()
+    }
+}

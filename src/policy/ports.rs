@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Sets of TCP ports.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// A set of TCP ports. By default all; in the JSON that is null.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Ports(Option<BTreeSet<u16>>);
+
+impl Ports {
+    /// Just these.
+    pub fn only(ports: impl IntoIterator<Item = u16>) -> Self {
+        Self(Some(ports.into_iter().collect()))
+    }
+
+    /// These ranges together; all ports if there is none.
+    pub fn of(ranges: &[PortRange]) -> Self {
+        match ranges {
+            [] => Self(None),
+            ranges => Self::only(ranges.iter().flat_map(|PortRange(range)| range.clone())),
+        }
+    }
+
+    pub fn are_all(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.as_ref().is_none_or(|ports| ports.contains(&port))
+    }
+
+    /// Neighbours as one range.
+    fn ranges(&self) -> Vec<RangeInclusive<u16>> {
+        let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
+        for &port in self.0.iter().flatten() {
+            match ranges.last_mut() {
+                Some(last) if last.end().checked_add(1) == Some(port) => *last = *last.start()..=port,
+                _ => ranges.push(port..=port),
+            }
+        }
+        ranges
+    }
+}
+
+/// "22 80 8000-8010", or "all".
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.are_all() {
+            return f.write_str("all");
+        }
+        let ranges = self.ranges();
+        let texts = ranges.iter().map(|range| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        });
+        f.write_str(&texts.collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// One port, or several in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRange(pub RangeInclusive<u16>);
+
+/// "80" or "8000-8010".
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = |text: &str| match text.trim().parse::<u16>() {
+            Ok(0) | Err(_) => Err(format!(
+                "'{text}' is no port: give ports from 1 to 65535, like 80 or 80,443 or 8000-8010"
+            )),
+            Ok(port) => Ok(port),
+        };
+        // The first character may be a minus.
+        let dash = text.char_indices().skip(1).find(|&(_, c)| c == '-');
+        let (first, last) = match dash {
+            Some((at, _)) => (port(&text[..at])?, port(&text[at + 1..])?),
+            None => (port(text)?, port(text)?),
+        };
+        if first > last {
+            return Err(format!("the range {text} is empty: give {last}-{first}"));
+        }
+        Ok(Self(first..=last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PortRange, Ports};
+
+    fn ports(texts: &[&str]) -> Ports {
+        let ranges: Vec<PortRange> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        Ports::of(&ranges)
+    }
+
+    #[test]
+    fn ranges_are_read_and_shown() {
+        assert_eq!(ports(&["8000-8010", "80", "22"]).to_string(), "22 80 8000-8010");
+        assert_eq!(ports(&["80", "81"]).to_string(), "80-81");
+        assert_eq!(ports(&["65534-65535"]).to_string(), "65534-65535");
+        assert_eq!(ports(&[]).to_string(), "all");
+    }
+
+    #[test]
+    fn only_the_ports_named_are_in_the_set() {
+        let named = ports(&["79-80", "443"]);
+        let found: Vec<u16> = (0..=u16::MAX).filter(|&port| named.contains(port)).collect();
+        assert_eq!(found, [79, 80, 443]);
+        assert!(ports(&[]).contains(1));
+    }
+
+    #[test]
+    fn what_is_no_port_is_refused() {
+        for text in ["0", "-1", "65536", "80-", "-", "", "http", "80-79", "1-2-3"] {
+            assert!(text.parse::<PortRange>().is_err(), "{text}");
+        }
+    }
+}

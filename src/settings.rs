@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From words to what a run needs, checked against each other. Nothing is attached before.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cli::{Cli, Protect};
+use crate::policy::{Limit, Lists, Place, Policy, Ports, Sizes};
+
+/// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
+/// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
+const MIN_SOURCES_PER_CPU: u32 = 128;
+
+/// All that a run is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub policy: Policy,
+    pub lists: Lists,
+    pub place: Place,
+    pub sizes: Sizes,
+    /// Change the kernel's settings as challenges need them.
+    pub set_sysctls: bool,
+    /// The run ends after this time; None: it does not end by itself.
+    pub stop_after: Option<Duration>,
+    /// Between two status lines.
+    pub interval: Duration,
+    /// No status lines.
+    pub quiet: bool,
+    pub json: bool,
+}
+
+impl TryFrom<&Cli> for Settings {
+    type Error = anyhow::Error;
+
+    fn try_from(cli: &Cli) -> Result<Self> {
+        let words = &cli.protect;
+        ensure!(!cli.all, "--all shows more of a dump: it goes with --dump");
+        Ok(Self {
+            policy: policy(words)?,
+            lists: lists(words)?,
+            place: place(cli)?,
+            sizes: sizes(words)?,
+            set_sysctls: words.set_sysctls,
+            stop_after: words.stop_after,
+            interval: words.interval,
+            quiet: words.quiet,
+            json: cli.json,
+        })
+    }
+}
+
+fn policy(words: &Protect) -> Result<Policy> {
+    Ok(Policy {
+        source_limit: Limit::new(words.burst, words.rate)?,
+        new_sources: words.new_sources,
+        total_rate: words.total_rate,
+        challenge: words.challenge,
+        challenge_ports: Ports::of(&words.challenge_port),
+        challenge_rate: words.challenge_rate,
+        ipv4_prefix: words.ipv4_prefix,
+        ipv6_prefix: words.ipv6_prefix,
+        ports: Ports::of(&words.port),
+        dry_run: words.dry_run,
+    })
+}
+
+fn lists(words: &Protect) -> Result<Lists> {
+    let lists = Lists { allow: words.allow.clone(), deny: words.deny.clone() };
+    if let Some(both) = lists.allow.iter().find(|network| lists.deny.contains(network)) {
+        bail!("{both} is both allowed and denied: keep one of --allow and --deny for it");
+    }
+    Ok(lists)
+}
+
+fn place(cli: &Cli) -> Result<Place> {
+    if let Some(twice) = first_repeated(&cli.iface) {
+        bail!("--iface {twice} is given twice: name each interface once");
+    }
+    Ok(Place { interfaces: cli.iface.clone(), mode: cli.protect.mode })
+}
+
+fn sizes(words: &Protect) -> Result<Sizes> {
+    let max_sources = words.max_sources;
+    let possible_cpus =
+        libbpf_rs::num_possible_cpus().context("cannot count this machine's CPUs")? as u32;
+    let least = MIN_SOURCES_PER_CPU * possible_cpus;
+    ensure!(
+        max_sources >= least,
+        "--max-sources {max_sources} is too small: the kernel's table needs {MIN_SOURCES_PER_CPU} for each \
+         of {possible_cpus} CPUs, or it forgets sources that are still active; give {least} or more"
+    );
+    Ok(Sizes { max_sources, possible_cpus })
+}
+
+fn first_repeated(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)).map(|(_, name)| name)
+}

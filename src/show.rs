@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a person or a program reads: a model of plain values, its renderers, and the way out.
+
+pub mod model;
+pub mod out;
+pub mod report;
+pub mod text;
+pub mod units;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// One JSON object on a line of its own.
+pub fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}

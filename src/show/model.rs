@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is shown. The names of the fields are those in the JSON, documented in docs/output.md and stable.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::units::{maybe_seconds, seconds};
+use crate::note::Note;
+use crate::policy::{AttachMode, Listed, Policy};
+
+/// A line of `--json` while running.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Event<'a> {
+    Start(Start<'a>),
+    Status(&'a Status),
+    Summary(&'a Summary),
+    #[serde(untagged)]
+    Note(&'a Note),
+}
+
+/// What is protected from now on.
+#[derive(Debug, Serialize)]
+pub struct Start<'a> {
+    pub interfaces: &'a [InterfaceMode],
+    #[serde(flatten)]
+    pub policy: &'a Policy,
+    /// When it ends by itself.
+    #[serde(skip)]
+    pub stop_after: Option<Duration>,
+}
+
+/// An interface and where on it the program is attached.
+#[derive(Debug, Clone, Serialize)]
+pub struct InterfaceMode {
+    pub name: String,
+    pub mode: AttachMode,
+}
+
+/// SYNs by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Syns {
+    pub passed: u64,
+    /// Answered with a cookie.
+    pub challenged: u64,
+    /// In a dry run: would have been dropped.
+    pub dropped: u64,
+}
+
+/// A second's SYNs.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Rates {
+    pub syn_per_s: u64,
+    pub passed_per_s: u64,
+    pub challenged_per_s: u64,
+    pub dropped_per_s: u64,
+}
+
+impl Rates {
+    /// Between two moments that are `time` apart.
+    pub fn between(before: Syns, now: Syns, time: Duration) -> Self {
+        let per_second = |count: u64| (count as f64 / time.as_secs_f64()).round() as u64;
+        let passed = now.passed.saturating_sub(before.passed);
+        let challenged = now.challenged.saturating_sub(before.challenged);
+        let dropped = now.dropped.saturating_sub(before.dropped);
+        Self {
+            syn_per_s: per_second(passed + challenged + dropped),
+            passed_per_s: per_second(passed),
+            challenged_per_s: per_second(challenged),
+            dropped_per_s: per_second(dropped),
+        }
+    }
+}
+
+/// What happened in the last interval.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Since the start.
+    #[serde(rename = "elapsed_s", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    #[serde(flatten)]
+    pub rates: Rates,
+    pub blocked_sources: u64,
+    /// Since when a budget has been refusing; null: none is.
+    #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
+    pub flood: Option<Duration>,
+    /// Nothing is dropped.
+    #[serde(skip)]
+    pub dry_run: bool,
+}
+
+/// What happened since the start.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    #[serde(rename = "elapsed_s", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    pub passed: u64,
+    pub challenged: u64,
+    pub dropped: u64,
+    /// Frames by reason.
+    pub reasons: BTreeMap<String, u64>,
+    #[serde(skip)]
+    pub dry_run: bool,
+}
+
+/// The whole of `--dump --json`.
+#[derive(Debug, Serialize)]
+pub struct Dump {
+    pub instances: Vec<Instance>,
+}
+
+/// A running instance at one moment.
+#[derive(Debug, Serialize)]
+pub struct Instance {
+    pub program_id: u32,
+    pub interfaces: Vec<InterfaceMode>,
+    #[serde(flatten)]
+    pub policy: Policy,
+    pub max_sources: u32,
+    pub known_sources: u64,
+    pub blocked_sources: u64,
+    /// As a run's summary, since it was loaded.
+    #[serde(flatten)]
+    pub totals: Summary,
+    /// Just now.
+    #[serde(flatten)]
+    pub rates: Rates,
+    /// Those that have a limit.
+    pub budgets: BTreeMap<&'static str, Budget>,
+    /// The networks of --allow and --deny.
+    pub lists: Vec<ListEntry>,
+    /// Worst first.
+    pub sources: Vec<Source>,
+}
+
+/// A limit of all sources together.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Budget {
+    /// Tokens left.
+    pub left: u64,
+    /// Tokens that it holds at most.
+    pub burst: u64,
+    /// Since it last refused a SYN; null: never.
+    #[serde(rename = "last_refusal_s", serialize_with = "maybe_seconds")]
+    pub last_refusal: Option<Duration>,
+}
+
+/// A network of the lists.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListEntry {
+    pub network: String,
+    pub verdict: Listed,
+    /// SYNs that it decided.
+    pub syns: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    pub source: String,
+    pub tokens: u64,
+    #[serde(rename = "next_token_s", serialize_with = "seconds")]
+    pub next_token: Duration,
+    pub passed: u64,
+    /// Over the limit, and answered with a cookie.
+    pub challenged: u64,
+    pub dropped: u64,
+    /// null: never.
+    #[serde(rename = "last_drop_s", serialize_with = "maybe_seconds")]
+    pub last_drop: Option<Duration>,
+}

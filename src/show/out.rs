@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The way out of all that a run says. It neither ends nor delays the run: a full disk, a closed pipe or a
+//! dead terminal loses lines, and so does a reader that stops reading. What is lost is counted, and said once
+//! when it can be again.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::stat::fstat;
+
+/// Messages that wait for a slow reader.
+const QUEUE: usize = 1024;
+
+/// At the end, for what still waits.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Standard output and standard error.
+pub struct Out {
+    stdout: Stream,
+    /// None: it is the same file as standard output. One thread then keeps the order.
+    stderr: Option<Stream>,
+}
+
+impl Out {
+    /// `lost` makes a line for standard output of how many were lost there.
+    pub fn new(lost: fn(u64) -> String) -> Self {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let is_one = is_same_file(stdout.as_fd(), stderr.as_fd());
+        Self {
+            stdout: Stream::new(stdout.as_fd(), lost),
+            stderr: (!is_one).then(|| Stream::new(stderr.as_fd(), lost_text)),
+        }
+    }
+
+    /// Data.
+    pub fn stdout(&self, text: impl Into<String>) {
+        self.stdout.send(text.into());
+    }
+
+    /// Talk.
+    pub fn stderr(&self, text: impl Into<String>) {
+        self.stderr.as_ref().unwrap_or(&self.stdout).send(text.into());
+    }
+
+    /// Waits a little for what was said last.
+    pub fn finish(self) {
+        let lost = self.stdout.finish();
+        if let Some(stderr) = self.stderr {
+            if lost > 0 {
+                stderr.send(format!("note: {lost} lines could not be written to standard output\n"));
+            }
+            stderr.finish();
+        }
+    }
+}
+
+/// For people.
+pub fn lost_text(count: u64) -> String {
+    format!("note: {count} lines could not be written here\n")
+}
+
+/// What a command says before it ends.
+pub fn last_words(text: &str) {
+    let stderr = Stream::new(io::stderr().as_fd(), lost_text);
+    stderr.send(format!("{text}\n"));
+    stderr.finish();
+}
+
+fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    match (fstat(a), fstat(b)) {
+        (Ok(a), Ok(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
+        _ => false,
+    }
+}
+
+/// A file, and the thread that alone waits for it.
+struct Stream {
+    queue: SyncSender<String>,
+    lost: Arc<AtomicU64>,
+    ended: Receiver<()>,
+}
+
+impl Stream {
+    fn new(file: BorrowedFd<'_>, describe_lost: fn(u64) -> String) -> Self {
+        let (queue, messages) = sync_channel(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let (end, ended) = sync_channel(1);
+        // Without a descriptor of our own every message counts as lost.
+        let file = file.try_clone_to_owned().map(File::from);
+        let mut writer = Writer { file, describe_lost, lost: lost.clone(), in_line: false };
+        thread::spawn(move || {
+            messages.iter().for_each(|message: String| writer.write(&message));
+            // Fails only when nobody waits any more.
+            let _ = end.send(());
+        });
+        Self { queue, lost, ended }
+    }
+
+    fn send(&self, message: String) {
+        if self.queue.try_send(message).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many messages were lost and not said.
+    fn finish(self) -> u64 {
+        drop(self.queue);
+        let _ = self.ended.recv_timeout(PATIENCE);
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+struct Writer {
+    file: io::Result<File>,
+    describe_lost: fn(u64) -> String,
+    lost: Arc<AtomicU64>,
+    /// A write failed in the middle of a line.
+    in_line: bool,
+}
+
+impl Writer {
+    fn write(&mut self, message: &str) {
+        if !(self.tell_lost() && self.try_write(message.as_bytes())) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// False if that cannot be written either.
+    fn tell_lost(&mut self) -> bool {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let is_told = lost == 0 || self.try_write((self.describe_lost)(lost).as_bytes());
+        if !is_told {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        is_told
+    }
+
+    /// The whole of it, behind the end of a line that was cut.
+    fn try_write(&mut self, message: &[u8]) -> bool {
+        let Ok(file) = &mut self.file else { return false };
+        if self.in_line && file.write_all(b"\n").is_err() {
+            return false;
+        }
+        self.in_line = false;
+        let mut rest = message;
+        while !rest.is_empty() {
+            match file.write(rest) {
+                Ok(0) => break,
+                Ok(len) => rest = &rest[len..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.in_line = !rest.is_empty() && rest.len() < message.len();
+        rest.is_empty()
+    }
+}

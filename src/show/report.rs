@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The voice of a run: talk on standard error, figures on standard output, as text or as JSON.
+
+use std::io::{self, IsTerminal};
+use std::mem;
+
+use serde::Serialize;
+
+use super::model::{Event, Start, Status, Summary};
+use super::out::{Out, lost_text};
+use super::{text, write_json};
+use crate::note::Note;
+
+pub struct Report {
+    /// None once it has ended.
+    out: Option<Out>,
+    json: bool,
+    /// Redraw one line instead of writing many.
+    redraw: bool,
+    /// The cursor stands behind such a line.
+    in_line: bool,
+    /// Notes from before the start, which comes first in the JSON; None after it.
+    early: Option<Vec<Note>>,
+}
+
+impl Report {
+    pub fn new(json: bool) -> Self {
+        Self {
+            out: Some(Out::new(if json { lost_json } else { lost_text })),
+            json,
+            redraw: io::stdout().is_terminal() && !json,
+            in_line: false,
+            early: Some(Vec::new()),
+        }
+    }
+
+    pub fn start(&mut self, start: Start<'_>) {
+        self.talk(&text::start(&start));
+        self.event(&Event::Start(start));
+        for note in self.early.take().unwrap_or_default() {
+            self.event(&Event::Note(&note));
+        }
+    }
+
+    pub fn note(&mut self, note: &Note) {
+        self.talk(&note.to_string());
+        match &mut self.early {
+            Some(early) => early.push(note.clone()),
+            None => self.event(&Event::Note(note)),
+        }
+    }
+
+    pub fn status(&mut self, status: &Status) {
+        if self.json {
+            self.event(&Event::Status(status));
+        } else if self.redraw {
+            // Back to the first column; erase what a longer line left.
+            self.stdout(format!("\r{}\x1b[K", text::status(status)));
+            self.in_line = true;
+        } else {
+            self.stdout(text::status(status) + "\n");
+        }
+    }
+
+    pub fn summary(&mut self, summary: &Summary) {
+        self.end_line();
+        if self.json {
+            self.event(&Event::Summary(summary));
+        } else {
+            self.stdout(text::summary(summary));
+        }
+    }
+
+    fn talk(&mut self, text: &str) {
+        self.end_line();
+        if let Some(out) = &self.out {
+            out.stderr(format!("{text}\n"));
+        }
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        if self.json {
+            self.stdout(json(event));
+        }
+    }
+
+    /// What follows shall not stand behind a status line.
+    fn end_line(&mut self) {
+        if mem::take(&mut self.in_line) {
+            self.stdout("\n");
+        }
+    }
+
+    fn stdout(&self, text: impl Into<String>) {
+        if let Some(out) = &self.out {
+            out.stdout(text);
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(out) = self.out.take() {
+            out.finish();
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    let mut line = Vec::new();
+    // Into memory, and of plain values: it cannot fail.
+    let _ = write_json(&mut line, value);
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+fn lost_json(count: u64) -> String {
+    json(&Note::info(format!("{count} lines could not be written here")))
+}

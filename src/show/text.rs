@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! For a person.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::model::{Budget, Instance, InterfaceMode, ListEntry, Rates, Source, Start, Status, Summary};
+use super::units::{age, exact};
+use crate::policy::{Listed, Policy};
+
+/// Networks of the lists that a dump shows, unless it shows all.
+const MAX_LISTED: usize = 10;
+
+/// A budget that refused within so many tenths of a second refuses now.
+const REFUSES_MS: u128 = 1_000;
+
+/// "burst 5, rate 1/s, new sources 1000/s", and what else is not as usual.
+pub fn policy(policy: &Policy) -> String {
+    let mut text = format!("burst {}, rate {}", policy.source_limit.burst, policy.source_limit.rate);
+    for (name, budget) in [
+        ("new sources", policy.new_sources),
+        ("total", policy.total_rate),
+        ("cookies", policy.challenge_rate),
+    ] {
+        if let Some(rate) = budget.0 {
+            let _ = write!(text, ", {name} {rate}");
+        }
+    }
+    let _ = write!(text, ", challenge {}", policy.challenge);
+    for (name, ports) in [("challenge ports", &policy.challenge_ports), ("ports", &policy.ports)] {
+        if !ports.are_all() {
+            let _ = write!(text, ", {name} {ports}");
+        }
+    }
+    if policy.dry_run {
+        text.push_str(", dry run: nothing is dropped");
+    }
+    text
+}
+
+/// "eth0 (native), eth1 (skb)"
+pub fn interfaces(interfaces: &[InterfaceMode]) -> String {
+    let one = |interface: &InterfaceMode| format!("{} ({})", interface.name, interface.mode);
+    interfaces.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+pub fn start(start: &Start<'_>) -> String {
+    format!(
+        "protecting {}: {}; {}",
+        interfaces(start.interfaces),
+        policy(start.policy),
+        match start.stop_after {
+            Some(time) => format!("ends in {}", exact(time)),
+            None => "Ctrl-C ends".into(),
+        }
+    )
+}
+
+/// "12 SYN/s: 2 passed, 0 challenged, 10 dropped"
+fn rates(rates: &Rates, dry_run: bool) -> String {
+    format!(
+        "{} SYN/s: {} passed, {} challenged, {} {}",
+        rates.syn_per_s,
+        rates.passed_per_s,
+        rates.challenged_per_s,
+        rates.dropped_per_s,
+        dropped_word(dry_run)
+    )
+}
+
+fn dropped_word(dry_run: bool) -> &'static str {
+    if dry_run { "would be dropped" } else { "dropped" }
+}
+
+/// Without the end of the line.
+pub fn status(status: &Status) -> String {
+    let flood =
+        status.flood.map_or(String::new(), |time| format!("; over the budget for {}", age(time)));
+    let rates = rates(&status.rates, status.dry_run);
+    format!("{rates}; blocked sources: {}{flood}", status.blocked_sources)
+}
+
+pub fn summary(summary: &Summary) -> String {
+    let elapsed = std::time::Duration::from_secs(summary.elapsed.as_secs());
+    let mut text = format!("detached after {}: {}\n", exact(elapsed), totals(summary));
+    for (reason, count) in summary.reasons.iter().filter(|&(_, &count)| count > 0) {
+        let _ = writeln!(text, "  {reason:<26} {count:>14}");
+    }
+    text
+}
+
+/// "61 SYNs passed, 0 challenged, 53941 dropped"
+fn totals(summary: &Summary) -> String {
+    let Summary { passed, challenged, dropped, .. } = summary;
+    let word = dropped_word(summary.dry_run);
+    format!("{passed} SYNs passed, {challenged} challenged, {dropped} {word}")
+}
+
+/// `all`: every network of the lists.
+pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {}\n{} of {} known sources blocked, room for {}",
+        interfaces(&instance.interfaces),
+        policy(&instance.policy),
+        instance.blocked_sources,
+        instance.known_sources,
+        instance.max_sources
+    )?;
+    writeln!(
+        out,
+        "since its start {} ago: {}",
+        age(instance.totals.elapsed),
+        totals(&instance.totals)
+    )?;
+    writeln!(out, "now {}", rates(&instance.rates, instance.policy.dry_run))?;
+    for (name, budget) in &instance.budgets {
+        if let Some(text) = refuses(budget) {
+            writeln!(out, "{}: {text}", name.replace('_', " "))?;
+        }
+    }
+    write_lists(out, &instance.lists, all)?;
+    if !instance.sources.is_empty() {
+        write_sources(out, &instance.sources)?;
+    }
+    Ok(())
+}
+
+/// None for a budget that refuses nothing now.
+fn refuses(budget: &Budget) -> Option<String> {
+    budget.last_refusal.filter(|time| time.as_millis() < REFUSES_MS)?;
+    Some(format!("over the budget now, {} of {} left", budget.left, budget.burst))
+}
+
+fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Result<()> {
+    let shown = if all { lists.len() } else { MAX_LISTED };
+    for entry in lists.iter().take(shown) {
+        let verdict = match entry.verdict {
+            Listed::Allowed => "allowed",
+            Listed::Denied => "denied",
+        };
+        writeln!(out, "{verdict} {}: {} SYNs", entry.network, entry.syns)?;
+    }
+    if lists.len() > shown {
+        writeln!(out, "and {} more networks allowed or denied: --all shows them", lists.len() - shown)?;
+    }
+    Ok(())
+}
+
+/// In 80 columns while addresses are shorter than 25 characters.
+fn write_sources(out: &mut impl Write, sources: &[Source]) -> io::Result<()> {
+    let widest = sources.iter().map(|source| source.source.len()).max().unwrap_or(0);
+    let width = widest.max("SOURCE".len());
+    writeln!(
+        out,
+        "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>11} {:>9}",
+        "SOURCE", "TOKENS", "NEXT IN", "PASSED", "COOKIES", "DROPPED", "LAST DROP"
+    )?;
+    for source in sources {
+        writeln!(
+            out,
+            "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>11} {:>9}",
+            source.source,
+            source.tokens,
+            age(source.next_token),
+            source.passed,
+            source.challenged,
+            source.dropped,
+            source.last_drop.map_or("never".into(), age),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Times as people and programs read them.
+
+use std::time::Duration;
+
+use serde::Serializer;
+
+/// A duration as short as a table's column, like 0.3s, 42s, 7m, 3h, 12d.
+pub fn age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1}s", (time.as_millis() / 100) as f64 / 10.0),
+        10..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A duration as it is given on the command line, to the millisecond, like 300ms, 90s as 1m30s, 5d.
+pub fn exact(time: Duration) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+    let mut rest = time.as_millis();
+    let mut text = String::new();
+    for (unit, name) in units {
+        if rest >= unit {
+            text += &format!("{}{name}", rest / unit);
+            rest %= unit;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
+/// In seconds, to the millisecond.
+pub fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(rounded(*time))
+}
+
+/// As [`seconds`]; None is null.
+pub fn maybe_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_f64(rounded(*time)),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{age, exact};
+
+    #[test]
+    fn ages_are_short() {
+        let cases =
+            [(0, "0.0s"), (1_290, "1.2s"), (59_000, "59s"), (7_199_000, "119m"), (172_800_000, "2d")];
+        for (ms, text) in cases {
+            assert_eq!(age(Duration::from_millis(ms)), text);
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_given() {
+        for text in ["300ms", "1s", "1m30s", "10m", "1h30m", "5d", "1d1h1m1s1ms"] {
+            assert_eq!(exact(humantime::parse_duration(text).unwrap()), text);
+        }
+        assert_eq!(exact(Duration::ZERO), "0s");
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a run looks after once a second. Nothing here prints or ends a run: what is found out becomes a
+//! [`Note`], and what fails is tried again.
+
+pub mod budgets;
+pub mod filter;
+pub mod host;
+pub mod links;
+pub mod sysctls;
+
+use anyhow::Result;
+
+use crate::note::Note;
+
+pub use budgets::Budgets;
+pub use filter::Filter;
+pub use host::Host;
+pub use links::Links;
+pub use sysctls::Sysctls;
+
+/// All of it.
+pub struct Upkeep<'a> {
+    pub host: Host<'a>,
+    pub filter: Filter<'a>,
+    pub budgets: Budgets<'a>,
+    pub sysctls: Sysctls,
+    pub links: Links,
+}
+
+impl Upkeep<'_> {
+    /// To be called once a second.
+    pub fn tick(&mut self) -> Vec<Note> {
+        [
+            self.host.tick(),
+            self.filter.tick(),
+            self.budgets.tick(),
+            self.sysctls.tick(),
+            self.links.tick(),
+        ]
+        .concat()
+    }
+}
+
+/// Something that may fail again and again. A failure is said when it begins, when it becomes another one,
+/// and when it is over.
+#[derive(Debug)]
+pub struct Watched {
+    what: &'static str,
+    failing: Option<String>,
+}
+
+impl Watched {
+    /// `what` is done, as in "reading the counters".
+    pub fn new(what: &'static str) -> Self {
+        Self { what, failing: None }
+    }
+
+    /// What is to be said of this outcome; the value goes on.
+    pub fn check<T>(&mut self, outcome: Result<T>) -> (Option<T>, Option<Note>) {
+        match outcome {
+            Ok(value) => {
+                let is_over = self.failing.take().is_some();
+                (Some(value), is_over.then(|| Note::info(format!("{} works again", self.what))))
+            }
+            Err(error) => {
+                let text = format!("{error:#}");
+                let is_new = self.failing.as_ref() != Some(&text);
+                let note = is_new
+                    .then(|| Note::warning(format!("{} fails and is tried again: {text}", self.what)));
+                self.failing = Some(text);
+                (None, note)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::Watched;
+    use crate::note::Note;
+
+    #[test]
+    fn a_failure_is_said_once_and_so_is_its_end() {
+        let mut watched = Watched::new("reading");
+        let mut check = |outcome: Result<u8, &'static str>| {
+            watched.check(outcome.map_err(|error| anyhow!(error))).1
+        };
+        assert_eq!(check(Ok(1)), None);
+        let first = check(Err("no room")).unwrap();
+        assert_eq!(first, Note::warning("reading fails and is tried again: no room"));
+        assert_eq!(check(Err("no room")), None);
+        assert!(check(Err("no disk")).is_some(), "another failure");
+        assert_eq!(check(Ok(1)), Some(Note::info("reading works again")));
+        assert_eq!(check(Ok(1)), None);
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Keeps the program's picture of this host up to date: addresses and settings may change while it runs.
+
+use anyhow::{Result, anyhow};
+
+use super::Watched;
+use crate::kernel::addresses::Addresses;
+use crate::kernel::maps::host;
+use crate::kernel::skel::{SynfloodSkel, types};
+use crate::kernel::sysctl;
+use crate::note::Note;
+use crate::policy::{Challenge, Policy};
+
+/// The kernel reads a client's options from its timestamps (net/ipv4/syncookies.c) only with this
+/// value of net.ipv4.tcp_timestamps: with 1 it subtracts a secret first.
+const PLAIN_TIMESTAMPS: u32 = 2;
+
+/// This host, as the program last heard of it.
+pub struct Host<'a> {
+    skel: &'a SynfloodSkel<'a>,
+    needs_cookies: bool,
+    settings: types::host,
+    told: Addresses,
+    lacked_cookies: bool,
+    reading: Watched,
+    telling: Watched,
+}
+
+impl<'a> Host<'a> {
+    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &Policy) -> Self {
+        Self {
+            skel,
+            needs_cookies: policy.challenge != Challenge::Off,
+            settings: types::host::default(),
+            told: Addresses::default(),
+            lacked_cookies: false,
+            reading: Watched::new("the look at this host's addresses"),
+            telling: Watched::new("telling the program this host's addresses"),
+        }
+    }
+
+    /// Tells the program what has changed: addresses first, so that what it remembers of a generation is
+    /// never older.
+    pub fn tick(&mut self) -> Vec<Note> {
+        let (now, unread) = self.reading.check(Addresses::read());
+        let mut outcome = Ok(());
+        if let Some(now) = now
+            && now != self.told
+        {
+            outcome = self.tell_addresses(&now);
+            self.settings.generation += 1;
+            self.settings.address_bits = host::address_bits(&self.told.ips);
+        }
+        let settings = types::host {
+            generation: self.settings.generation,
+            address_bits: self.settings.address_bits,
+            ..read_settings()
+        };
+        let told = host::set(self.skel, &settings);
+        self.settings = settings;
+        let (_, untold) = self.telling.check(outcome.and(told));
+        unread.into_iter().chain(untold).chain(self.lack_of_cookies()).collect()
+    }
+
+    /// Makes the program's tables hold what is now. What fails is left out of `told`, so that the next look
+    /// tries it again.
+    fn tell_addresses(&mut self, now: &Addresses) -> Result<()> {
+        let mut failed = Failed::default();
+        self.tell_macs(now, &mut failed);
+        self.tell_ips(now, &mut failed);
+        failed.outcome()
+    }
+
+    fn tell_macs(&mut self, now: &Addresses, failed: &mut Failed) {
+        let gone: Vec<_> =
+            self.told.macs.keys().filter(|mac| !now.macs.contains_key(*mac)).copied().collect();
+        for mac in gone {
+            if failed.note(host::disown_mac(self.skel, mac)) {
+                self.told.macs.remove(&mac);
+            }
+        }
+        for (&mac, &mtu) in &now.macs {
+            if self.told.macs.get(&mac) != Some(&mtu) && failed.note(host::own_mac(self.skel, mac, mtu))
+            {
+                self.told.macs.insert(mac, mtu);
+            }
+        }
+    }
+
+    fn tell_ips(&mut self, now: &Addresses, failed: &mut Failed) {
+        let gone: Vec<_> = self.told.ips.difference(&now.ips).copied().collect();
+        for ip in gone {
+            if failed.note(host::disown_ip(self.skel, ip)) {
+                self.told.ips.remove(&ip);
+            }
+        }
+        for &ip in &now.ips {
+            if !self.told.ips.contains(&ip) && failed.note(host::own_ip(self.skel, ip)) {
+                self.told.ips.insert(ip);
+            }
+        }
+    }
+
+    /// Said whenever this host's kernel begins to make no SYN cookies.
+    fn lack_of_cookies(&mut self) -> Option<Note> {
+        let lacks = self.needs_cookies && self.settings.syncookies == 0;
+        let begins = lacks && !self.lacked_cookies;
+        self.lacked_cookies = lacks;
+        begins.then(|| {
+            Note::warning(
+                "net.ipv4.tcp_syncookies is 0, so that SYNs over a budget cannot be challenged and are \
+                 dropped, honest ones too: `sysctl net.ipv4.tcp_syncookies=1`",
+            )
+        })
+    }
+}
+
+/// How many addresses could not be told, and why the first of them could not.
+#[derive(Default)]
+struct Failed {
+    count: usize,
+    first: Option<anyhow::Error>,
+}
+
+impl Failed {
+    /// Whether it was done.
+    fn note(&mut self, done: Result<()>) -> bool {
+        let Err(error) = done else { return true };
+        self.count += 1;
+        self.first.get_or_insert(error);
+        false
+    }
+
+    fn outcome(self) -> Result<()> {
+        let Some(error) = self.first else { return Ok(()) };
+        Err(anyhow!(
+            "{error:#} ({} of them): SYNs to new addresses are not challenged; start again to make room",
+            self.count
+        ))
+    }
+}
+
+fn read_settings() -> types::host {
+    let ipv4 = |name: &str| sysctl::number(&format!("net.ipv4.{name}")).unwrap_or(0);
+    let is_on = |name: &str| (ipv4(name) != 0).into();
+    // The largest receive buffer that the kernel itself may give a socket, and that one may ask for.
+    let rcv_space = [sysctl::number("net.ipv4.tcp_rmem"), sysctl::number("net.core.rmem_max")];
+    let largest = rcv_space.iter().copied().collect::<Option<Vec<u32>>>().unwrap_or_default();
+    types::host {
+        syncookies: ipv4("tcp_syncookies").min(2) as u8,
+        // Without both the window scale is not known, and then no timestamp may promise one.
+        timestamps: (!largest.is_empty() && ipv4("tcp_timestamps") == PLAIN_TIMESTAMPS).into(),
+        sack: is_on("tcp_sack"),
+        wscale: is_on("tcp_window_scaling"),
+        ecn: is_on("tcp_ecn"),
+        rcv_space: largest.into_iter().max().unwrap_or(0),
+        ..Default::default()
+    }
+}

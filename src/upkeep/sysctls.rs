@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `--set-sysctls`: kernel settings that challenges need, for as long as a run of this network namespace
+//! needs them.
+//!
+//! Each run shares a lock on its namespace. A second process, the *keeper*, waits for the end of the run that
+//! changed something, takes the lock alone, and sets the settings back. So a run that is killed leaves nothing
+//! changed, and one that ends undoes nothing that another still needs.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::kernel::sysctl::{self, Change};
+use crate::note::Note;
+use crate::policy::Challenge;
+
+/// The lock that runs share, on the network namespace itself.
+pub const LOCK: &str = "/proc/self/ns/net";
+
+/// What a keeper writes once it has set back what it can.
+pub const DONE: &str = "done";
+
+/// What a keeper writes when another run needs the settings still.
+pub const WAITING: &str = "waiting";
+
+/// Longer than a keeper takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Settings that this run needs.
+#[derive(Debug, Default)]
+pub struct Sysctls {
+    /// Those that this run has changed.
+    changes: Vec<Change>,
+    keeper: Option<Keeper>,
+    _lock: Option<File>,
+}
+
+impl Sysctls {
+    /// Cookies whenever they are asked for if all SYNs may be challenged, else where there is no room; and
+    /// timestamps that can keep a client's options. Also what was changed.
+    pub fn set_for(challenge: Challenge) -> Result<(Self, Vec<Note>)> {
+        let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
+        let lock = lock.context("cannot lock this network namespace's settings")?;
+        let changes = changes_for(challenge)?;
+        if changes.is_empty() {
+            return Ok((Self { _lock: Some(lock), ..Self::default() }, Vec::new()));
+        }
+        // Before the first change, so that none outlives a kill.
+        let keeper = Keeper::start(&changes).context("cannot start the process that sets them back")?;
+        let mut notes = Vec::new();
+        for change in &changes {
+            let Change { name, before, ours } = change;
+            change.make().with_context(|| {
+                format!("cannot set {name} to {ours}: set it by hand, and leave out --set-sysctls")
+            })?;
+            notes.push(Note::info(format!("{name} was {before} and is {ours} until the end")));
+        }
+        Ok((Self { changes, keeper: Some(keeper), _lock: Some(lock) }, notes))
+    }
+
+    /// Says what somebody else has changed.
+    pub fn tick(&mut self) -> Vec<Note> {
+        let lost = self.changes.extract_if(.., |change| !change.holds());
+        let note = |Change { name, ours, .. }: Change| {
+            let now = sysctl::read(&name).unwrap_or_else(|error| error.to_string());
+            Note::warning(format!("{name} is {now} now: somebody else has changed it from {ours}"))
+        };
+        lost.map(note).collect()
+    }
+
+    /// Sets back what this run has changed, unless another run needs it.
+    pub fn restore(self) -> Vec<Note> {
+        let Self { keeper, _lock: lock, .. } = self;
+        drop(lock);
+        keeper.map(Keeper::finish).unwrap_or_default()
+    }
+}
+
+fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
+    let cookies: (&str, fn(&str) -> bool) = match challenge {
+        Challenge::Off => return Ok(Vec::new()),
+        Challenge::Budget => ("1", |now| now == "0"),
+        Challenge::All => ("2", |now| now != "2"),
+    };
+    let timestamps: (&str, fn(&str) -> bool) = ("2", |now| now != "2");
+    let mut changes = Vec::new();
+    for (name, (ours, is_needed)) in
+        [("net.ipv4.tcp_syncookies", cookies), ("net.ipv4.tcp_timestamps", timestamps)]
+    {
+        let before = sysctl::read(name).with_context(|| format!("cannot read {name}"))?;
+        if is_needed(&before) {
+            changes.push(Change { name: name.into(), before, ours: ours.into() });
+        }
+    }
+    Ok(changes)
+}
+
+/// The process that sets back what a run changed: see [`crate::commands::keep`]. It acts when its standard
+/// input ends, as it does with the run, however that ends.
+#[derive(Debug)]
+struct Keeper {
+    process: Child,
+    says: Receiver<String>,
+}
+
+impl Keeper {
+    fn start(changes: &[Change]) -> Result<Self> {
+        let mut command = Command::new("/proc/self/exe");
+        for change in changes {
+            command.args(["--restore-sysctls", &change.to_string()]);
+        }
+        command.arg0("synflood-xdp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn()?;
+        let stdout = process.stdout.take().context("it has no output")?;
+        let (send, says) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // Fails only when the run has ended.
+                let _ = send.send(line);
+            }
+        });
+        Ok(Self { process, says })
+    }
+
+    /// What it could not set back.
+    fn finish(mut self) -> Vec<Note> {
+        drop(self.process.stdin.take());
+        let mut notes = Vec::new();
+        loop {
+            match self.says.recv_timeout(PATIENCE).as_deref() {
+                Ok(DONE) | Err(_) => return notes,
+                Ok(WAITING) => {
+                    notes.push(Note::info(
+                        "the kernel's settings stay as they are: another synflood-xdp needs them, and they \
+                         are set back when it ends",
+                    ));
+                    return notes;
+                }
+                Ok(failure) => notes.push(Note::warning(failure)),
+            }
+        }
+    }
+}
