@@ -44,12 +44,21 @@ pub struct Program<'obj> {
 impl<'obj> Program<'obj> {
     /// With these options, as on the command line. `object` gives it a place to live.
     pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
+        Self::try_load(options, object).expect("the kernel takes the program")
+    }
+
+    /// The same; an error is what the command would say of the kernel's refusal.
+    pub fn try_load(
+        options: &[&str],
+        object: &'obj mut MaybeUninit<OpenObject>,
+    ) -> Result<Self, String> {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
-        let skel = program::load(&policy, &lists, sizes, object).expect("the kernel takes the program");
+        let skel =
+            program::load(&policy, &lists, sizes, object).map_err(|error| format!("{error:#}"))?;
         let names = reason_names(&skel).unwrap();
-        Self { skel, names, policy }
+        Ok(Self { skel, names, policy })
     }
 
     /// The names of all reasons, of which the first is no outcome.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From a policy to a loaded, not yet attached program.
 
+use std::cell::RefCell;
 use std::mem::MaybeUninit;
-use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
@@ -27,17 +27,13 @@ const MAX_REFUSAL_BITS: u32 = 16;
 /// Refusals that all CPUs together remember: 32 MiB. A kernel may count far more CPUs than there are.
 const MAX_REFUSALS: u32 = 1 << 20;
 
-/// What libbpf said since the last program was loaded. Wanted only for one that the kernel refuses.
-static LIBBPF_LOG: Mutex<String> = Mutex::new(String::new());
-
-fn keep_log(_: PrintLevel, message: String) {
-    if let Ok(mut log) = LIBBPF_LOG.lock() {
-        log.push_str(&message);
-    }
+thread_local! {
+    /// What libbpf has said while this thread loads a program. Wanted only for one that the kernel refuses.
+    static LIBBPF_LOG: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-fn take_log() -> String {
-    LIBBPF_LOG.lock().map(|mut log| std::mem::take(&mut *log)).unwrap_or_default()
+fn keep_log(_: PrintLevel, message: String) {
+    LIBBPF_LOG.with_borrow_mut(|log| log.push_str(&message));
 }
 
 /// Loads the program with this policy and fills its lists. `object` gives it a place to live.
@@ -48,7 +44,7 @@ pub fn load<'obj>(
     object: &'obj mut MaybeUninit<OpenObject>,
 ) -> Result<SynfloodSkel<'obj>> {
     set_print(Some((PrintLevel::Warn, keep_log)));
-    take_log();
+    LIBBPF_LOG.take();
     let mut open = SynfloodSkelBuilder::default().open(object).context(UNREADABLE)?;
     let config = config_of(&mut open)?;
     encode::write_policy(policy, config);
@@ -110,7 +106,7 @@ fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
 }
 
 fn load_error(error: &libbpf_rs::Error, sizes: Sizes) -> anyhow::Error {
-    let log = take_log();
+    let log = LIBBPF_LOG.take();
     let log = log.trim();
     if log.contains("'sources': failed to create") {
         let cause = match error.kind() {

@@ -3,7 +3,6 @@
 
 use lab::defence::Defence;
 use lab::pair::Pair;
-use lab::wait_for;
 use nix::sys::signal::Signal;
 
 /// What it says when it is started with these options, once it has said all.
@@ -79,29 +78,6 @@ fn settings_and_interfaces() {
     assert!(!said(&pair, &["--mode", "skb"]).contains("veth"));
     pair.set("net.ipv4.ip_forward=1");
     assert_says(&pair, &[], "this host forwards");
-}
-
-#[test]
-fn settings_are_changed_only_if_asked_and_then_restored() {
-    let pair = lab::pair!();
-    let now =
-        || pair.server.run("sysctl", &["-n", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps"]);
-    pair.set("net.ipv4.tcp_syncookies=0");
-    pair.set("net.ipv4.tcp_timestamps=1");
-    said(&pair, &[]);
-    assert_eq!(now(), "0\n1\n");
-    for (challenge, during) in [("budget", "1\n2\n"), ("all", "2\n2\n"), ("off", "0\n1\n")] {
-        let options = ["--iface", "eth0", "--quiet", "--set-sysctls", "--challenge", challenge];
-        let defence = Defence::start(&pair, &options);
-        assert_eq!(now(), during, "{challenge}");
-        defence.signal(Signal::SIGTERM);
-        assert_eq!(now(), "0\n1\n", "{challenge}");
-    }
-    // What somebody else has set meanwhile stays.
-    let defence = Defence::start(&pair, &["--iface", "eth0", "--quiet", "--set-sysctls"]);
-    pair.set("net.ipv4.tcp_timestamps=0");
-    defence.signal(Signal::SIGTERM);
-    wait_for("the end", || (now() == "0\n0\n").then_some(()));
 }
 
 #[test]

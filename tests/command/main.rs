@@ -4,7 +4,9 @@
 
 mod advice;
 mod cli;
+mod dump;
 mod instances;
 mod lifecycle;
 mod output;
 mod protect;
+mod sysctls;

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use lab::defence::{Defence, dump};
+use lab::defence::{Defence, dump, source};
 use lab::pair::Pair;
 use lab::{Process, pass, wait_for};
 use nix::sys::signal::Signal;
@@ -77,4 +77,31 @@ fn a_known_source_is_served_without_challenges_too() {
     for _ in 0..20 {
         assert!(pair.is_served("10.0.0.4"));
     }
+}
+
+/// An office behind one address is over its limit, and served: it is no attacker.
+#[test]
+fn a_source_served_by_cookies_does_not_lead_the_blocked() {
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=2");
+    let _pass = pass::attach(&pair.client, "eth0");
+    let options = ["--iface", "eth0", "--json", "--challenge", "all", "--burst", "2", "--rate", "1/h"];
+    let defence = Defence::start(&pair, &options);
+    let directory = tempfile::tempdir().unwrap();
+    let _nginx = pair.serve(directory.path());
+    for _ in 0..20 {
+        assert!(pair.is_served("10.0.0.1"));
+    }
+    let all = dump(&pair, &["--all"]);
+    let office = source(&all, "10.0.0.1").unwrap();
+    let counts = ["tokens", "passed", "challenged", "dropped"].map(|field| office[field].as_u64());
+    assert_eq!(counts, [0, 2, 18, 0].map(Some), "{office}");
+    let blocked = dump(&pair, &[]);
+    assert_eq!(
+        (blocked["blocked_sources"].as_u64(), blocked["sources"].as_array()),
+        (Some(0), Some(&vec![]))
+    );
+    std::thread::sleep(Duration::from_millis(1_100)); // for a status line
+    let ended = defence.signal(Signal::SIGTERM);
+    assert_eq!(status_lines(&ended.stdout).last().unwrap()["blocked_sources"], 0, "{}", ended.stdout);
 }

@@ -4,6 +4,7 @@
 
 use std::mem::MaybeUninit;
 
+use caps::CapSet;
 use lab::program::Program;
 
 /// Kernels differ in how many paths they find to be alike: from 225,110 on 6.12 to 441,617 on 6.1.
@@ -20,4 +21,18 @@ fn every_configuration_stays_far_from_the_verifiers_limit() {
     println!("verified instructions: {most}");
     assert_ne!(most, 0, "this kernel does not tell");
     assert!(most <= CEILING, "{most}, and the ceiling is {CEILING}");
+}
+
+/// A program that the kernel refuses is reported with what was said of it, and of no other.
+#[test]
+fn a_refused_program_has_a_log_of_its_own() {
+    let refusal =
+        |options: &[&str]| Program::try_load(options, &mut MaybeUninit::uninit()).err().unwrap();
+    let too_large = refusal(&["--max-sources", "4294967295"]);
+    assert!(too_large.contains("no table of 4294967295 sources"), "{too_large}");
+    // This thread's own capabilities only.
+    caps::clear(None, CapSet::Effective).unwrap();
+    let not_allowed = refusal(&[]);
+    assert!(not_allowed.contains("does not let this user load the program"), "{not_allowed}");
+    assert!(!not_allowed.contains("4294967295") && !not_allowed.contains("'sources'"), "{not_allowed}");
 }

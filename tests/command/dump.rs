@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What an operator asks of a dump beside who is blocked.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use lab::defence::{Defence, dump};
+use lab::frames::ipv4;
+use lab::{wait_for, wire};
+use serde_json::Value;
+
+fn syn_from(source: Ipv4Addr) -> Vec<u8> {
+    ipv4(|ip, _| (ip.source, ip.destination) = (source.octets(), [10, 0, 0, 10]))
+}
+
+fn text(pair: &lab::pair::Pair, args: &[&str]) -> String {
+    String::from_utf8(pair.synflood(&[&["--dump"], args].concat()).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn lists_in_force_are_shown_with_the_syns_they_decided() {
+    let pair = lab::pair!();
+    let options =
+        ["--iface", "eth0", "--allow", "10.0.7.1,10.1.0.0/16", "--deny", "10.0.8.0/24,2001:db8::/32"];
+    let _defence = Defence::start(&pair, &options);
+    for (source, count) in [
+        (Ipv4Addr::new(10, 0, 7, 1), 3),
+        (Ipv4Addr::new(10, 0, 8, 1), 2),
+        (Ipv4Addr::new(10, 0, 8, 2), 5),
+    ] {
+        wire::send(&pair.client, "eth0", &vec![syn_from(source); count]);
+    }
+    let lists = wait_for("ten SYNs", || {
+        let lists = dump(&pair, &[])["lists"].take();
+        let syns: u64 =
+            lists.as_array().unwrap().iter().map(|entry| entry["syns"].as_u64().unwrap()).sum();
+        (syns == 10).then_some(lists)
+    });
+    let entry = |network: &str, verdict: &str, syns: u64| serde_json::json!({ "network": network, "verdict": verdict, "syns": syns });
+    let expected = [
+        entry("10.0.8.0/24", "denied", 7),
+        entry("10.0.7.1", "allowed", 3),
+        entry("10.1.0.0/16", "allowed", 0),
+        entry("2001:db8::/32", "denied", 0),
+    ];
+    assert_eq!(lists, Value::from(expected.to_vec()));
+    let table = text(&pair, &[]);
+    assert!(table.contains("denied 10.0.8.0/24: 7 SYNs\nallowed 10.0.7.1: 3 SYNs\n"), "{table}");
+}
+
+#[test]
+fn of_many_networks_a_few_are_shown_unless_all_are_asked_for() {
+    let pair = lab::pair!();
+    let networks: Vec<String> = (0..30).map(|net| format!("10.7.{net}.0/24")).collect();
+    let _defence = Defence::start(&pair, &["--iface", "eth0", "--deny", &networks.join(",")]);
+    let short = text(&pair, &[]);
+    assert_eq!(short.matches("denied 10.7.").count(), 10, "{short}");
+    assert!(short.contains("and 20 more networks allowed or denied: --all shows them"), "{short}");
+    assert_eq!(text(&pair, &["--all"]).matches("denied 10.7.").count(), 30);
+    assert_eq!(dump(&pair, &[])["lists"].as_array().unwrap().len(), 30);
+}
+
+/// Nobody is blocked then, as no source is seen twice.
+#[test]
+fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
+    let pair = lab::pair!();
+    let _defence =
+        Defence::start(&pair, &["--iface", "eth0", "--challenge", "off", "--new-sources", "5"]);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut host = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let sources = (host..host + 64).map(|host| Ipv4Addr::from_bits(0x0b00_0000 + host));
+                wire::send(&pair.client, "eth0", &sources.map(syn_from).collect::<Vec<_>>());
+                host += 64;
+            }
+        });
+        let shown = wait_for("the budget to refuse", || {
+            let shown = dump(&pair, &[]);
+            let refusal = shown["budgets"]["new_sources"]["last_refusal_s"].as_f64();
+            refusal.is_some_and(|age| age < 1.0).then_some(shown)
+        });
+        let table = text(&pair, &[]);
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(shown["blocked_sources"], 0);
+        assert!(shown["budgets"]["new_sources"]["left"].as_u64() < Some(5), "{shown}");
+        assert_eq!(shown["budgets"]["new_sources"]["burst"], 5);
+        assert!(shown["budgets"]["total_rate"].is_null(), "it has no limit");
+        assert!(shown["dropped"].as_u64() > Some(0) && shown["passed"].as_u64() >= Some(5), "{shown}");
+        assert_eq!(shown["dropped"], shown["reasons"]["drop_new_source_budget"]);
+        assert!(shown["dropped_per_s"].as_u64() > Some(0), "{shown}");
+        assert!(shown["elapsed_s"].as_f64() > Some(0.0));
+        assert!(table.contains("new sources: over the budget now, "), "{table}");
+    });
+}
+
+#[test]
+fn an_instance_of_another_namespace_is_pointed_out() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let binary = lab::binary!();
+    let elsewhere = pair.client.command(binary.to_str().unwrap(), &["--dump"]).output().unwrap();
+    assert_eq!(elsewhere.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&elsewhere.stderr);
+    // Other tests run instances too: one of them is named.
+    assert!(said.contains("runs in this network namespace: one runs elsewhere, as process "), "{said}");
+    let pid = said.split("as process ").nth(1).unwrap().split(':').next().unwrap();
+    assert!(said.contains(&format!("`nsenter -t {pid} -n synflood-xdp --dump` asks it")), "{said}");
+    let ours = defence.pid().to_string();
+    let there = ["-t", &ours, "-n", binary.to_str().unwrap(), "--dump"];
+    let asked = pair.client.command("nsenter", &there).output().unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+}
