@@ -2,7 +2,7 @@
 //! The binary under test while it protects.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -18,8 +18,8 @@ use crate::{Process, wait_for};
 #[derive(Debug)]
 pub struct Defence {
     process: Process,
-    stderr: JoinHandle<()>,
-    heard: Arc<Mutex<String>>,
+    stdout: Heard,
+    stderr: Heard,
     /// What it said up to and with the line that it protects.
     pub said: String,
 }
@@ -54,20 +54,20 @@ impl Defence {
     pub fn start_command(mut command: Command) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut process = Process(child.with_context(|| format!("cannot start {command:?}"))?);
-        let heard = Arc::new(Mutex::new(String::new()));
-        let stderr = listen(process.0.stderr.take().unwrap(), heard.clone());
+        let stdout = Heard::from(process.0.stdout.take().unwrap());
+        let stderr = Heard::from(process.0.stderr.take().unwrap());
         let said = wait_for("it to protect, or to end", || {
-            let heard = heard.lock().unwrap().clone();
-            let decided = heard.contains("protecting ") || stderr.is_finished();
-            decided.then_some(heard)
+            let is_over = stderr.is_over();
+            let said = stderr.until_now();
+            (said.contains("protecting ") || is_over).then_some(said)
         });
         ensure!(said.contains("protecting "), "it ended instead of protecting: {said}");
-        Ok(Self { process, stderr, heard, said })
+        Ok(Self { process, stdout, stderr, said })
     }
 
     /// What it has said on standard error until now.
     pub fn stderr(&self) -> String {
-        self.heard.lock().unwrap().clone()
+        self.stderr.until_now()
     }
 
     /// Its process: the binary's own, as what starts it in a namespace becomes it.
@@ -79,33 +79,59 @@ impl Defence {
     ///
     /// # Panics
     ///
-    /// If it has ended already.
+    /// If it has ended already, or goes on for 20 s.
     pub fn signal(self, signal: Signal) -> Ended {
         kill(self.pid(), signal).unwrap();
         self.wait()
     }
 
-    /// Waits for its end, as long as that takes.
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it goes on for 20 s.
     pub fn wait(mut self) -> Ended {
-        let child: &mut Child = &mut self.process.0;
-        let mut stdout = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.stderr.join().unwrap();
-        let stderr = self.heard.lock().unwrap().clone();
-        Ended { status: child.wait().unwrap(), stdout, stderr }
+        let status = wait_for("it to end", || self.process.0.try_wait().unwrap());
+        Ended { status, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
     }
 }
 
-/// Collects what is written, line by line, until the writer has ended.
-fn listen(from: ChildStderr, into: Arc<Mutex<String>>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut from = BufReader::new(from);
-        let mut line = String::new();
-        while from.read_line(&mut line).unwrap() > 0 {
-            into.lock().unwrap().push_str(&line);
-            line.clear();
-        }
-    })
+/// What a process writes, collected line by line: its pipe never fills.
+#[derive(Debug)]
+struct Heard {
+    text: Arc<Mutex<String>>,
+    thread: JoinHandle<()>,
+}
+
+impl Heard {
+    fn from(pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let into = text.clone();
+        let thread = thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = String::new();
+            while pipe.read_line(&mut line).unwrap() > 0 {
+                into.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        Self { text, thread }
+    }
+
+    fn until_now(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// Whether the writer has closed it.
+    fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// All of it, once the writer has closed it.
+    fn finish(self) -> String {
+        self.thread.join().unwrap();
+        self.text.lock().unwrap().clone()
+    }
 }
 
 /// `--dump --json` with these further options, of the only instance on the server.
