@@ -13,8 +13,14 @@ use Extension::{DestinationOptions, Fragment};
 
 /// Part of [`super::table`].
 pub fn rows() -> Vec<Row> {
-    let tcp_at = ETHERNET_LEN + IPV4_LEN;
-    let tcp6_at = ETHERNET_LEN + IPV6_LEN;
+    [flags_and_addresses(), headers(), fragments(), too_many()].concat()
+}
+
+/// Where TCP begins behind a plain IPv4 header, and behind a plain IPv6 one.
+const TCP_AT: usize = ETHERNET_LEN + IPV4_LEN;
+const TCP6_AT: usize = ETHERNET_LEN + IPV6_LEN;
+
+fn flags_and_addresses() -> Vec<Row> {
     let mapped = CLIENT.to_ipv6_mapped().octets();
     vec![
         ("SYN+FIN", ipv4(|_, tcp| tcp.fin = true), "drop_syn_fin"),
@@ -45,15 +51,20 @@ pub fn rows() -> Vec<Row> {
             ipv6(&[], |ip, _| ip.source = mapped),
             "drop_mapped_source",
         ),
+    ]
+}
+
+fn headers() -> Vec<Row> {
+    vec![
         ("ihl 4", patched(plain4(), ETHERNET_LEN, |_| 0x44), "drop_bad_ip_header"),
         ("IPv4 of version 5", patched(plain4(), ETHERNET_LEN, |_| 0x55), "drop_bad_ip_header"),
         ("IPv6 of version 4", patched(plain6(), ETHERNET_LEN, |_| 0x40), "drop_bad_ip_header"),
-        ("doff 4", patched(plain4(), tcp_at + 12, |_| 0x40), "drop_bad_tcp_header"),
-        ("doff 0, IPv6", patched(plain6(), tcp6_at + 12, |_| 0), "drop_bad_tcp_header"),
-        ("TCP header cut", cut(plain4(), tcp_at + TCP_LEN - 1), "drop_truncated"),
-        ("no byte of TCP", cut(plain4(), tcp_at), "drop_truncated"),
-        ("TCP header cut, IPv6", cut(plain6(), tcp6_at + TCP_LEN - 1), "drop_truncated"),
-        ("TCP options cut", patched(plain4(), tcp_at + 12, |_| 0x60), "drop_truncated"),
+        ("doff 4", patched(plain4(), TCP_AT + 12, |_| 0x40), "drop_bad_tcp_header"),
+        ("doff 0, IPv6", patched(plain6(), TCP6_AT + 12, |_| 0), "drop_bad_tcp_header"),
+        ("TCP header cut", cut(plain4(), TCP_AT + TCP_LEN - 1), "drop_truncated"),
+        ("no byte of TCP", cut(plain4(), TCP_AT), "drop_truncated"),
+        ("TCP header cut, IPv6", cut(plain6(), TCP6_AT + TCP_LEN - 1), "drop_truncated"),
+        ("TCP options cut", patched(plain4(), TCP_AT + 12, |_| 0x60), "drop_truncated"),
         (
             "TCP header beyond the total length",
             patched(plain4(), ETHERNET_LEN + 3, |_| 39),
@@ -71,17 +82,22 @@ pub fn rows() -> Vec<Row> {
         ),
         (
             "TCP header cut behind a tag",
-            cut(tagged(&[Q], plain4()), tcp_at + tags_len(1) + 5),
+            cut(tagged(&[Q], plain4()), TCP_AT + tags_len(1) + 5),
             "drop_truncated",
         ),
+    ]
+}
+
+fn fragments() -> Vec<Row> {
+    vec![
         (
             "first fragment without all of TCP",
-            cut(ipv4(|ip, _| ip.more_fragments = true), tcp_at + 8),
+            cut(ipv4(|ip, _| ip.more_fragments = true), TCP_AT + 8),
             "drop_tiny_fragment",
         ),
         (
             "first fragment without all of TCP's options",
-            patched(ipv4(|ip, _| ip.more_fragments = true), tcp_at + 12, |_| 0xf0),
+            patched(ipv4(|ip, _| ip.more_fragments = true), TCP_AT + 12, |_| 0xf0),
             "drop_tiny_fragment",
         ),
         (
@@ -91,14 +107,14 @@ pub fn rows() -> Vec<Row> {
         ),
         (
             "IPv6 first fragment without all of TCP",
-            cut(ipv6(&[Fragment { offset: 0, more: true }], |_, _| {}), tcp6_at + 16),
+            cut(ipv6(&[Fragment { offset: 0, more: true }], |_, _| {}), TCP6_AT + 16),
             "drop_tiny_fragment",
         ),
         (
             "IPv6 first fragment without all of the chain",
             cut(
                 ipv6(&[Fragment { offset: 0, more: true }, DestinationOptions], |_, _| {}),
-                tcp6_at + 12,
+                TCP6_AT + 12,
             ),
             "drop_tiny_fragment",
         ),
@@ -109,7 +125,7 @@ pub fn rows() -> Vec<Row> {
                     &[Fragment { offset: 0, more: true }, Fragment { offset: 0, more: false }],
                     |_, _| {},
                 ),
-                tcp6_at + 24,
+                TCP6_AT + 24,
             ),
             "drop_tiny_fragment",
         ),
@@ -118,6 +134,11 @@ pub fn rows() -> Vec<Row> {
             ipv6(&[Fragment { offset: 1, more: false }], |_, _| {}),
             "drop_tiny_fragment",
         ),
+    ]
+}
+
+fn too_many() -> Vec<Row> {
+    vec![
         ("three tags", tagged(&[Q, Q, Q], plain4()), "drop_too_many_tags"),
         ("three tags of both kinds, IPv6", tagged(&[AD, Q, AD], plain6()), "drop_too_many_tags"),
         (

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 
 use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
-use lab::frames::{self, CLIENT, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
+use lab::frames::{self, CLIENT, CLIENT_MAC, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
 use lab::program::{HOST, Program, XDP_TX, now_ns, types};
 
 use super::server::{ANSWER_PORTS, on_a_server, refusing, syn4, syn6};
@@ -14,7 +14,6 @@ use TcpOptionElement::{
     WindowScale,
 };
 
-const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// The SYNs' first sequence number, see `frames.rs`.
 const SEQUENCE: u32 = 1;
 const TSVAL: u32 = 0x1234_5678;
