@@ -15,3 +15,61 @@ pub mod policy;
 pub mod settings;
 pub mod show;
 pub mod upkeep;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+    use std::{fs, io};
+
+    /// Of each module, those that it may know.
+    const MAY_KNOW: [(&str, &[&str]); 8] = [
+        ("note", &[]),
+        ("policy", &[]),
+        ("cli", &["policy"]),
+        ("settings", &["cli", "policy"]),
+        ("kernel", &["note", "policy"]),
+        ("show", &["note", "policy"]),
+        ("advice", &["kernel", "note", "policy"]),
+        ("upkeep", &["kernel", "note", "policy"]),
+    ];
+
+    fn sources_of(module: &str) -> io::Result<Vec<PathBuf>> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut found = vec![root.join(format!("{module}.rs"))];
+        let mut folders = vec![root.join(module)];
+        while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() { folders.insert(0, path) } else { found.push(path) }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The modules named behind `crate::` in code: a link in a comment is no import.
+    fn known_by(module: &str) -> BTreeSet<String> {
+        let mut known = BTreeSet::new();
+        for path in sources_of(module).unwrap() {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                let names = line.split("crate::").skip(1);
+                known.extend(names.map(|rest| {
+                    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+                }));
+            }
+        }
+        known.remove(module);
+        known
+    }
+
+    #[test]
+    fn modules_know_only_what_lies_below_them() {
+        for (module, may_know) in MAY_KNOW {
+            let may_know = may_know.iter().map(|name| name.to_string()).collect();
+            let too_many: Vec<_> = known_by(module).difference(&may_know).cloned().collect();
+            assert!(too_many.is_empty(), "{module} knows {too_many:?}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Keeps the program's picture of this host up to date: addresses and settings may change while it runs.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::Watched;
 use crate::kernel::addresses::Addresses;
@@ -115,28 +115,21 @@ impl<'a> Host<'a> {
     }
 }
 
-/// How many addresses could not be told, and why the first of them could not.
+/// Why the first of several addresses could not be told.
 #[derive(Default)]
-struct Failed {
-    count: usize,
-    first: Option<anyhow::Error>,
-}
+struct Failed(Option<anyhow::Error>);
 
 impl Failed {
     /// Whether it was done.
     fn note(&mut self, done: Result<()>) -> bool {
         let Err(error) = done else { return true };
-        self.count += 1;
-        self.first.get_or_insert(error);
+        self.0.get_or_insert(error);
         false
     }
 
     fn outcome(self) -> Result<()> {
-        let Some(error) = self.first else { return Ok(()) };
-        Err(anyhow!(
-            "{error:#} ({} of them): SYNs to new addresses are not challenged; start again to make room",
-            self.count
-        ))
+        let Some(error) = self.0 else { return Ok(()) };
+        Err(error.context("SYNs to some addresses cannot be challenged"))
     }
 }
 

@@ -62,3 +62,31 @@ fn without_cookies_it_says_so_and_drops() {
         (warnings == 2).then_some(())
     });
 }
+
+/// The program has room for a thousand more addresses than there were at its start.
+#[test]
+fn too_many_addresses_are_said_once_and_forgotten_again() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.pair, "::", |_| {});
+    let server = &challenging.pair.server;
+    let change_all = |verb: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let batch = directory.path().join("batch");
+        let line = |n: u32| format!("address {verb} 10.9.{}.{}/32 dev eth0\n", n / 250, n % 250 + 1);
+        std::fs::write(&batch, (0..1_500).map(line).collect::<String>()).unwrap();
+        server.run("ip", &["-batch", batch.to_str().unwrap()]);
+    };
+    let said = |words: &str| challenging.defence.stderr().matches(words).count();
+    let failure = "telling the program this host's addresses fails and is tried again: SYNs to some \
+                   addresses cannot be challenged: there is no room for more of them";
+    change_all("add");
+    wait_for("a warning", || (said(failure) > 0).then_some(()));
+    // What changes meanwhile is told as far as there is room.
+    server.run("ip", &["address", "del", "10.9.0.1/32", "dev", "eth0"]);
+    server.run("ip", &["address", "flush", "dev", "eth0", "to", "10.9.0.0/16"]);
+    wait_for("room", || (said("this host's addresses works again") == 1).then_some(()));
+    server.run("ip", &["address", "add", "10.0.0.11/16", "dev", "eth0"]);
+    wait_for("the new address to be served", || is_served(&challenging, ADDED));
+    assert!(is_served(&challenging, SERVER).is_some(), "the others stay");
+    assert_eq!(said(failure), 1, "{}", challenging.defence.stderr());
+}

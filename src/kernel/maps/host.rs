@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags};
 
 use crate::kernel::addresses::Addresses;
@@ -54,7 +54,10 @@ pub fn address_bits<'a>(ips: impl IntoIterator<Item = &'a IpAddr>) -> u64 {
 }
 
 fn update(map: &impl MapCore, key: &[u8], value: &[u8]) -> Result<()> {
-    map.update(key, value, MapFlags::ANY).context("cannot tell the program an address of this host")
+    map.update(key, value, MapFlags::ANY).map_err(|error| match error.kind() {
+        ErrorKind::TooBig => anyhow!("there is no room for more of them until it is started again"),
+        _ => anyhow!(error).context("cannot tell the program an address of this host"),
+    })
 }
 
 /// One that is not there is as well.
