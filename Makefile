@@ -2,30 +2,35 @@
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
+# What a target needs is done in the order in which it is named.
+.NOTPARALLEL:
 
 PREFIX ?= /usr/local
 CLANG_FORMAT ?= $(or $(shell command -v clang-format-19),clang-format)
 
 cargo := scripts/cargo.sh
 deps := scripts/deps.sh
-# Asked late: before the first build without Rust there is no answer.
-binary = $$($(cargo) --binary)
+# What cargo has built lies where ./synflood-xdp points.
+release = $(dir $(realpath synflood-xdp))
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
 shell_files := scripts/*.sh demo/*.sh fuzz/*.sh tests/kernels/* .ci/run
 
 .PHONY: build
-build: ## build the static binary (the default)
-	@$(cargo) --check
+build: ## build the static binary, ./synflood-xdp (the default)
 	@$(deps) --check build
-	@$(cargo) build --release
-	@echo $(binary): $$(stat -c %s $(binary) | numfmt --to=si --suffix=B)
+	@binary=$$($(cargo) build --release --message-format=json-render-diagnostics | \
+		sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'); \
+	ln -srfT "$$binary" synflood-xdp
+	@echo ./synflood-xdp: $$(stat -Lc %s synflood-xdp | numfmt --to=si --suffix=B)
 
 .PHONY: install
 install: ## install it to $(PREFIX)/bin, below $(DESTDIR)
 	@# As root without Rust, what the user has built is what they want installed.
-	@if [[ ! -x $(binary) ]] || $(cargo) --check 2>/dev/null; then $(MAKE) --no-print-directory build; fi
-	@install -D -m 755 $(binary) '$(DESTDIR)$(PREFIX)/bin/synflood-xdp'
+	@if [[ ! -x synflood-xdp ]] || $(cargo) --version >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory build; \
+	fi
+	@install -D -m 755 synflood-xdp '$(DESTDIR)$(PREFIX)/bin/synflood-xdp'
 	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp'
 
 .PHONY: deps
@@ -33,32 +38,25 @@ deps: ## install the packages for build, demo, tests and lint (Debian, Ubuntu)
 	@$(deps)
 
 .PHONY: demo
-demo: root ## show a SYN flood without and with protection, in network namespaces
-	@$(deps) build demo
-	@$(MAKE) --no-print-directory build
-	@demo/demo.sh $(binary)
+demo: root needs-build-demo build ## show a SYN flood without and with protection, in network namespaces
+	@demo/demo.sh ./synflood-xdp
 
 .PHONY: lab
-lab: root ## set up the demo's namespaces and leave them, to try things out
-	@$(deps) build demo
-	@$(MAKE) --no-print-directory build
-	@demo/lab.sh up $(binary)
+lab: root needs-build-demo build ## set up the demo's namespaces and leave them, to try things out
+	@demo/lab.sh up ./synflood-xdp
 
 .PHONY: lab-down
 lab-down: root ## remove the lab
 	@demo/lab.sh down
 
 .PHONY: test
-test: root ## run all tests
-	@$(deps) build demo test
+test: root needs-build-demo-test ## run all tests
 	$(cargo) test --workspace --no-run
 	$(cargo) --as-root test --workspace
 
 .PHONY: test-kernels
-test-kernels: ## test the binary on Debian's kernels, in qemu
-	@$(deps) build demo test kernels
-	@$(MAKE) --no-print-directory build
-	@tests/kernels/run.sh $(binary)
+test-kernels: needs-build-demo-test-kernels build ## test the binary on Debian's kernels, in qemu
+	@tests/kernels/run.sh ./synflood-xdp
 
 .PHONY: test-host
 test-host: ## run the tests that need no root
@@ -68,32 +66,27 @@ test-host: ## run the tests that need no root
 
 .PHONY: bench
 bench: BENCH ?= --publish
-bench: root ## measure beside other defences, and renew docs/bench.md (about nine minutes)
-	@$(deps) build bench
-	@$(MAKE) --no-print-directory build
+bench: root needs-build-bench build ## measure beside other defences, and renew docs/bench.md (about nine minutes)
 	@$(cargo) build --release -p bench
-	@SYNFLOOD_XDP=$$PWD/$(binary) $$(dirname $(binary))/bench $(BENCH)
+	@SYNFLOOD_XDP=$$PWD/synflood-xdp $(release)bench $(BENCH)
 
 .PHONY: bench-quick
 bench-quick: ## measure this project alone (one minute)
 	@$(MAKE) --no-print-directory bench BENCH='--rounds 1 --only synflood-xdp --part defences --part packets'
 
 .PHONY: fuzz
-fuzz: root ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways
-	@$(deps) build fuzz
+fuzz: root needs-build-fuzz build ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways
 	@$(cargo) build --release -p fuzz
-	@fuzz/fuzz.sh $$(dirname $(binary))/fuzz
+	@fuzz/fuzz.sh $(release)fuzz
 
 .PHONY: fuzz-smoke
-fuzz-smoke: ## the same in under two minutes
-	@FUZZ_SECONDS=10 $(MAKE) --no-print-directory fuzz
+fuzz-smoke: export FUZZ_SECONDS = 10
+fuzz-smoke: fuzz ## the same in under two minutes
 
 .PHONY: soak
-soak: root ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
-	@$(deps) build demo test
-	@$(MAKE) --no-print-directory build
+soak: root needs-build-demo-test build ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
 	$(cargo) test --test soak --no-run
-	SYNFLOOD_XDP=$$PWD/$(binary) $(cargo) --as-root test --test soak -- --ignored --nocapture
+	SYNFLOOD_XDP=$$PWD/synflood-xdp $(cargo) --as-root test --test soak -- --ignored --nocapture
 
 .PHONY: lint
 lint: ## check format and run clippy and shellcheck
@@ -118,10 +111,15 @@ vmlinux: ## make vmlinux/vmlinux.h again from types.txt (needs libbpf-dev)
 .PHONY: clean
 clean: ## remove what was built
 	$(cargo) clean
+	rm -f synflood-xdp
 
 .PHONY: help
 help: ## show this
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+# needs-build-demo installs what these two need.
+needs-%:
+	@$(deps) $(subst -, ,$*)
 
 # Network namespaces and BPF programs are for root only.
 .PHONY: root

@@ -3,8 +3,6 @@
 #
 # cargo.sh ARGUMENT...             run cargo as the user whose clone this is
 # cargo.sh --as-root ARGUMENT...   run cargo as root, with that user's toolchain and crates
-# cargo.sh --check                 only tell whether a cargo that is new enough can be found
-# cargo.sh --binary                print the path of the release binary
 #
 # Under sudo, root mostly has no Rust while the user who typed sudo has, and what root builds that
 # user cannot build again: so root builds as that user.
@@ -84,18 +82,6 @@ check_rust() {
 			"old). With rustup: rustup update stable; else install rustup: $install"
 }
 
-print_binary() {
-	local triple binaries
-	if triple=$(run_as_builder rustc --print host-tuple 2>/dev/null); then
-		echo "target/$triple/release/synflood-xdp"
-	else
-		# No Rust to ask, as on a machine that only installs: the newest that was built.
-		# shellcheck disable=SC2012 # no strange characters in names of ours
-		binaries=$(ls -t target/*/release/synflood-xdp 2>/dev/null) || true
-		head -n 1 <<<"$binaries"
-	fi
-}
-
 # What root's cargo wrote among the files of another user goes back to them.
 give_back() {
 	find target -user root -exec chown -h "$builder:" {} +
@@ -103,12 +89,6 @@ give_back() {
 
 choose_builder
 case ${1-} in
---check)
-	check_rust
-	;;
---binary)
-	print_binary
-	;;
 --as-root)
 	[[ $EUID == 0 ]] || die "only root can"
 	check_rust
