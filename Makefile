@@ -14,6 +14,8 @@ deps := scripts/deps.sh
 release = $(dir $(realpath synflood-xdp))
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
+# Each is named like its program: tests/bucket.rs, tests/parse/main.rs.
+host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
 shell_files := scripts/*.sh demo/*.sh fuzz/*.sh tests/kernels/* .ci/run
 
 .PHONY: build
@@ -50,9 +52,9 @@ lab-down: root ## remove the lab
 	@demo/lab.sh down
 
 .PHONY: test
-test: root needs-build-demo-test ## run all tests
-	$(cargo) test --workspace --no-run
-	$(cargo) --as-root test --workspace
+test: TESTS ?= --workspace
+test: root needs-build-demo-test ## run all tests, or some: TESTS='--test cookies -- vlan', as for cargo test
+	@scripts/test.sh $(TESTS)
 
 .PHONY: test-kernels
 test-kernels: needs-build-demo-test-kernels build ## test the binary on Debian's kernels, in qemu
@@ -61,8 +63,7 @@ test-kernels: needs-build-demo-test-kernels build ## test the binary on Debian's
 .PHONY: test-host
 test-host: ## run the tests that need no root
 	@$(deps) --check build
-	$(cargo) test --workspace --lib --bins
-	$(cargo) test -p host-tests
+	@scripts/test.sh --workspace --lib --bins $(host_tests:%=--test %)
 
 .PHONY: bench
 bench: BENCH ?= --publish
@@ -85,8 +86,7 @@ fuzz-smoke: fuzz ## the same in under two minutes
 
 .PHONY: soak
 soak: root needs-build-demo-test build ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
-	$(cargo) test --test soak --no-run
-	SYNFLOOD_XDP=$$PWD/synflood-xdp $(cargo) --as-root test --test soak -- --ignored --nocapture
+	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 
 .PHONY: lint
 lint: ## check format and run clippy and shellcheck
