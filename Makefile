@@ -66,14 +66,17 @@ test-host: ## run the tests that need no root
 	@scripts/test.sh --workspace --lib --bins $(host_tests:%=--test %)
 
 .PHONY: bench
-bench: BENCH ?= --publish
-bench: root needs-build-bench build ## measure beside other defences, and renew docs/bench.md (about nine minutes)
+bench: root needs-build-bench build ## measure beside other defences (about nine minutes)
 	@$(cargo) build --release -p bench
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp $(release)bench $(BENCH)
 
 .PHONY: bench-quick
-bench-quick: ## measure this project alone (one minute)
-	@$(MAKE) --no-print-directory bench BENCH='--rounds 1 --only synflood-xdp --part defences --part packets'
+bench-quick: BENCH = --rounds 1 --only synflood-xdp --part defences --part packets
+bench-quick: bench ## measure this project alone (one minute)
+
+.PHONY: bench-publish
+bench-publish: BENCH = --publish
+bench-publish: bench ## measure as bench does, and renew docs/bench.md and docs/plots
 
 .PHONY: fuzz
 fuzz: root needs-build-fuzz build ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways

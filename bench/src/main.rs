@@ -44,7 +44,7 @@ struct Cli {
     #[arg(long, value_enum)]
     part: Vec<Part>,
 
-    /// Write the results into docs/
+    /// Write the results into docs/bench.md and docs/plots
     #[arg(long, conflicts_with_all = ["only", "shape", "part"])]
     publish: bool,
 }

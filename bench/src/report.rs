@@ -11,7 +11,7 @@ use crate::plots;
 use crate::results::Results;
 
 const DOCUMENT: &str = "docs/bench.md";
-const BEGIN: &str = "<!-- results: written by `make bench` -->\n";
+const BEGIN: &str = "<!-- results: written by `make bench-publish` -->\n";
 const END: &str = "<!-- end of results -->\n";
 const PLOTS: &str = "docs/plots";
 const RAW: &str = "target/bench-results.json";
