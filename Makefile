@@ -14,6 +14,7 @@ deps := scripts/deps.sh
 release = $(dir $(realpath synflood-xdp))
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
+docgen = $(cargo) run --quiet -p docgen --
 # Each is named like its program: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
 shell_files := scripts/*.sh demo/*.sh fuzz/*.sh tests/kernels/* .ci/run
@@ -27,13 +28,14 @@ build: ## build the static binary, ./synflood-xdp (the default)
 	@echo ./synflood-xdp: $$(stat -Lc %s synflood-xdp | numfmt --to=si --suffix=B)
 
 .PHONY: install
-install: ## install it to $(PREFIX)/bin, below $(DESTDIR)
+install: ## install it and its man page to $(PREFIX), below $(DESTDIR)
 	@# As root without Rust, what the user has built is what they want installed.
 	@if [[ ! -x synflood-xdp ]] || $(cargo) --version >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory build; \
 	fi
 	@install -D -m 755 synflood-xdp '$(DESTDIR)$(PREFIX)/bin/synflood-xdp'
-	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp'
+	@install -D -m 644 docs/synflood-xdp.8 '$(DESTDIR)$(PREFIX)/share/man/man8/synflood-xdp.8'
+	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp and its man page'
 
 .PHONY: deps
 deps: ## install the packages for build, demo, tests and lint (Debian, Ubuntu)
@@ -91,12 +93,17 @@ fuzz-smoke: fuzz ## the same in under two minutes
 soak: root needs-build-demo-test build ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 
+.PHONY: docs
+docs: ## renew what is generated in docs/
+	@$(docgen)
+
 .PHONY: lint
-lint: ## check format and run clippy and shellcheck
+lint: ## check format and generated documents, and run clippy and shellcheck
 	$(cargo) fmt --all --check
 	$(cargo) clippy --workspace --all-targets -- -D warnings
 	$(CLANG_FORMAT) --dry-run -Werror $(c_files)
 	shellcheck -x $(shell_files)
+	$(docgen) --check
 
 .PHONY: fmt
 fmt: ## format the sources

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Writes the documents that follow from the definition of the command line, and wraps all Markdown.
+
+mod man;
+mod markdown;
+mod options;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{CommandFactory, Parser};
+
+/// Renew what is generated in docs/, and wrap Markdown.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Write nothing, and fail if something is not up to date
+    #[arg(long)]
+    check: bool,
+
+    /// Markdown files to wrap
+    markdown: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match renew(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn renew(cli: &Cli) -> Result<()> {
+    let mut command = synflood_xdp::cli::Cli::command();
+    command.build();
+    let options = markdown::wrap(&options::page(&command))?;
+    let man = man::page(command)?;
+
+    let mut stale = Vec::new();
+    let mut renew = |path: &Path, text: String| {
+        if fs::read_to_string(path).is_ok_and(|present| present == text) {
+            return Ok(());
+        }
+        stale.push(path.display().to_string());
+        if cli.check { Ok(()) } else { fs::write(path, text) }
+    };
+    renew(Path::new("docs/options.md"), options)?;
+    renew(Path::new("docs/synflood-xdp.8"), man)?;
+    for path in &cli.markdown {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        renew(path, markdown::wrap(&text)?)?;
+    }
+    match stale.join(", ") {
+        files if files.is_empty() => {}
+        files if cli.check => bail!("not as `make docs` writes it: {files}"),
+        files => println!("written: {files}"),
+    }
+    Ok(())
+}

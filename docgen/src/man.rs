@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The man page.
+
+use anyhow::Result;
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+pub fn page(command: Command) -> Result<String> {
+    let after_help = command.get_after_long_help().or(command.get_after_help());
+    let after_help = after_help.map(ToString::to_string).unwrap_or_default();
+    let says_more = command.get_long_about().is_some();
+    let man = Man::new(command).section("8");
+    let mut page = b".\\\" written by `make docs` from src/cli.rs\n".to_vec();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    if says_more {
+        man.render_description_section(&mut page)?;
+    }
+    man.render_options_section(&mut page)?;
+    sections(&after_help).to_writer(&mut page)?;
+    Ok(String::from_utf8(page)?)
+}
+
+/// What follows the options in `--help`: paragraphs, of which each begins with its title and a colon.
+fn sections(after_help: &str) -> Roff {
+    let mut roff = Roff::new();
+    for paragraph in after_help.split("\n\n") {
+        let Some((title, text)) = paragraph.split_once(':') else {
+            roff.control("PP", []).text([roman(paragraph)]);
+            continue;
+        };
+        roff.control("SH", [title.trim().to_uppercase().as_str()]);
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            // A command, and behind a gap what it does.
+            match line.split_once("  ") {
+                Some((command, meaning)) => {
+                    roff.control("TP", []).text([bold(command)]).text([roman(meaning.trim())])
+                }
+                None => roff.text([roman(line)]),
+            };
+        }
+    }
+    roff
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    #[test]
+    fn paragraphs_behind_the_options_are_sections() {
+        let help = "Examples:\n  tool --go      go on\n  tool\n\nExit status: 0 fine\n";
+        let page = super::page(Command::new("tool").after_help(help)).unwrap();
+        let (_, sections) = page.split_once(".SH EXAMPLES\n").unwrap();
+        assert_eq!(sections, ".TP\n\\fBtool \\-\\-go\\fR\ngo on\ntool\n.SH \"EXIT STATUS\"\n0 fine\n");
+    }
+}
