@@ -14,6 +14,7 @@ deps := scripts/deps.sh
 release = $(dir $(realpath synflood-xdp))
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
+markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -name '*.md' -printf '%P\n' | sort)
 docgen = $(cargo) run --quiet -p docgen --
 # Each is named like its program: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
@@ -78,7 +79,7 @@ bench-quick: bench ## measure this project alone (one minute)
 
 .PHONY: bench-publish
 bench-publish: BENCH = --publish
-bench-publish: bench ## measure as bench does, and renew docs/bench.md and docs/plots
+bench-publish: bench docs ## measure as bench does, and renew docs/bench.md and docs/plots
 
 .PHONY: fuzz
 fuzz: root needs-build-fuzz build ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways
@@ -94,8 +95,8 @@ soak: root needs-build-demo-test build ## strain the binary for SOAK_SECONDS=120
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 
 .PHONY: docs
-docs: ## renew what is generated in docs/
-	@$(docgen)
+docs: ## renew what is generated in docs/, and wrap all Markdown
+	@$(docgen) $(markdown_files)
 
 .PHONY: lint
 lint: ## check format and generated documents, and run clippy and shellcheck
@@ -103,10 +104,10 @@ lint: ## check format and generated documents, and run clippy and shellcheck
 	$(cargo) clippy --workspace --all-targets -- -D warnings
 	$(CLANG_FORMAT) --dry-run -Werror $(c_files)
 	shellcheck -x $(shell_files)
-	$(docgen) --check
+	$(docgen) --check $(markdown_files)
 
 .PHONY: fmt
-fmt: ## format the sources
+fmt: docs ## format the sources and all Markdown
 	$(cargo) fmt --all
 	$(CLANG_FORMAT) -i $(c_files)
 
