@@ -15,7 +15,7 @@ use bench::generator::{Flood, Generator, Target};
 use bench::skels::sink::SinkSkelBuilder;
 use lab::netns::{Netns, connect};
 use lab::nginx::{self, Page, Site};
-use lab::{Process, cpu, xdp};
+use lab::{Process, cpu, figures, xdp};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
 pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
@@ -173,9 +173,7 @@ impl Arena {
 
     /// TcpInSegs of the server, both families.
     pub fn tcp_segments(&self) -> u64 {
-        let snmp = self.server.run("nstat", &["-asz", "TcpInSegs"]);
-        let counts = snmp.lines().filter_map(|line| line.strip_prefix("TcpInSegs"));
-        counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
+        figures::nstat(&self.server, "TcpInSegs")
     }
 }
 

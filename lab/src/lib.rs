@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What tests, benchmarks and the fuzzer stand on: hosts in network namespaces, frames, and the shipped
+//! What tests, benchmarks, demo and fuzzer stand on: hosts in network namespaces, frames, and the shipped
 //! program and binary among them. Needs root, and panics where the machine refuses what it asks for.
 //!
 //! Only [`program`] and [`xdp`] know the library crate: whoever else needs something of it takes it from
@@ -9,7 +9,9 @@
 
 pub mod cpu;
 pub mod defence;
+pub mod figures;
 pub mod frames;
+pub mod lan;
 pub mod netns;
 pub mod nginx;
 pub mod pair;
@@ -23,7 +25,7 @@ pub mod wire;
 pub mod xdp;
 
 pub use process::Process;
-pub use wait::wait_for;
+pub use wait::{wait_at_most, wait_for};
 
 /// The path of the binary under test, for integration tests of the package that builds it: what
 /// `SYNFLOOD_XDP` names, else the one that cargo built with the tests.

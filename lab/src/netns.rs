@@ -10,6 +10,10 @@ use std::thread;
 use nix::ifaddrs::getifaddrs;
 use nix::sched::{CloneFlags, setns};
 
+mod remove;
+
+pub use remove::remove_all;
+
 /// A namespace that is removed with this value.
 #[derive(Debug)]
 pub struct Netns {
@@ -29,13 +33,22 @@ impl Netns {
     pub fn new(role: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("synflood-test-{}-{count}-{role}", std::process::id());
+        Self::named(format!("synflood-test-{}-{count}-{role}", std::process::id()))
+    }
+
+    /// A new one with `lo` up, of a name that people are to type.
+    pub fn named(name: String) -> Self {
         run("ip", &["netns", "add", &name]);
         let namespace = Self { name, nic: None };
         namespace.run("ip", &["link", "set", "lo", "up"]);
         // No router solicitations or duplicate address detection: silence until the test speaks.
         namespace.run("sysctl", &["-qw", "net.ipv6.conf.default.accept_dad=0"]);
         namespace
+    }
+
+    /// As `ip netns` knows it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Moves a NIC in here, under another name, and up; it returns in the end. One NIC at most.

@@ -51,7 +51,9 @@ pub fn start(namespace: &Netns, root: &Path, site: &Site<'_>) -> Process {
     let configuration = root.join("nginx.conf");
     fs::write(&configuration, text(root, site)).unwrap();
     let mut command = namespace.command("nginx", &["-c", configuration.to_str().unwrap()]);
-    let process = Process(command.stderr(Stdio::null()).spawn().unwrap());
+    // Nothing of the caller's: who reads the caller's output to its end must not wait for nginx.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = Process(command.spawn().unwrap());
     let port = site.port.to_string();
     wait_for("nginx to listen", || {
         let listeners = namespace.run("ss", &["-Hltn", "sport", "=", &port]);

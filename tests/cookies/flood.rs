@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lab::defence::{Defence, dump, source};
 use lab::pair::Pair;
-use lab::{Process, pass, wait_for};
+use lab::{Process, figures, pass, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -72,8 +72,8 @@ fn a_known_source_is_served_without_challenges_too() {
     let _defence = Defence::start(&pair, &options);
     assert!(pair.is_served("10.0.0.4"), "known before the flood");
     let _flood = random_flood(&pair);
-    let half_open = || pair.server.run("ss", &["-Htn", "state", "syn-recv"]).lines().count();
-    wait_for("nginx's queue to be full", || (half_open() >= 511).then_some(()));
+    let is_full = || figures::half_open(&pair.server) >= 511;
+    wait_for("nginx's queue to be full", || is_full().then_some(()));
     for _ in 0..20 {
         assert!(pair.is_served("10.0.0.4"));
     }

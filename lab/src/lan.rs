@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Hosts on one bridge, which is in a namespace of its own: the machine's network is not touched. What
+//! cannot be set up panics.
+
+use crate::netns::{Netns, connect};
+
+/// The bridge. It is gone with this value, and the hosts are alone then.
+#[derive(Debug)]
+pub struct Lan {
+    name: String,
+    switch: Netns,
+    ports: u32,
+}
+
+impl Lan {
+    /// Without hosts. The names of all its namespaces begin with `name` and a dash.
+    pub fn new(name: &str) -> Self {
+        let switch = Netns::named(format!("{name}-switch"));
+        switch.run("ip", &["link", "add", "bridge", "type", "bridge"]);
+        switch.run("ip", &["link", "set", "bridge", "up"]);
+        Self { name: name.into(), switch, ports: 0 }
+    }
+
+    /// One host more, with these addresses, like "10.0.0.1/24", on its `eth0`.
+    pub fn add_host<A: AsRef<str>>(&mut self, role: &str, addresses: &[A]) -> Netns {
+        let host = Netns::named(format!("{}-{role}", self.name));
+        let port = format!("port{}", self.ports);
+        self.ports += 1;
+        connect(&self.switch, &port, &host, "eth0");
+        self.switch.run("ip", &["link", "set", &port, "master", "bridge"]);
+        for address in addresses.iter().map(A::as_ref) {
+            let add = ["address", "add", address, "dev", "eth0"];
+            // Only IPv6 looks for duplicates, and only IPv6 takes the word.
+            let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
+            host.run("ip", &[&add, nodad].concat());
+        }
+        host
+    }
+}

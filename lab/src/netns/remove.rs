@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait_at_most;
+
+/// For a process to end after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Ends what runs in the namespaces whose names begin like this, whoever started it, and removes them.
+/// For those that have outlived the process that made them.
+pub fn remove_all(prefix: &str) -> Result<()> {
+    let list = ip(&["list"])?;
+    // A name is followed by a number where the kernel has given one.
+    let names = list.lines().filter_map(|line| line.split_whitespace().next());
+    for name in names.filter(|name| name.starts_with(prefix)) {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            for pid in pids(name)? {
+                // Fails only if it has ended just now.
+                let _ = kill(pid, signal);
+            }
+            // One that is left in the end keeps the namespace, without a name, until it ends.
+            wait_at_most(PATIENCE, || pids(name).is_ok_and(|pids| pids.is_empty()).then_some(()));
+        }
+        ip(&["delete", name])?;
+    }
+    Ok(())
+}
+
+fn pids(name: &str) -> Result<Vec<Pid>> {
+    let pids = ip(&["pids", name])?;
+    pids.split_whitespace().map(|pid| Ok(Pid::from_raw(pid.parse()?))).collect()
+}
+
+fn ip(args: &[&str]) -> Result<String> {
+    let output = Command::new("ip").arg("netns").args(args).output().context("cannot run ip")?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ip netns {}: {}", args.join(" "), error.trim());
+    Ok(String::from_utf8(output.stdout)?)
+}
