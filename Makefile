@@ -18,7 +18,7 @@ markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -na
 docgen = $(cargo) run --quiet -p docgen --
 # Each is named like its program: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
-shell_files := scripts/*.sh demo/*.sh fuzz/*.sh tests/kernels/* .ci/run
+shell_files := scripts/*.sh fuzz/*.sh tests/kernels/* .ci/run
 
 .PHONY: build
 build: ## build the static binary, ./synflood-xdp (the default)
@@ -43,16 +43,20 @@ deps: ## install the packages for build, demo, tests and lint (Debian, Ubuntu)
 	@$(deps)
 
 .PHONY: demo
-demo: root needs-build-demo build ## show a SYN flood without and with protection, in network namespaces
-	@demo/demo.sh ./synflood-xdp
+demo: the-demo ## show SYN floods without and with protection, in network namespaces
+	@$(release)demo show ./synflood-xdp
 
 .PHONY: lab
-lab: root needs-build-demo build ## set up the demo's namespaces and leave them, to try things out
-	@demo/lab.sh up ./synflood-xdp
+lab: the-demo ## set up the demo's namespaces and leave them, to try things out
+	@$(release)demo up ./synflood-xdp
 
 .PHONY: lab-down
-lab-down: root ## remove the lab
-	@demo/lab.sh down
+lab-down: the-demo ## remove the lab
+	@$(release)demo down
+
+.PHONY: the-demo
+the-demo: root needs-build-demo build
+	@$(cargo) build --release -p demo
 
 .PHONY: test
 test: TESTS ?= --workspace

@@ -31,7 +31,9 @@ demo  nginx           nginx
 demo  curl            curl
 demo  hping3          hping3
 demo  nft             nftables
-test  ethtool         ethtool
+demo  nstat           iproute2
+demo  ethtool         ethtool
+demo  sysctl          procps
 test  ping            iputils-ping
 test  ps              procps
 test  busybox         busybox-static

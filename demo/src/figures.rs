@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the hosts have counted of a flood.
+
+use std::time::{Duration, Instant};
+
+use lab::figures::{nftables, nstat};
+
+use crate::network::Network;
+
+/// Which of the server's counters tell of a flood.
+#[derive(Debug, Clone, Copy)]
+pub struct Counters {
+    pub received: &'static str,
+    pub answered: &'static str,
+}
+
+/// Packets, or packets a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Syns {
+    /// SYNs that the attacker sent.
+    pub sent: u64,
+    /// Of these, the ones that the server's TCP received.
+    pub received: u64,
+    /// SYN-ACKs for them that it sent.
+    pub answered: u64,
+    /// SYN cookies that it sent, in answers to whomever.
+    pub cookies: u64,
+}
+
+/// All counts at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    at: Instant,
+    counts: Syns,
+}
+
+impl Sample {
+    pub fn take(network: &Network, counters: Counters) -> Self {
+        let at = Instant::now();
+        let sent = nftables(&network.attacker);
+        let server = nftables(&network.server);
+        let counts = Syns {
+            sent: sent["syns_sent"],
+            received: server[counters.received],
+            answered: server[counters.answered],
+            cookies: nstat(&network.server, "TcpExtSyncookiesSent"),
+        };
+        Self { at, counts }
+    }
+
+    /// SYNs that the attacker sent from an earlier one to this one.
+    pub fn sent_since(&self, earlier: &Self) -> u64 {
+        self.counts.sent - earlier.counts.sent
+    }
+
+    /// A second, from an earlier one to this one.
+    pub fn rates_since(&self, earlier: &Self) -> Syns {
+        rates(earlier.counts, self.counts, self.at - earlier.at)
+    }
+}
+
+fn rates(earlier: Syns, later: Syns, time: Duration) -> Syns {
+    let rate = |count: fn(&Syns) -> u64| {
+        ((count(&later) - count(&earlier)) as f64 / time.as_secs_f64()).round() as u64
+    };
+    Syns {
+        sent: rate(|syns| syns.sent),
+        received: rate(|syns| syns.received),
+        answered: rate(|syns| syns.answered),
+        cookies: rate(|syns| syns.cookies),
+    }
+}
+
+#[test]
+fn rates_are_of_what_came_meanwhile() {
+    let earlier = Syns { sent: 1000, received: 900, answered: 10, cookies: 0 };
+    let later = Syns { sent: 3000, received: 1000, answered: 13, cookies: 0 };
+    let expected = Syns { sent: 1000, received: 50, answered: 2, cookies: 0 };
+    assert_eq!(rates(earlier, later, Duration::from_secs(2)), expected);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! SYN floods on a real web server, without and with synflood-xdp, in network namespaces.
+
+mod act;
+mod figures;
+mod flood;
+mod network;
+mod requests;
+mod show;
+mod stage;
+mod supervise;
+mod table;
+mod try_out;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::{fs, io, panic};
+
+use anyhow::{Result, anyhow, ensure};
+use clap::{Parser, Subcommand};
+
+use network::Network;
+use supervise::Ended;
+
+/// What `up` makes, and `down` removes.
+const LAB: &str = "synflood-lab";
+
+/// SYN floods on a real web server, in network namespaces.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    action: Action,
+
+    /// Work in a network of this name, and leave it: the process that gave the option cleans up.
+    #[arg(long, global = true, hide = true)]
+    network: Option<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Action {
+    /// Show floods without and with protection; fails if the protection does not do what it is for
+    Show {
+        /// synflood-xdp
+        binary: PathBuf,
+    },
+    /// Set up the network, leave it, and print commands to try
+    Up {
+        /// synflood-xdp, for the commands
+        binary: PathBuf,
+    },
+    /// End what runs in the network, and remove it
+    Down,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match (&cli.action, &cli.network) {
+        (action, Some(network)) => work_in(network, action),
+        (action, None) => supervise(action),
+    };
+    done.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            // Whoever reads has seen enough (`| head`).
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// However it ends, nothing is left but what `up` is for.
+fn supervise(action: &Action) -> Result<ExitCode> {
+    // What /proc says of this process belongs to its effective user.
+    ensure!(fs::metadata("/proc/self")?.uid() == 0, "network namespaces need root");
+    match action {
+        Action::Show { binary } => {
+            let name = format!("synflood-demo-{}", process::id());
+            let ended = supervise::run_again("show", &name, binary);
+            network::remove(&name)?;
+            Ok(ended?.exit_code())
+        }
+        Action::Up { binary } if network::stands(LAB) => {
+            stage::say("The lab is up already; here is how to use it. To begin afresh: make lab-down")?;
+            try_out::print(LAB, &absolute(binary)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Up { binary } => {
+            network::remove(LAB)?; // what an `up` that was killed has left
+            let ended = supervise::run_again("up", LAB, binary);
+            if !matches!(ended, Ok(Ended::ByItself(status)) if status.success()) {
+                network::remove(LAB)?;
+            }
+            Ok(ended?.exit_code())
+        }
+        Action::Down => {
+            network::remove(LAB)?;
+            stage::say("The lab is gone.")?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn work_in(name: &str, action: &Action) -> Result<ExitCode> {
+    // What the lab cannot do is for whoever watches, not for whoever debugs.
+    panic::set_hook(Box::new(|info| {
+        eprintln!("error: {}", info.payload_as_str().unwrap_or("a panic without words"));
+    }));
+    match action {
+        Action::Show { binary } => {
+            let binary = absolute(binary)?;
+            let failures = show::perform(Network::new(name), &binary)?;
+            Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Action::Up { binary } => {
+            let binary = absolute(binary)?;
+            Network::new(name).leave();
+            try_out::print(name, &binary)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Down => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// For whoever is in another directory.
+fn absolute(binary: &Path) -> Result<String> {
+    ensure!(binary.exists(), "there is no {}", binary.display());
+    let path = std::path::absolute(binary)?.into_os_string();
+    path.into_string().map_err(|path| anyhow!("{} is not UTF-8", path.display()))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
