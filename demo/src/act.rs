@@ -37,7 +37,7 @@ pub struct Expected {
     pub received_by: u64,
     /// And its answers.
     pub answered_by: u64,
-    /// A word in what `--dump` shows.
+    /// Words in what `--dump` shows.
     pub in_dump: &'static str,
     /// A word in the summary at the end.
     pub in_summary: &'static str,
@@ -60,8 +60,8 @@ pub const ONE_ADDRESS: Act = Act {
         in_dump: ATTACKER,
         in_summary: "drop_over_limit",
     },
-    explanation: "What is half-open with protection is mostly left from before: the kernel repeats its \
-                  SYN-ACKs to these\nfor up to a minute before it gives up.",
+    explanation: "What is half-open with protection is mostly left from before: the kernel repeats its\n\
+                  SYN-ACKs to these for up to a minute before it gives up.",
 };
 
 pub const RANDOM_ADDRESSES: Act = Act {
@@ -71,15 +71,15 @@ pub const RANDOM_ADDRESSES: Act = Act {
     counters: Counters { received: "forged_received", answered: "forged_answered" },
     clients: "Clients that the server does not know request",
     hosts: newcomers(),
-    policy: "All unknown sources share a budget of 200 a second; beyond it, SYNs are answered from XDP with \
-             a SYN\ncookie. (In skb mode, as the other end of this veth would not take what native XDP \
-             sends.)",
+    policy: "All unknown sources share a budget of 200 a second; beyond it, SYNs are answered from XDP\n\
+             with a SYN cookie. (In skb mode, as the other end of this veth would not take what native\n\
+             XDP sends.)",
     options: &["--new-sources", "200", "--mode", "skb"],
     question: "Who is blocked? Nobody, as no address comes twice: the budget refuses them.",
     expected: Expected {
         received_by: 2,
         answered_by: 1,
-        in_dump: "new sources",
+        in_dump: "over the budget",
         in_summary: "challenge_sent",
     },
     explanation: "What is half-open with protection is what the budget lets through: each lives for some \

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -19,7 +19,7 @@ const MORE_PATHS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 /// How the process that did the work ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Ended {
-    /// As it says, or by a signal of somebody else's.
+    /// As it wanted.
     ByItself(ExitStatus),
     /// By Ctrl-C, SIGTERM or SIGHUP: it was killed.
     Interrupted,
@@ -58,7 +58,9 @@ pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
     thread::spawn(move || send.send(Some(child.wait())));
 
     if let Some(status) = receive.recv()? {
-        return Ok(Ended::ByItself(status?));
+        let status = status?;
+        ensure!(status.code().is_some(), "{action} was ended: {status}");
+        return Ok(Ended::ByItself(status));
     }
     // Fails only if it has ended just now.
     let _ = killpg(group, Signal::SIGKILL);
