@@ -19,6 +19,9 @@ pub enum Wake {
     Timeout,
 }
 
+const IGNORED: [Signal; 5] =
+    [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGXFSZ, Signal::SIGTTOU];
+
 /// Wakes a run.
 pub struct Waker {
     receive: Receiver<Wake>,
@@ -26,8 +29,9 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// From now on SIGINT and SIGTERM no longer end the process by themselves, and signals that daemons get
-    /// for other reasons do nothing: the protection outlives the terminal.
+    /// From now on SIGINT and SIGTERM no longer end the process by themselves. Signals that daemons get for
+    /// other reasons do nothing, and neither do those about a file that is too large or a terminal that is
+    /// another's: the protection outlives them.
     pub fn install() -> Result<Self> {
         let (send, receive) = channel();
         let stop = send.clone();
@@ -36,8 +40,7 @@ impl Waker {
             let _ = stop.send(Wake::Stop);
         })
         .context("cannot listen for signals")?;
-        sys::ignore(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2])
-            .context("cannot ignore signals")?;
+        sys::ignore(&IGNORED).context("cannot ignore signals")?;
         Ok(Self { receive, send })
     }
 

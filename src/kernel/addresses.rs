@@ -68,7 +68,7 @@ pub fn watch(notify: impl Fn() + Send + 'static) -> Result<()> {
     .context(CANNOT)?;
     let groups = libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
     bind(events.as_raw_fd(), &NetlinkAddr::new(0, groups as u32)).context(CANNOT)?;
-    thread::spawn(move || {
+    let listen = move || {
         // What an event says does not matter, and that one was lost (ENOBUFS) is an event as well.
         let mut event = [0; 1];
         let mut heard = |flags| match recv(events.as_raw_fd(), &mut event, flags) {
@@ -80,6 +80,7 @@ pub fn watch(notify: impl Fn() + Send + 'static) -> Result<()> {
             while heard(MsgFlags::MSG_DONTWAIT) {}
             notify();
         }
-    });
+    };
+    thread::Builder::new().spawn(listen).context(CANNOT)?;
     Ok(())
 }

@@ -94,7 +94,8 @@ impl Stream {
         // Without a descriptor of our own every message counts as lost.
         let file = file.try_clone_to_owned().map(File::from);
         let mut writer = Writer { file, describe_lost, lost: lost.clone(), in_line: false };
-        thread::spawn(move || {
+        // Without a thread as well: the queue then has no other end.
+        let _ = thread::Builder::new().spawn(move || {
             messages.iter().for_each(|message: String| writer.write(&message));
             // Fails only when nobody waits any more.
             let _ = end.send(());

@@ -20,8 +20,9 @@ use crate::kernel::sysctl::{self, Change};
 use crate::note::Note;
 use crate::policy::Challenge;
 
-/// The lock that runs share, on the network namespace itself.
-pub const LOCK: &str = "/proc/self/ns/net";
+/// The lock that runs share: a file that each network namespace has, and that nobody but an administrator can
+/// open. So nobody else can hold the lock.
+pub const LOCK: &str = "/proc/sys/net/ipv4/tcp_fastopen_key";
 
 /// What a keeper writes once it has set back what it can.
 pub const DONE: &str = "done";
@@ -76,9 +77,10 @@ impl Sysctls {
 
     /// Sets back what this run has changed, unless another run needs it.
     pub fn restore(self) -> Vec<Note> {
-        let Self { keeper, _lock: lock, .. } = self;
+        let Self { changes, keeper, _lock: lock } = self;
         drop(lock);
-        keeper.map(Keeper::finish).unwrap_or_default()
+        // Without an answer it was killed: then this run does it alone.
+        keeper.map(|keeper| keeper.finish().unwrap_or_else(|| undo(&changes))).unwrap_or_default()
     }
 }
 
@@ -101,6 +103,15 @@ fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
+/// Sets these back whoever else needs them. What could not be set back.
+fn undo(changes: &[Change]) -> Vec<Note> {
+    let undo = |change: &Change| {
+        let error = change.undo().err()?;
+        Some(Note::warning(format!("cannot set {} back to {}: {error}", change.name, change.before)))
+    };
+    changes.iter().filter_map(undo).collect()
+}
+
 /// The process that sets back what a run changed: see [`crate::commands::keep`]. It acts when its standard
 /// input ends, as it does with the run, however that ends.
 #[derive(Debug)]
@@ -119,30 +130,31 @@ impl Keeper {
         let mut process = command.spawn()?;
         let stdout = process.stdout.take().context("it has no output")?;
         let (send, says) = channel();
-        thread::spawn(move || {
+        let listen = move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 // Fails only when the run has ended.
                 let _ = send.send(line);
             }
-        });
+        };
+        thread::Builder::new().spawn(listen)?;
         Ok(Self { process, says })
     }
 
-    /// What it could not set back.
-    fn finish(mut self) -> Vec<Note> {
+    /// What it could not set back; None: it does not answer.
+    fn finish(mut self) -> Option<Vec<Note>> {
         drop(self.process.stdin.take());
         let mut notes = Vec::new();
         loop {
-            match self.says.recv_timeout(PATIENCE).as_deref() {
-                Ok(DONE) | Err(_) => return notes,
-                Ok(WAITING) => {
+            match self.says.recv_timeout(PATIENCE).ok()?.as_str() {
+                DONE => return Some(notes),
+                WAITING => {
                     notes.push(Note::info(
                         "the kernel's settings stay as they are: another synflood-xdp needs them, and they \
                          are set back when it ends",
                     ));
-                    return notes;
+                    return Some(notes);
                 }
-                Ok(failure) => notes.push(Note::warning(failure)),
+                failure => notes.push(Note::warning(failure)),
             }
         }
     }

@@ -63,6 +63,22 @@ fn a_closed_pipe_does_not_end_a_run() {
     assert_lasts(&pair, "2> >(head -n 1 >/dev/null); exit $?");
 }
 
+/// A file that is larger than the shell allows brings a signal as well.
+#[test]
+fn a_limit_on_files_does_not_end_a_run() {
+    let pair = lab::pair!();
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    assert_lasts(&pair, &format!("--json >{}", log.display()));
+    let binary = lab::binary!();
+    let limited =
+        format!("ulimit -f 1; exec {} {BUSY} --json --for 2s >{}", binary.display(), log.display());
+    let output = run(pair.server.command("bash", &["-c", &limited]));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let len = fs::metadata(&log).unwrap().len();
+    assert_eq!(len, 1024, "as long as it may be");
+}
+
 #[test]
 fn closed_descriptors_do_not_end_a_run() {
     let pair = lab::pair!();

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `--set-sysctls`: kernel settings are changed as long as a run needs them, and no longer.
 
+use std::fs;
+
 use lab::defence::Defence;
 use lab::netns::connect;
 use lab::pair::Pair;
 use lab::wait_for;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// tcp_syncookies and tcp_timestamps of the server.
 fn now(pair: &Pair) -> String {
@@ -82,4 +85,20 @@ fn the_end_of_one_run_undoes_nothing_that_another_needs() {
             wait_for("the settings of before both", restored);
         }
     }
+}
+
+#[test]
+fn a_run_whose_helper_was_killed_sets_them_back_itself() {
+    let pair = pair();
+    let defence = start(&pair, "eth0", "all");
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", defence.pid())).unwrap();
+    // It also asks the firewall's tools for their rules.
+    let is_helper = |pid: &&str| {
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.contains("--restore-sysctls")
+    };
+    let helper = children.split_whitespace().find(is_helper).expect("a helper");
+    kill(Pid::from_raw(helper.parse().unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(defence.signal(Signal::SIGTERM).status.code(), Some(0));
+    assert_eq!(now(&pair), "0\n1\n");
 }
