@@ -11,7 +11,7 @@ use crate::kernel::sysctl;
 use crate::note::Note;
 use crate::policy::{Challenge, Lists, Policy};
 
-/// The worst first.
+/// All advice, the worst first.
 pub fn on(policy: &Policy, lists: &Lists, attachments: &[Attachment]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
     // The rest is about challenged clients.

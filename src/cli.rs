@@ -50,7 +50,7 @@ pub struct Cli {
     #[command(flatten)]
     pub protect: Protect,
 
-    /// Only to be refused with a hint.
+    /// A word without an option, which is refused with a hint.
     #[arg(hide = true)]
     word: Option<String>,
 
@@ -159,7 +159,7 @@ const RANDOM: &str = "Floods from random addresses";
 const RUN: &str = "Run";
 
 impl Cli {
-    /// Reads this process's words, or ends it with what is wrong with them (status 2), or with the help.
+    /// Reads the command line. Ends the process with the help, or with what is wrong (status 2).
     pub fn from_words() -> Self {
         let matches = Self::command().get_matches();
         let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

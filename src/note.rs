@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a run wants to tell beside its figures. A plain value: whoever finds something out makes one, and
-//! the run alone says it.
+//! What a run has to tell beside its figures. A note is a plain value: any module makes one, and the run
+//! alone says it.
 
 use std::fmt;
 

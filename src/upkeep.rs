@@ -18,7 +18,7 @@ pub use host::Host;
 pub use links::Links;
 pub use sysctls::Sysctls;
 
-/// All of it.
+/// Everything that a run looks after.
 pub struct Upkeep<'a> {
     pub host: Host<'a>,
     pub filter: Filter<'a>,
@@ -50,12 +50,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// `what` is done, as in "reading the counters".
+    /// `what` names the action in notes, like "the look at the counters".
     pub fn new(what: &'static str) -> Self {
         Self { what, failing: None }
     }
 
-    /// What is to be said of this outcome; the value goes on.
+    /// Takes an outcome apart: its value, and the note that it calls for.
     pub fn check<T>(&mut self, outcome: Result<T>) -> (Option<T>, Option<Note>) {
         match outcome {
             Ok(value) => {

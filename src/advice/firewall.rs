@@ -9,7 +9,7 @@ use crate::kernel::sysctl;
 use crate::note::Note;
 use crate::policy::Policy;
 
-/// What shows the rules of every backend. One that is not installed has none to show.
+/// Commands that show the rules of every backend. A missing command has none to show.
 const LISTINGS: [&[&str]; 5] = [
     &["nft", "list", "ruleset"],
     &["iptables-save"],

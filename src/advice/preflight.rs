@@ -10,7 +10,7 @@ use nix::sys::utsname::uname;
 /// 64-bit compare-and-swap in BPF came in 5.12; this is the first long-term kernel with it.
 const OLDEST_KERNEL: (u32, u32) = (5, 15);
 
-/// What the kernel exports its own types in, so that one binary runs on all.
+/// The kernel's own types: they let one binary run on all kernels.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Whether this process may protect interfaces, on a kernel that can.

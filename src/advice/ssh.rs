@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The ssh session that this process runs in, if any: nobody should lock themselves out.
+//! The ssh session that this process runs in, if any: a new connection must not be locked out.
 
 use std::fs;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ struct SshSession {
     port: u16,
 }
 
-/// Whoever typed the command may soon need a second connection.
+/// The user may soon need a second connection.
 pub fn advice(policy: &Policy, lists: &Lists) -> Option<Note> {
     let SshSession { peer, port } = session()?;
     match lists.listed(peer) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `--dump`: who is blocked now, by whichever instance runs.
+//! `--dump`: who is blocked now, by all instances that run.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

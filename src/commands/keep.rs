@@ -46,13 +46,13 @@ pub fn keep(changes: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The run's end closes our input.
+/// Returns when the run has ended: that closes our input.
 fn wait_for_the_run() {
     // Nothing is written to it, and an error is an end as well.
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// False while the setting is neither ours nor as before: the change on top may be undone yet.
+/// False while the setting is neither as the run set it nor as before: another keeper may yet undo its change.
 fn undo(change: &Change) -> bool {
     match change.undo() {
         Ok(is_undone) => is_undone,

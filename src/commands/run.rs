@@ -21,7 +21,7 @@ use crate::show::model::{InterfaceMode, Rates, Start, Status, Summary, Syns};
 use crate::show::report::Report;
 use crate::upkeep::{Budgets, Filter, Host, Links, Sysctls, Upkeep, Watched};
 
-/// How often a run looks after things, whatever it prints.
+/// How often a run looks after things; it prints at times of its own.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Ends by a signal, by `--for`, or with an error when the last interface is gone.
@@ -169,7 +169,7 @@ impl Session<'_> {
         }
     }
 
-    /// Nothing, but a note, where the figures cannot be read.
+    /// Where the figures cannot be read, a note is all that is said.
     fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
         let read = self.counters().and_then(|counters| {
             let blocked = sources::count_blocked(&self.skel.maps.sources, &self.settings.policy)?;
@@ -229,7 +229,7 @@ impl Figures {
     }
 }
 
-/// For the model, which knows no map.
+/// Counters as the model has them.
 pub fn syns(counters: &Counters) -> Syns {
     Syns { passed: counters.passed(), challenged: counters.challenged(), dropped: counters.dropped() }
 }

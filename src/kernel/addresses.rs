@@ -17,7 +17,7 @@ use nix::sys::socket::{
 
 use super::sys;
 
-/// After a change others follow: an interface brings addresses.
+/// Changes come in groups: a new interface brings its addresses.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// What frames for this host are sent to.
@@ -69,7 +69,7 @@ pub fn watch(notify: impl Fn() + Send + 'static) -> Result<()> {
     let groups = libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
     bind(events.as_raw_fd(), &NetlinkAddr::new(0, groups as u32)).context(CANNOT)?;
     let listen = move || {
-        // What an event says does not matter, and that one was lost (ENOBUFS) is an event as well.
+        // Any event counts, whatever it says. A lost one (ENOBUFS) is an event too.
         let mut event = [0; 1];
         let mut heard = |flags| match recv(events.as_raw_fd(), &mut event, flags) {
             Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => true,

@@ -71,7 +71,8 @@ pub fn attach(
     }
 }
 
-/// Everything but "taken" and "not yours" is the driver's own no: its code, an MTU, missing queues.
+/// The driver itself refuses, for its code, an MTU or missing queues, unless the errno says that the place is
+/// taken or that the user may not.
 fn is_drivers_refusal(error: &io::Error) -> bool {
     !matches!(errno(error), Errno::EEXIST | Errno::EBUSY | Errno::EPERM | Errno::EACCES | Errno::ENODEV)
 }
@@ -106,7 +107,7 @@ fn drivers_reason(error: &io::Error, interface: &Interface) -> String {
     format!("its driver refuses native XDP: {why} ({error}{driver})")
 }
 
-/// Who is there already, and how it is made to leave.
+/// Names the program that is there already, and how to detach it.
 fn occupant(interface: &Interface) -> String {
     let Ok(Some(attached)) = sys::xdp_query(interface.index) else {
         return "another XDP program is, or was just now, attached; `ip link` shows it".into();

@@ -70,7 +70,7 @@ pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
     Ok(instances)
 }
 
-/// Processes that run an instance on this machine, in whatever network namespace.
+/// Processes that run an instance on this machine, in any network namespace.
 pub fn processes() -> Vec<u32> {
     let programs: Vec<u32> = all_programs().filter(is_ours).map(|program| program.id).collect();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -18,7 +18,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// One of any kind.
+    /// An interface of any kind.
     pub fn by_name(name: &str) -> Result<Self> {
         match if_nametoindex(name) {
             Ok(index) => Ok(Self { name: name.into(), index }),
@@ -29,7 +29,7 @@ impl Interface {
         }
     }
 
-    /// One whose frames have an Ethernet header. XDP would attach to others without protecting them.
+    /// An interface whose frames have an Ethernet header. XDP would attach to others without protecting them.
     pub fn ethernet(name: &str) -> Result<Self> {
         let interface = Self::by_name(name)?;
         let mut addresses = getifaddrs().context("cannot list the interfaces")?;

@@ -16,7 +16,7 @@ use plain::Plain;
 use super::skel::from_bytes;
 use super::sys;
 
-/// Hands every entry of a map to `visit`, in no order. `what` it is, for the error.
+/// Hands every entry of a map to `visit`, in no order. `what` names the map in errors.
 fn for_each<Key: Plain + Default, Value: Plain + Default>(
     what: &str,
     map: &impl MapCore,

@@ -18,7 +18,7 @@ use crate::policy::{Lists, Policy, Sizes};
 /// one unknown source in eight then passes for known. By default the filter fits a CPU's own cache.
 const FILTER_BITS_PER_SOURCE: u64 = 8;
 
-/// A hash has no more good bits.
+/// More bits of a hash are not good ones.
 const MAX_FILTER_BITS: u32 = 32;
 
 /// Refusals that each CPU remembers: 2 MiB, as much as a CPU's own cache may hold.
@@ -57,7 +57,7 @@ pub fn load<'obj>(
     Ok(skel)
 }
 
-/// Sizes of what the program fills, and the constants by which it finds its way there.
+/// Sizes the maps that the program fills, and sets the constants that tell it these sizes.
 fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
     let filter_bits = (u64::from(sizes.max_sources) * FILTER_BITS_PER_SOURCE).next_power_of_two();
     let filter_bits = filter_bits.ilog2().min(MAX_FILTER_BITS);
@@ -76,7 +76,7 @@ fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
         .context("cannot size the memory of refusals")
 }
 
-/// Sizes of what user space fills.
+/// Sizes the maps that user space fills.
 fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>, lists: &Lists) -> Result<()> {
     let (macs, ips) = host::room_for(&Addresses::read()?);
     let listed = lists.len().max(1) as u32;

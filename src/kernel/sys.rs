@@ -24,8 +24,8 @@ pub struct AttachedProgram {
     pub id: u32,
 }
 
-/// Attaches an XDP program in exactly this mode. It stays until the descriptor is closed, by whatever
-/// end of the process; [`libbpf_rs`]'s own call chooses the mode itself.
+/// Attaches an XDP program in exactly this mode: [`libbpf_rs`]'s own call chooses the mode itself. The
+/// program stays until the descriptor is closed, at the latest with the process.
 ///
 /// `flags`: XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.
 pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io::Result<OwnedFd> {
@@ -155,7 +155,7 @@ impl MappedWords {
     /// What the BPF program may change at any time.
     pub fn as_slice(&self) -> &[AtomicU64] {
         // SAFETY: the mapping has this length, lives as long as self, is page-aligned, and every bit
-        // pattern is a value; whoever shares it uses atomic operations too.
+        // pattern is a value; the program uses atomic operations on it too.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -226,7 +226,7 @@ unsafe fn ethtool<T>(name: &str, command: &mut T) -> io::Result<()> {
     Ok(())
 }
 
-/// A socket of whatever kind, and a request about an interface to be asked on it.
+/// A socket, of no particular kind, and a request about an interface to send through it.
 fn interface_request(name: &str) -> io::Result<(OwnedFd, libc::ifreq)> {
     let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     // SAFETY: a struct of integers and of pointers, for which zero is a value.

@@ -6,12 +6,12 @@ use std::fs;
 use std::io;
 use std::str::FromStr;
 
-/// What a setting is, by its name as sysctl(8) has it, like `net.ipv4.tcp_syncookies`.
+/// The value of a setting. `name` is as in sysctl(8), like `net.ipv4.tcp_syncookies`.
 pub fn read(name: &str) -> io::Result<String> {
     Ok(fs::read_to_string(path(name))?.trim().into())
 }
 
-/// A setting as a number, of several the last; None: there is none, or it cannot be read.
+/// The last number of a setting; None if it has none, or cannot be read.
 pub fn number(name: &str) -> Option<u32> {
     read(name).ok()?.split_whitespace().last()?.parse().ok()
 }

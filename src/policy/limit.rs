@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! How much, and how fast.
+//! Limits: how many at once, and how many over time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -107,7 +107,7 @@ impl Limit {
 pub struct Budget(pub Option<Rate>);
 
 impl Budget {
-    /// What may come at once, at least one.
+    /// The same with its burst: one second's worth, at least one.
     pub fn limit(self) -> Option<Limit> {
         const SECOND_NS: u64 = 1_000_000_000;
         self.0.map(|rate| Limit { burst: (SECOND_NS / rate.interval_ns).max(1), rate })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Networks that the limits do not ask.
+//! Networks that are exempt from the limits, one way or the other.
 
 use std::net::IpAddr;
 
@@ -43,7 +43,7 @@ impl Lists {
     }
 }
 
-/// A network as it is given: an address alone where it is no more than that.
+/// A network as people write it: without a prefix length where it is a single address.
 pub fn network_name(network: &IpNet) -> String {
     if network.prefix_len() == network.max_prefix_len() {
         network.addr().to_string()

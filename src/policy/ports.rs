@@ -35,7 +35,7 @@ impl Ports {
         self.0.as_ref().is_none_or(|ports| ports.contains(&port))
     }
 
-    /// Neighbours as one range.
+    /// The ports as ranges, neighbours together.
     fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
         for &port in self.0.iter().flatten() {

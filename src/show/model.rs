@@ -39,7 +39,7 @@ pub struct InterfaceMode {
     pub mode: AttachMode,
 }
 
-/// SYNs by what became of them.
+/// Counts of SYNs by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Syns {
     pub passed: u64,
@@ -49,7 +49,7 @@ pub struct Syns {
     pub dropped: u64,
 }
 
-/// A second's SYNs.
+/// SYNs per second, by verdict.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Rates {
     pub syn_per_s: u64,
@@ -59,7 +59,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Between two moments that are `time` apart.
+    /// From the counts at two moments that are `time` apart.
     pub fn between(before: Syns, now: Syns, time: Duration) -> Self {
         let per_second = |count: u64| (count as f64 / time.as_secs_f64()).round() as u64;
         let passed = now.passed.saturating_sub(before.passed);

@@ -38,12 +38,12 @@ impl Out {
         }
     }
 
-    /// Data.
+    /// Writes figures.
     pub fn stdout(&self, text: impl Into<String>) {
         self.stdout.send(text.into());
     }
 
-    /// Talk.
+    /// Writes notes and the like.
     pub fn stderr(&self, text: impl Into<String>) {
         self.stderr.as_ref().unwrap_or(&self.stdout).send(text.into());
     }
@@ -60,7 +60,7 @@ impl Out {
     }
 }
 
-/// For people.
+/// The line that says how many were lost, for people.
 pub fn lost_text(count: u64) -> String {
     format!("note: {count} lines could not be written here\n")
 }
@@ -79,7 +79,7 @@ fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// A file, and the thread that alone waits for it.
+/// A file, and the thread that writes to it: only that thread waits for a slow reader.
 struct Stream {
     queue: SyncSender<String>,
     lost: Arc<AtomicU64>,
@@ -94,7 +94,7 @@ impl Stream {
         // Without a descriptor of our own every message counts as lost.
         let file = file.try_clone_to_owned().map(File::from);
         let mut writer = Writer { file, describe_lost, lost: lost.clone(), in_line: false };
-        // Without a thread as well: the queue then has no other end.
+        // The same without a thread: nothing then takes from the queue.
         let _ = thread::Builder::new().spawn(move || {
             messages.iter().for_each(|message: String| writer.write(&message));
             // Fails only when nobody waits any more.
@@ -132,7 +132,7 @@ impl Writer {
         }
     }
 
-    /// False if that cannot be written either.
+    /// Says how many messages were lost. False if that cannot be written either.
     fn tell_lost(&mut self) -> bool {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         let is_told = lost == 0 || self.try_write((self.describe_lost)(lost).as_bytes());
@@ -142,7 +142,7 @@ impl Writer {
         is_told
     }
 
-    /// The whole of it, behind the end of a line that was cut.
+    /// Writes the whole message, on a line of its own even if the line before was cut. False if it fails.
     fn try_write(&mut self, message: &[u8]) -> bool {
         let Ok(file) = &mut self.file else { return false };
         if self.in_line && file.write_all(b"\n").is_err() {

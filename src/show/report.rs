@@ -12,10 +12,10 @@ use super::{text, write_json};
 use crate::note::Note;
 
 pub struct Report {
-    /// None once it has ended.
+    /// None after the end.
     out: Option<Out>,
     json: bool,
-    /// Redraw one line instead of writing many.
+    /// On a terminal: redraw one status line instead of writing many.
     redraw: bool,
     /// The cursor stands behind such a line.
     in_line: bool,
@@ -84,7 +84,7 @@ impl Report {
         }
     }
 
-    /// What follows shall not stand behind a status line.
+    /// Ends a status line, so that the next text begins a line of its own.
     fn end_line(&mut self) {
         if mem::take(&mut self.in_line) {
             self.stdout("\n");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! For a person.
+//! The model as text for a person.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::model::{Budget, Instance, InterfaceMode, ListEntry, Rates, Source, Start, Status, Summary};
 use super::units::{age, exact};
@@ -11,8 +12,8 @@ use crate::policy::{Listed, Policy};
 /// Networks of the lists that a dump shows, unless it shows all.
 const MAX_LISTED: usize = 10;
 
-/// A budget that refused within so many tenths of a second refuses now.
-const REFUSES_MS: u128 = 1_000;
+/// A budget that refused a SYN within this time refuses now.
+const REFUSES_NOW: Duration = Duration::from_secs(1);
 
 /// "burst 5, rate 1/s, new sources 1000/s", and what else is not as usual.
 pub fn policy(policy: &Policy) -> String {
@@ -72,7 +73,7 @@ fn dropped_word(dry_run: bool) -> &'static str {
     if dry_run { "would be dropped" } else { "dropped" }
 }
 
-/// Without the end of the line.
+/// The status line, without a line break.
 pub fn status(status: &Status) -> String {
     let flood =
         status.flood.map_or(String::new(), |time| format!("; over the budget for {}", age(time)));
@@ -81,7 +82,7 @@ pub fn status(status: &Status) -> String {
 }
 
 pub fn summary(summary: &Summary) -> String {
-    let elapsed = std::time::Duration::from_secs(summary.elapsed.as_secs());
+    let elapsed = Duration::from_secs(summary.elapsed.as_secs());
     let mut text = format!("detached after {}: {}\n", exact(elapsed), totals(summary));
     for (reason, count) in summary.reasons.iter().filter(|&(_, &count)| count > 0) {
         let _ = writeln!(text, "  {reason:<26} {count:>14}");
@@ -126,9 +127,9 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
     Ok(())
 }
 
-/// None for a budget that refuses nothing now.
+/// What to say of a budget; None if it refuses nothing now.
 fn refuses(budget: &Budget) -> Option<String> {
-    budget.last_refusal.filter(|time| time.as_millis() < REFUSES_MS)?;
+    budget.last_refusal.filter(|&time| time < REFUSES_NOW)?;
     Some(format!("over the budget now, {} of {} left", budget.left, budget.burst))
 }
 
@@ -147,7 +148,7 @@ fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Resu
     Ok(())
 }
 
-/// In 80 columns while addresses are shorter than 25 characters.
+/// A table that fits in 80 columns while addresses are shorter than 25 characters.
 fn write_sources(out: &mut impl Write, sources: &[Source]) -> io::Result<()> {
     let widest = sources.iter().map(|source| source.source.len()).max().unwrap_or(0);
     let width = widest.max("SOURCE".len());

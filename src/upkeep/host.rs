@@ -120,7 +120,7 @@ impl<'a> Host<'a> {
 struct Failed(Option<anyhow::Error>);
 
 impl Failed {
-    /// Whether it was done.
+    /// Keeps an error. Whether there was none.
     fn note(&mut self, done: Result<()>) -> bool {
         let Err(error) = done else { return true };
         self.0.get_or_insert(error);

@@ -43,8 +43,8 @@ pub struct Sysctls {
 }
 
 impl Sysctls {
-    /// Cookies whenever they are asked for if all SYNs may be challenged, else where there is no room; and
-    /// timestamps that can keep a client's options. Also what was changed.
+    /// Sets tcp_syncookies to 2 if all SYNs may be challenged, else to 1 at least, and tcp_timestamps to 2, which
+    /// can keep a client's options. Also returns notes of what was changed.
     pub fn set_for(challenge: Challenge) -> Result<(Self, Vec<Note>)> {
         let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
         let lock = lock.context("cannot lock this network namespace's settings")?;
@@ -65,7 +65,7 @@ impl Sysctls {
         Ok((Self { changes, keeper: Some(keeper), _lock: Some(lock) }, notes))
     }
 
-    /// Says what somebody else has changed.
+    /// Notes what somebody else has changed.
     pub fn tick(&mut self) -> Vec<Note> {
         let lost = self.changes.extract_if(.., |change| !change.holds());
         let note = |Change { name, ours, .. }: Change| {
@@ -103,7 +103,7 @@ fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// Sets these back whoever else needs them. What could not be set back.
+/// Sets these back, even if another run needs them. Returns what could not be set back.
 fn undo(changes: &[Change]) -> Vec<Note> {
     let undo = |change: &Change| {
         let error = change.undo().err()?;
@@ -140,7 +140,7 @@ impl Keeper {
         Ok(Self { process, says })
     }
 
-    /// What it could not set back; None: it does not answer.
+    /// Lets it set the settings back. Notes of what it could not; None: it does not answer.
     fn finish(mut self) -> Option<Vec<Note>> {
         drop(self.process.stdin.take());
         let mut notes = Vec::new();

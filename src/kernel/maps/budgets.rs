@@ -48,7 +48,7 @@ impl Budgets {
         })
     }
 
-    /// How long ago one of those refused that bound what reaches the kernel.
+    /// How long ago a budget refused that bounds what reaches the kernel.
     pub fn last_refusal(&self) -> Option<Duration> {
         let bounds = [self.new_sources, self.total];
         bounds.into_iter().flatten().filter_map(|budget| budget.last_refusal).min()

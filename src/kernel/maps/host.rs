@@ -10,11 +10,11 @@ use crate::kernel::addresses::Addresses;
 use crate::kernel::encode;
 use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
 
-/// Room for new addresses, beside as many again as there are: a hash table that is larger than it needs
-/// to be costs every look-up of a random address a cache line.
+/// Room for new addresses, beside twice those that there are. A larger hash table costs every look-up of a
+/// random address a cache line.
 const SPARE_ADDRESSES: u32 = 1024;
 
-/// How many MAC and IP addresses the program shall have room for.
+/// For how many MAC and IP addresses the program gets room.
 pub fn room_for(now: &Addresses) -> (u32, u32) {
     let room = |count: usize| SPARE_ADDRESSES + 2 * count as u32;
     (room(now.macs.len()), room(now.ips.len()))
@@ -60,7 +60,7 @@ fn update(map: &impl MapCore, key: &[u8], value: &[u8]) -> Result<()> {
     })
 }
 
-/// One that is not there is as well.
+/// Deletes a key; one that is not there is no error.
 fn delete(map: &impl MapCore, key: &[u8]) -> Result<()> {
     match map.delete(key) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

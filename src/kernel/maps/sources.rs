@@ -30,9 +30,9 @@ pub struct Source {
     pub passed: u64,
     /// SYNs that found none, and were answered with a cookie.
     pub challenged: u64,
-    /// SYNs that found none, and were not.
+    /// SYNs that found none, and were dropped.
     pub dropped: u64,
-    /// Since one found none, to the second; None: never.
+    /// Since the last SYN that found none, to the second; None: there was none.
     pub last_refusal: Option<Duration>,
 }
 
