@@ -18,7 +18,8 @@ static __always_inline bool addr_equal(const struct addr *a, const struct addr *
 }
 
 /*
- * Its upper 32 bits are good ones. Without a key: whoever picks addresses picks their hashes.
+ * Use its upper bits; at least 32 of them are well mixed. It has no key: an attacker who chooses
+ * addresses chooses their hashes, and nothing here may depend on that for more than its speed.
  * Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4
  */
 static __always_inline __u64 addr_hash(const struct addr *addr)

@@ -3,16 +3,16 @@
  * A token bucket in one 64-bit word: the time at which it is full again. This is the theoretical
  * arrival time of the generic cell rate algorithm (ITU-T I.371, annex A).
  *
- * Of the capacity, what lies between now and full_at is missing: a bucket whose full_at has passed is
- * full, one whose full_at lies a capacity ahead is empty. Taking a token moves full_at one interval
- * on. As tokens and time are the same word, compare-and-swap needs no lock, no two CPUs are granted
- * one token, and no fraction of a token is ever rounded away.
+ * The time from now to full_at is the part of the capacity that is missing. If full_at has passed, the
+ * bucket is full; if it lies a whole capacity ahead, the bucket is empty. Taking a token moves full_at
+ * one interval ahead. Tokens and time are the same word, so compare-and-swap needs no lock, no two CPUs
+ * get the same token, and no fraction of a token is ever rounded away.
  */
 #pragma once
 
 #include "intf.h"
 
-/* Bounds the loop for the verifier; each lost round is another CPU's success. */
+/* A bound for the verifier. A round is lost only when another CPU takes a token. */
 #define BUCKET_MAX_TRIES 16
 
 enum bucket_answer {
@@ -22,8 +22,8 @@ enum bucket_answer {
 };
 
 /*
- * How far ahead of now a bucket's full_at lies, ns. The difference is taken before the comparison, so
- * that a clock that wraps does not matter; another CPU's later reading of the clock does no harm.
+ * How far ahead of now a bucket's full_at lies, ns. The difference comes before the comparison, so a
+ * clock that wraps does not matter. If another CPU has read a later time, that does no harm.
  */
 static __always_inline __u64 bucket_missing(__u64 full_at, __u64 now)
 {
@@ -46,7 +46,8 @@ static __always_inline bool bucket_holds_token(const __u64 *full_at, const struc
 	return bucket_missing(seen, now) + limit->interval_ns <= limit->capacity_ns;
 }
 
-/* Takes one token; or changes nothing, and for an empty bucket says when it will hold one. */
+/* Takes one token. If there is none it changes nothing, and wait_ns says when an empty bucket gets one.
+ */
 static __always_inline enum bucket_answer bucket_take(__u64 *full_at, const struct limit *limit,
 						      __u64 now, __u64 *wait_ns)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Answers a SYN with a cookie, from here and without state: an honest client's ACK brings it back, and
- * the kernel itself completes the connection. All that is asked first keeps what the kernel would not
- * accept, or another host should answer, from being answered.
+ * Answers a SYN with a cookie, from here and without state. An honest client's ACK brings the cookie
+ * back, and the kernel itself completes the connection. All checks before the answer make sure that the
+ * kernel will accept it, and that no other host should have answered.
  *
- * Functions that are neither static nor inline are those that the verifier is to look at once, for
- * whatever arguments (NULL included), instead of anew on every way that leads to them.
+ * The verifier looks at a function that is neither static nor inline once, for any arguments (NULL
+ * included), and not again on every way that leads to it.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 /* The largest offset of an IP header: an Ethernet header and two tags take 22 bytes. */
 #define IP_OFFSET_MASK 31
 
-/* The SYN, copied to where no verifier loses sight of it. */
+/* A copy of the SYN, on the stack: the verifier keeps track of its bounds there. */
 struct syn {
 	union {
 		struct tcphdr tcp;
@@ -32,7 +32,7 @@ struct syn {
 	struct syn_options options;
 };
 
-/* The port first: on every later way to it the verifier would look at it anew. */
+/* The port comes first: further down, the verifier would look at it again on every way there. */
 static __always_inline bool is_challenged(const struct packet *pkt, enum reason refused)
 {
 	bool is_challenge_port = has_port(config.challenge_ports, pkt->destination_port);
@@ -46,9 +46,9 @@ static __always_inline bool is_challenged(const struct packet *pkt, enum reason 
 }
 
 /*
- * The functions that are not inline have a stack of their own, which is gone when the answer is built:
- * 512 bytes are all that there are. The copy is for kernels before 6.2, which take no map key from an
- * argument.
+ * Not inline, so that its stack is free again when the answer is built: there are only 512 bytes. The
+ * same holds for the other functions of this kind. The copy is for kernels before 6.2, which do not
+ * take a map key from an argument.
  */
 static __noinline bool is_own_address(const struct addr *addr)
 {
@@ -58,8 +58,8 @@ static __noinline bool is_own_address(const struct addr *addr)
 }
 
 /*
- * The MTU of the interface that the frame was sent to, bytes; 0 if its MAC or its IP address is none of
- * this host's. Only what is ours is remembered: what becomes ours is found at once.
+ * The MTU of the interface that the frame was sent to, bytes; 0 if its MAC or its IP address is not
+ * this host's. Only own addresses are remembered, so a new address counts at once.
  */
 static __noinline __u32 own_mtu(const struct ethhdr *eth, const struct packet *pkt)
 {
@@ -80,7 +80,7 @@ static __noinline __u32 own_mtu(const struct ethhdr *eth, const struct packet *p
 	return *mtu;
 }
 
-/* An answer to a group, to nobody or to ourselves would be an attack of its own. */
+/* False for a group, for nobody and for this host itself: answers to them would be an attack. */
 static __always_inline bool is_answerable(const struct ethhdr *eth, const struct packet *pkt)
 {
 	const __be32 *word = pkt->source.word;
@@ -97,7 +97,7 @@ static __always_inline bool is_answerable(const struct ethhdr *eth, const struct
 		 is_own_address(&pkt->source));
 }
 
-/* 1 for a SYN behind nothing but a plain IP header, in the frame's first buffer; else 0. */
+/* Copies the SYN. Returns 1 if it is behind a plain IP header, in the frame's first buffer; else 0. */
 __noinline int load_syn(struct xdp_md *ctx, const struct packet *pkt, struct syn *syn)
 {
 	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
@@ -113,8 +113,8 @@ __noinline int load_syn(struct xdp_md *ctx, const struct packet *pkt, struct syn
 	if (pkt->more_fragments || pkt->tcp_offset != pkt->ip_offset + ip_len ||
 	    (void *)from + sizeof(struct tcphdr) > data_end)
 		return 0;
-	/* The lowest bits of the second byte, and of the traffic class, which begins four bits later.
-	 */
+	/* ECN: the lowest bits of IPv4's second byte; of IPv6's traffic class, which begins four bits
+	 * later. */
 	syn->ect = (pkt->family == FAMILY_IPV4 ? ip[1] : ip[1] >> 4) & 3;
 	syn->len = ((const struct tcphdr *)from)->doff * 4;
 	for (__u32 i = 0; i < TCP_MAX_HEADER / 4 && i * 4 < syn->len; i++) {
@@ -147,7 +147,7 @@ static __noinline struct bpf_sock *lookup_socket(struct xdp_md *ctx, const struc
 	return bpf_skc_lookup_tcp(ctx, &tuple, len, BPF_F_CURRENT_NETNS, 0);
 }
 
-/* A cookie for a listener that has room to accept a connection, but maybe none for a half-open one. */
+/* Makes a cookie. The listener has room to accept a connection, but maybe not for a half-open one. */
 static __always_inline enum reason make_cookie(struct bpf_sock *sk, struct tcp_sock *tp,
 					       const struct xdp_md *ctx, const struct packet *pkt,
 					       struct syn *syn, enum reason refused, __u32 *cookie)
@@ -158,8 +158,8 @@ static __always_inline enum reason make_cookie(struct bpf_sock *sk, struct tcp_s
 	__u32 len = syn->len;
 	__s64 answer;
 
-	/* Two comparisons of the same register: one with a difference would tell the verifier nothing.
-	 */
+	/* Two comparisons of the same register: the compiler would make one of them, of a difference,
+	 * from which the verifier learns nothing. */
 	if (len > TCP_MAX_HEADER)
 		return DROP_BAD_TCP_HEADER;
 	barrier_var(len);
@@ -177,7 +177,7 @@ static __always_inline enum reason make_cookie(struct bpf_sock *sk, struct tcp_s
 				: bpf_tcp_gen_syncookie(sk, ip, IPV6_LEN, &syn->tcp, len);
 	}
 	if (answer < 0) {
-		/* With tcp_syncookies=1, the kernel makes cookies from when the listener's queue is
+		/* With tcp_syncookies=1 the kernel makes cookies only while the listener's queue is
 		 * full. */
 		bool has_room = host.syncookies == 1 && answer == -ENOENT;
 
@@ -207,7 +207,7 @@ static __always_inline enum reason ask_listener(struct bpf_sock *sk, const struc
 	return make_cookie(sk, tp, ctx, pkt, syn, refused, cookie);
 }
 
-/* What the kernel will read from the timestamp, and only that. */
+/* Offers what the kernel can read from the timestamp, and no more. */
 static __always_inline void offer_options(struct synack_offer *offer, const struct syn *syn,
 					  const struct packet *pkt, __u32 mtu)
 {
@@ -229,7 +229,7 @@ static __always_inline void swap_macs(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
 }
 
-/* The header of the answer to pkt, before tcp_len bytes of TCP; returns the sum of its addresses. */
+/* Writes the header of the answer to pkt, with tcp_len bytes of TCP. Returns its addresses' sum. */
 static __always_inline __u64 write_ipv4(struct iphdr *ip, const struct packet *pkt, __u32 tcp_len)
 {
 	*ip = (struct iphdr){
@@ -262,7 +262,7 @@ static __always_inline __u64 write_ipv6(struct ipv6hdr *ip, const struct packet 
 	return csum_add(csum_add(0, pkt->destination.word, 4), pkt->source.word, 4);
 }
 
-/* sum: of the pseudo header, for the checksum. False if the frame ends before the segment does. */
+/* sum: the addresses' part of the checksum. False if the frame ends before the segment does. */
 static __always_inline bool write_tcp(__u32 *to, const void *data_end, const struct synack *synack,
 				      __u64 sum)
 {
@@ -279,7 +279,7 @@ static __always_inline bool write_tcp(__u32 *to, const void *data_end, const str
 	return true;
 }
 
-/* Writes the answer over the SYN, behind its VLAN tags. An enum reason. */
+/* Writes the answer over the SYN, behind its VLAN tags. Returns an enum reason. */
 __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct synack *synack)
 {
 	__u64 syn_len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
@@ -294,7 +294,7 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 	frame_len = ip_offset + ip_len + synack->len;
 	if (frame_len < ETH_ZLEN)
 		frame_len = ETH_ZLEN;
-	barrier_var(syn_len); /* or the compiler adds pointers in 32 bits, which the verifier refuses */
+	barrier_var(syn_len); /* without, the compiler adds pointers in 32 bits; the verifier refuses */
 	if (frame_len != syn_len && bpf_xdp_adjust_tail(ctx, frame_len - syn_len))
 		return DROP_NO_ROOM;
 	data = (void *)(long)ctx->data;
@@ -311,7 +311,7 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 	return CHALLENGE_SENT;
 }
 
-/* An enum reason. */
+/* Answers the SYN, if that is possible. refused: the reason so far. Returns an enum reason. */
 __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refused)
 {
 	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
@@ -344,7 +344,7 @@ __noinline int challenge(struct xdp_md *ctx, const struct packet *pkt, int refus
 	bpf_sk_release(sk);
 	if (reason != UNDECIDED)
 		return reason;
-	/* The coarse clock will do, as it is never ahead. Few floods have need of a clock at all. */
+	/* The coarse clock is enough, as it is never ahead. Most floods need no clock at all. */
 	now = config.challenge_limit.interval_ns || offer.has_timestamp ? bpf_ktime_get_coarse_ns() : 0;
 	if (!budget_take(&budgets.challenges, &config.challenge_limit, now))
 		return DROP_CHALLENGE_RATE;

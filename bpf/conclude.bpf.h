@@ -17,6 +17,6 @@ static __always_inline enum xdp_action conclude(enum reason reason)
 	__u64 *count = bpf_map_lookup_elem(&counters, &key);
 
 	if (count)
-		++*count; /* this CPU's own, and nothing interrupts a receive queue: no atomic */
+		++*count; /* not atomic: it is this CPU's own, and nothing interrupts a receive queue */
 	return reason_action(reason);
 }

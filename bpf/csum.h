@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The Internet checksum (RFC 1071): it may be summed up in words of any size and byte order. */
+/* The Internet checksum (RFC 1071). Its sum may use words of any size and byte order. */
 #pragma once
 
 #include "types.h"
@@ -11,7 +11,7 @@ static __always_inline __u64 csum_add(__u64 sum, const __u32 *words, int count)
 	return sum;
 }
 
-/* Folds the carries back in, and complements. */
+/* Folds the carries back in, and returns the complement. */
 static __always_inline __sum16 csum_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A cursor over a frame's headers. All reading goes through hdr_fetch(), which alone knows where the
+ * A cursor over a frame's headers. All reading goes through hdr_fetch(): only it knows where the
  * frame's bytes lie and where the packet ends.
  */
 #pragma once
 
 #include "types.h"
 
-/* Where the next header begins, and what can be read. All lengths in bytes from the frame's start. */
+/* Where the next header begins, and what can be read. Offsets are in bytes from the frame's start. */
 struct hdr_cursor {
 	const void *data;
 	const void *data_end;
-	struct xdp_md *frags; /* set: read through the helper, as headers lie beyond data_end */
+	struct xdp_md *frags; /* not NULL: headers lie beyond data_end, so read through the helper */
 	__u32 frame_len;      /* what this cursor can reach */
 	__u32 offset;         /* the next header */
-	__u32 end;            /* the end of the packet: of the frame, or earlier by the IP header */
-	__u8 cut;             /* a header lay beyond frame_len, not just beyond the packet */
+	__u32 end;            /* of the packet: where the frame ends, or earlier by the IP header */
+	__u8 cut;             /* a header lies beyond frame_len, not only beyond the packet */
 };
 
 static __always_inline struct hdr_cursor hdr_cursor_init(const void *data, const void *data_end,
@@ -40,7 +40,7 @@ static __always_inline bool hdr_fits(struct hdr_cursor *nh, __u32 len)
 	return false;
 }
 
-/* The next len bytes, in the frame or in copy; NULL if the packet has not so many. */
+/* The next len bytes, in the frame or in copy; NULL if the packet is shorter. */
 static __always_inline const void *hdr_fetch(struct hdr_cursor *nh, __u32 len, void *copy)
 {
 	const void *header = nh->data + nh->offset;
@@ -57,8 +57,8 @@ static __always_inline const void *hdr_fetch(struct hdr_cursor *nh, __u32 len, v
 }
 
 /*
- * The packet ends len bytes from here, if its frame does not end before; 0: the rest of the frame, as
- * with jumbograms and BIG TCP. Padding behind it must not be read: the kernel would not.
+ * The packet ends len bytes from here, or earlier with its frame. 0: the rest of the frame (jumbograms,
+ * BIG TCP). The padding behind it must not be read, as the kernel does not read it either.
  */
 static __always_inline void hdr_limit(struct hdr_cursor *nh, __u32 len)
 {

@@ -12,26 +12,26 @@
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
 #define DUMP_VERSION 4
 
-/* Counts up when a program could no longer go on with the tables of the one before it: their keys and
- * values, what they mean, the hash of an address. */
+/* Counts up when a new program could not go on with the tables of the one before it: when their keys or
+ * values change, what these mean, or the hash of an address. */
 #define TABLES_VERSION 1
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
- * BTF: what precedes the first underscore is the class.
+ * BTF. The part before the first underscore is the class.
  *
- *   SKIP  no SYN, passes unjudged
+ *   SKIP  not a SYN, passes unjudged
  *   PASS  a SYN that passes
  *   CHALLENGE  a SYN that is answered from here, with a cookie
- *   DROP  a SYN, or what only an evader sends in its place, that is dropped
+ *   DROP  a SYN that is dropped, or a frame that only an evader sends in its place
  *
  * The classes stand in this order: reason_passes() relies on it.
  */
 enum reason {
-	UNDECIDED, /* go on: no frame is concluded with it */
+	UNDECIDED, /* go on with the next step; never a frame's outcome */
 
-	SKIP_NOT_TCP,        /* anything but TCP over IPv4 or IPv6 */
-	SKIP_NOT_SYN,        /* TCP, but SYN clear or ACK set */
+	SKIP_NOT_TCP,        /* not TCP over IPv4 or IPv6 */
+	SKIP_NOT_SYN,        /* TCP, with SYN clear or ACK set */
 	SKIP_LATER_FRAGMENT, /* a fragment behind the one that holds the TCP header */
 
 	PASS_ALLOWED,          /* source on the allow list */
@@ -46,11 +46,12 @@ enum reason {
 	CHALLENGE_SENT, /* over a limit, and answered with a SYN cookie */
 
 	DROP_DENIED,            /* source on the deny list */
-	DROP_OVER_LIMIT,        /* the source's bucket holds no token */
-	DROP_NEW_SOURCE_BUDGET, /* a source without an entry, and the budget for such holds no token */
-	DROP_TOTAL_BUDGET,      /* the budget of all sources together holds no token */
+	DROP_OVER_LIMIT,        /* no token in the source's bucket */
+	DROP_NEW_SOURCE_BUDGET, /* a source without an entry, and no token in the budget of new sources
+				 */
+	DROP_TOTAL_BUDGET,      /* no token in the budget of all sources together */
 	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
-	DROP_CHALLENGE_RATE,    /* over a limit, and the budget for challenges holds no token */
+	DROP_CHALLENGE_RATE,    /* over a limit, and no token in the budget of challenges */
 	DROP_NOT_OURS,          /* over a limit, and to another MAC or IP address than this host's */
 	DROP_NO_LISTENER,       /* over a limit, and nobody listens */
 	DROP_NO_COOKIE,         /* over a limit, and the kernel makes no cookie */
@@ -101,8 +102,8 @@ enum challenge_mode {
 };
 
 /*
- * What is fixed when the program is loaded. A map of its own (.rodata.config) holds nothing else, so
- * that magic and version are found at its start by every version of user space.
+ * The constants, fixed when the program is loaded. They have a map of their own (.rodata.config), so
+ * that every version of user space finds magic and versions at its start.
  */
 struct config {
 	__u32 magic;
@@ -117,7 +118,7 @@ struct config {
 	struct addr ipv6_mask;         /* --ipv6-prefix */
 	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
-	__u8 has_lists;    /* --allow or --deny is given: else no SYN pays for the look-up */
+	__u8 has_lists;    /* --allow or --deny is given; without, no SYN pays for the look-up */
 	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
 	__u8 known_bits;   /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;  /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
@@ -127,7 +128,7 @@ struct config {
 };
 _Static_assert(sizeof(struct config) == 120 + 2 * 8192, "the layout of struct config");
 
-/* What of this host decides how a cookie can be made; user space keeps it up to date. */
+/* The settings of this host that decide how to make a cookie; user space keeps them up to date. */
 struct host {
 	__u8 syncookies; /* net.ipv4.tcp_syncookies */
 	__u8 timestamps; /* the kernel reads options from timestamps: net.ipv4.tcp_timestamps=2 */
@@ -135,9 +136,11 @@ struct host {
 	__u8 wscale;     /* net.ipv4.tcp_window_scaling */
 	__u8 ecn;        /* net.ipv4.tcp_ecn */
 	__u8 padding[3];
-	__u32 rcv_space;    /* bytes that the window scale must cover: most of tcp_rmem[2], rmem_max */
-	__u32 generation;   /* another one whenever an address of this host has gone or changed */
-	__u64 address_bits; /* bit n: one of this host's addresses has a hash with these upper 6 bits */
+	__u32 rcv_space;    /* bytes that the window scale must cover: the larger of tcp_rmem[2] and
+			       rmem_max */
+	__u32 generation;   /* changes whenever an address of this host goes or changes */
+	__u64 address_bits; /* bit n: the hash of one of this host's addresses has n in its upper 6 bits
+			     */
 };
 _Static_assert(sizeof(struct host) == 24, "the layout of struct host");
 
@@ -153,7 +156,7 @@ struct destination {
 	struct mac mac;
 	struct addr addr;
 	__u32 mtu;        /* bytes; 0: unused */
-	__u32 generation; /* of struct host, when it was looked up */
+	__u32 generation; /* of struct host, at the look-up */
 };
 _Static_assert(sizeof(struct destination) == 32, "the layout of struct destination");
 
@@ -174,12 +177,12 @@ struct budgets {
 };
 _Static_assert(sizeof(struct budgets) == 192, "the layout of struct budgets");
 
-/* What the table of sources keeps of each. */
+/* An entry of the table of sources. */
 struct source {
 	__u64 full_at;      /* the bucket, see bucket.h; CLOCK_MONOTONIC ns */
 	__u64 passed;       /* SYNs */
 	__u64 refused;      /* SYNs that found no token */
-	__u64 challenged;   /* of those refused: answered with a cookie, the others dropped */
+	__u64 challenged;   /* of those refused: answered with a cookie; the others were dropped */
 	__u64 last_refusal; /* CLOCK_MONOTONIC ns; 0: never */
 };
 _Static_assert(sizeof(struct source) == 40, "the layout of struct source");
@@ -187,15 +190,15 @@ _Static_assert(sizeof(struct source) == 40, "the layout of struct source");
 /* What a CPU remembers of a source that it refused, see refusals.bpf.h. */
 struct refusal {
 	struct addr source; /* the key in the table of sources */
-	__u64 until;        /* no token before; CLOCK_MONOTONIC ns; 0: unused */
-	__u32 refused;      /* SYNs, not yet counted in the source's entry: those of a second */
-	__u32 challenged;   /* of these */
+	__u64 until;        /* there is no token before this time; CLOCK_MONOTONIC ns; 0: unused */
+	__u32 refused;      /* SYNs of at most a second, not yet counted in the source's entry */
+	__u32 challenged;   /* of these: answered with a cookie */
 };
 _Static_assert(sizeof(struct refusal) == 32, "the layout of struct refusal");
 
 /* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {
-	__u32 prefix_len;   /* bits of what follows; family is matched whole, so at least 32 */
+	__u32 prefix_len;   /* bits of what follows; at least 32, as family is matched whole */
 	enum family family; /* ::/0 must not cover the mapped IPv4 addresses */
 	struct addr addr;
 };

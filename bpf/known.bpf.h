@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tells a source that is surely not in the table from one that may be: a bit for each hash, in memory
- * that a CPU's cache holds, where the table and the memory of refusals are a cache miss each. This is
- * what a flood of forged addresses costs.
+ * Tells whether a source may be in the table or surely is not, by a bit for each hash. A CPU's cache
+ * holds the bits, while the table and the memory of refusals cost a cache miss each. In a flood of
+ * forged addresses nearly every source is surely not in the table.
  *
  * A Bloom filter with one hash (Bloom, Space/time trade-offs in hash coding, CACM 1970). It never
- * forgets a source that is in the table; that the table has forgotten one it does not learn. So there
- * are two, of which user space renews the one while the program reads the other, and both learn of each
- * new source (src/known.rs).
+ * forgets a source that is in the table, but it does not notice when the table forgets one. So there
+ * are two: user space renews one while the program reads the other. Each new source is entered in both
+ * (src/upkeep/filter.rs).
  */
 #pragma once
 
@@ -26,7 +26,7 @@ static __always_inline __u64 known_bit(__u64 hash)
 	return 1ULL << (hash >> (64 - config.known_bits) & 63);
 }
 
-/* Without a budget for new sources each of them gets into the table: what is saved would be little. */
+/* Without a budget for new sources all of them get into the table, and the filter would save little. */
 static __always_inline bool may_be_known(__u64 hash)
 {
 	const __u64 *word;
@@ -37,7 +37,7 @@ static __always_inline bool may_be_known(__u64 hash)
 	return !word || *word & known_bit(hash);
 }
 
-/* After the source's entry is made: one that is renewed in between finds it there. */
+/* Call it after the source's entry is made: if a filter is renewed in between, it finds the entry. */
 static __always_inline void make_known(__u64 hash)
 {
 	for (__u32 filter = 0; filter < 2; filter++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the kernel knows of a listening socket, read through BTF: only the fields used are declared. */
+/* The kernel's fields of a listening socket, read through BTF. Only the fields in use are declared. */
 #pragma once
 
 #include "maps.bpf.h"
@@ -12,7 +12,7 @@
 #define SOCK_RCVBUF_LOCK 2
 #define TCP_RMEM_TO_WIN_SCALE 8
 
-/* The least that any kernel with the default HZ settings calls three seconds (HZ=100). */
+/* Three seconds at HZ=100, the lowest common setting; less at others. */
 #define MARK_JIFFIES 300
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -44,8 +44,9 @@ struct tcp_sock {
 #pragma clang attribute pop
 
 /*
- * Whether the listener answered with a cookie lately, itself or asked to by bpf_tcp_gen_syncookie():
- * then the kernel accepts cookies for it (tcp_synq_overflow(); the group's, with SO_REUSEPORT).
+ * Whether the listener has a recent mark that it answered with a cookie, by itself or through
+ * bpf_tcp_gen_syncookie(). Then the kernel accepts cookies for it (tcp_synq_overflow()). With
+ * SO_REUSEPORT the group has the mark.
  */
 static __always_inline bool listener_is_marked(struct tcp_sock *tp)
 {
@@ -55,7 +56,7 @@ static __always_inline bool listener_is_marked(struct tcp_sock *tp)
 	return marked && (__u32)bpf_jiffies64() - marked < MARK_JIFFIES;
 }
 
-/* Whether its queue of connections to be accepted is full: the kernel would refuse one more. */
+/* Whether its accept queue is full: the kernel would refuse one more connection. */
 static __always_inline bool listener_is_full(struct tcp_sock *tp)
 {
 	struct sock *sk = (struct sock *)tp;
@@ -63,7 +64,7 @@ static __always_inline bool listener_is_full(struct tcp_sock *tp)
 	return sk->sk_ack_backlog > sk->sk_max_ack_backlog;
 }
 
-/* Whether it has keys for signed segments; without, the kernel drops these. */
+/* Whether it has keys for signed segments; without keys the kernel drops such segments. */
 static __always_inline bool listener_has_keys(struct tcp_sock *tp)
 {
 	return (bpf_core_field_exists(tp->md5sig_info) && tp->md5sig_info) ||
@@ -71,9 +72,9 @@ static __always_inline bool listener_has_keys(struct tcp_sock *tp)
 }
 
 /*
- * The window and its scale: what tcp_select_initial_window() will compute again when the client's ACK
- * comes, as nothing but the timestamp is kept until then. Without a known scale no timestamp is
- * offered.
+ * Sets the window and its scale as tcp_select_initial_window() will compute them again when the
+ * client's ACK comes, because only the timestamp is kept until then. If the scale is not known, no
+ * timestamp is offered.
  */
 static __always_inline void offer_window(struct synack_offer *offer, struct tcp_sock *tp)
 {

@@ -4,8 +4,8 @@
 #include "intf.h"
 
 /*
- * Written by user space before the program is loaded, constant from then on. User space recognises a
- * running instance by it.
+ * User space writes it before the program is loaded; from then on it is constant. User space recognises
+ * a running instance by it.
  */
 SEC(".rodata.config")
 const volatile struct config config = {
@@ -14,21 +14,22 @@ const volatile struct config config = {
 	.tables_version = TABLES_VERSION,
 };
 
-/* Taken from here; read by user space. A refusal only reads, so that CPUs may share the cache line. */
+/* The program takes tokens, user space reads. A refusal only reads, so that CPUs can share the cache
+ * line. */
 struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
 
-/* Written by user space as it changes, read here. */
+/* User space writes it when it changes, the program reads it. */
 struct host host SEC(".data.host");
 
 /*
- * The host's own addresses: written by user space as they come and go, which also sets the sizes. A
- * bridge or a VLAN device may have another MAC than the interface below it, so those of all interfaces
- * count.
+ * The host's own addresses. User space writes them as they come and go, and sets the sizes; the program
+ * reads. A bridge or a VLAN device may have another MAC than the interface below it, so the MACs of all
+ * interfaces are here.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, struct mac);
-	__type(value, __u32); /* MTU, bytes; of several interfaces with this MAC the smallest */
+	__type(value, __u32); /* MTU, bytes; the smallest, if several interfaces have this MAC */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 } own_macs SEC(".maps");
@@ -41,7 +42,7 @@ struct {
 	__uint(max_entries, 1);
 } own_addresses SEC(".maps");
 
-/* Where this CPU's last challenged SYN went, as most go to one place. Written and read here. */
+/* The destination of this CPU's last challenged SYN: most go to one. Only the program uses it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
@@ -50,9 +51,9 @@ struct {
 } last_destination SEC(".maps");
 
 /*
- * Source (masked to its prefix length) → its bucket and counters. Written here; read by user space for
- * the dump. User space sets the size (--max-sources). The LRU list is common to all CPUs: one of its
- * own for each would leave a single busy CPU with a share of the table.
+ * Source (masked to its prefix length) → its bucket and counters. The program writes; user space reads
+ * for the dump, and sets the size (--max-sources). The LRU list is common to all CPUs. With a list for
+ * each, a single busy CPU could use only its share of the table.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -62,8 +63,8 @@ struct {
 } sources SEC(".maps");
 
 /*
- * Two filters of 2^config.known_bits bits, one behind the other: which sources may be in the table.
- * Written here and by user space, which sets the size; read here.
+ * Two filters of 2^config.known_bits bits, one behind the other: which sources may be in the table. The
+ * program and user space write, the program reads. User space sets the size.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -73,12 +74,13 @@ struct {
 	__uint(max_entries, 1);
 } known SEC(".maps");
 
-/* The filter that counts: 0 or 1. Written by user space, read here. */
+/* The filter in use: 0 or 1. User space writes, the program reads. */
 __u32 known_filter SEC(".data.known");
 
 /*
- * Refusals that are remembered: 2^config.refusal_bits slots for each CPU, one CPU's behind the other's.
- * Written here; user space sets the size, and for the dump adds the slots' counts to their sources'.
+ * Remembered refusals: 2^config.refusal_bits slots for each CPU, one CPU's behind the other's. The
+ * program writes. User space sets the size; for the dump it adds the slots' counts to those of their
+ * sources.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -88,8 +90,8 @@ struct {
 } refusals SEC(".maps");
 
 /*
- * Networks that are never limited or always refused, the longest prefix wins. Written by user space
- * before the program is attached (--allow, --deny), which also sets the size; read here.
+ * Networks that are never limited (--allow) or always refused (--deny); the longest prefix decides.
+ * User space sets the size, and writes before the program is attached. The program and the dump read.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -100,8 +102,8 @@ struct {
 } lists SEC(".maps");
 
 /*
- * SYNs that each network of the lists decided, one set per CPU. Written here; user space sets the size,
- * and adds the CPUs up for the dump.
+ * SYNs that each network of the lists decided, one set per CPU. The program writes. User space sets the
+ * size, and adds up the CPUs for the dump.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -110,7 +112,7 @@ struct {
 	__uint(max_entries, 1);
 } list_hits SEC(".maps");
 
-/* Frames by enum reason, one set per CPU. Written here; user space adds the CPUs up. */
+/* Frames by enum reason, one set per CPU. The program writes; user space adds up the CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);

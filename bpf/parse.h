@@ -5,11 +5,11 @@
 #include "addr.h"
 #include "cursor.h"
 
-/* A third tag, and a longer chain, reach a Linux socket but no honest stack sends them. */
+/* Linux accepts more tags and longer chains, but no honest stack sends them. */
 #define VLAN_MAX_DEPTH 2
 #define IPV6_EXT_MAX_CHAIN 8
 
-/* What the policy needs to know of a SYN. */
+/* A SYN, as the policy sees it. */
 struct packet {
 	struct addr source;
 	struct addr destination;
@@ -20,7 +20,7 @@ struct packet {
 	__u16 tcp_offset;
 };
 
-/* IEEE 802.1Q: what follows the EtherType of a tag. */
+/* IEEE 802.1Q: the bytes behind the EtherType of a tag. */
 struct vlan_tag {
 	__be16 control;
 	__be16 proto;
@@ -87,7 +87,8 @@ static __always_inline enum reason parse_iphdr(struct hdr_cursor *nh, struct pac
 	return parse_tcphdr(nh, pkt);
 }
 
-/* Follows the chain up to TCP. Only the first fragment holds the chain, and must hold all of it. */
+/* Follows the chain to TCP. The first fragment must hold the whole chain; later ones hold none of it.
+ */
 static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, struct packet *pkt,
 							 __u8 nexthdr)
 {
@@ -144,7 +145,7 @@ static __always_inline enum reason parse_ipv6hdr(struct hdr_cursor *nh, struct p
 	return parse_ipv6_extensions(nh, pkt, ip->nexthdr);
 }
 
-/* The EtherType behind the tags, if any, in network byte order; 0 where the frame ends before it. */
+/* The EtherType behind any tags, in network byte order; 0 if the frame ends before it. */
 static __always_inline __be16 parse_ethhdr(struct hdr_cursor *nh, int *tags)
 {
 	struct ethhdr eth_copy;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What becomes of a SYN. Each step decides, or leaves it UNDECIDED for the next. */
+/* Decides about a SYN. Each step returns a reason, or UNDECIDED for the next step to go on. */
 #pragma once
 
 #include "bucket.h"
@@ -56,14 +56,14 @@ static __always_inline struct addr source_key(const struct packet *pkt)
 	return key;
 }
 
-/* A SYN that its source's own limit refused was answered after all. */
+/* Counts that a SYN over its source's own limit was answered. */
 static __noinline void count_challenge(const struct packet *pkt)
 {
 	struct addr key = source_key(pkt);
 	struct refusal *slot = refusal_slot(addr_hash(&key));
 	struct source *source;
 
-	/* What is remembered is in the slot. The first refusal is in the table. */
+	/* A remembered refusal is counted in the slot; the first one is counted in the table. */
 	if (slot && addr_equal(&slot->source, &key) && slot->challenged < slot->refused) {
 		slot->challenged++;
 		return;
@@ -73,15 +73,15 @@ static __noinline void count_challenge(const struct packet *pkt)
 		__sync_fetch_and_add(&source->challenged, 1);
 }
 
-/* The limits are copied as the constants are volatile: they are not yet known when this is compiled. */
+/* A copy: the constants are volatile, as their values are set only after this is compiled. */
 static __always_inline struct limit limit_of(const volatile struct limit *limit)
 {
 	return (struct limit){ limit->interval_ns, limit->capacity_ns };
 }
 
 /*
- * User space sees by this time that a flood is on. The CPUs of a flood share the cache line, so it is
- * written seldom.
+ * User space sees from this time that a flood is on. All CPUs in a flood use this cache line, so it is
+ * written rarely.
  */
 static __always_inline void note_refusal(struct budget *budget, __u64 now)
 {
@@ -112,7 +112,7 @@ static __always_inline bool budget_take(struct budget *budget, const volatile st
 	return false;
 }
 
-/* wait_ns is set if the bucket is empty. */
+/* Takes a token of the source's own. Sets wait_ns if the bucket is empty. */
 static __always_inline enum reason charge_source(struct source *source, const struct limit *limit,
 						 __u64 now, __u64 *wait_ns)
 {
@@ -128,8 +128,8 @@ static __always_inline enum reason charge_source(struct source *source, const st
 }
 
 /*
- * BPF_NOEXIST lets only one of several CPUs enter a source: the others charge the entry that it made.
- * Should the entry be evicted in between, or the table refuse it, the SYN passes.
+ * BPF_NOEXIST lets only one of several CPUs enter a source; the others charge the entry that it made.
+ * If the entry is evicted in between, or the table refuses it, the SYN passes.
  */
 static __always_inline enum reason ask_table(const struct addr *key, __u64 hash, bool may_be_known,
 					     struct refusal *slot, __u64 now)
@@ -158,8 +158,9 @@ static __always_inline enum reason ask_table(const struct addr *key, __u64 hash,
 }
 
 /*
- * The total budget is asked first and taken from last: a source's token may then be spent for nothing,
- * but none is granted twice, and the total is not charged for what a source's own limit refuses.
+ * Looks at the total budget first, and takes from it last. So a source's token may be spent for
+ * nothing, but none is granted twice, and the total is not charged for what a source's own limit
+ * refuses.
  */
 static __always_inline enum reason take_token(const struct packet *pkt)
 {

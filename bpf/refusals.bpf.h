@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Spares a flood the look-up in the table of sources. A refused SYN changes nothing in its bucket, so
- * the refusal holds until the next token is due and can be remembered.
+ * Remembers refusals, so that a flood costs no look-up in the table of sources. A refused SYN changes
+ * nothing in its bucket, so the refusal holds until the next token is due.
  *
- * Each CPU remembers for itself, in slots that the source's hash chooses: nothing here is atomic, and
- * CPUs that share a flood share no cache line. Whoever picks addresses that meet in one slot gains that
- * all but one are looked up, no more.
+ * Each CPU has its own slots, chosen by the source's hash. So nothing here is atomic, and CPUs in the
+ * same flood share no cache line. An attacker may choose addresses that meet in one slot: then all but
+ * one of them are looked up in the table.
  */
 #pragma once
 
@@ -18,10 +18,12 @@
  */
 #define COARSE_TICK_NS 10000000
 
-/* A source that is not looked up for longer would be among the next to be evicted from its table. */
+/* At least once in this time a source is looked up in the table, which evicts the entry that was not
+ * looked up for longest. */
 #define REFUSAL_MAX_NS 1000000000
 
-/* This CPU's slot for a source with this hash; NULL where the kernel numbers its CPUs with gaps. */
+/* This CPU's slot for a source with this hash. NULL for a CPU whose number is beyond the slots, as the
+ * kernel may number CPUs with gaps. */
 static __always_inline struct refusal *refusal_slot(__u64 hash)
 {
 	__u32 index =
@@ -30,7 +32,7 @@ static __always_inline struct refusal *refusal_slot(__u64 hash)
 	return bpf_map_lookup_elem(&refusals, &index);
 }
 
-/* Whether no token can have come since the source was refused. If so, the refusal is counted. */
+/* Whether the source is still refused, as no token can have come since. If so, counts a refusal. */
 static __always_inline bool refused_still(struct refusal *slot, const struct addr *source)
 {
 	__s64 left;
@@ -62,8 +64,8 @@ static __always_inline void settle_refusals(struct refusal *slot)
 }
 
 /*
- * Remembers that the source was refused now and has no token for wait_ns. A slot that still spares
- * another source its look-ups is left to it: to take it over would only move the cost.
+ * Remembers that the source was refused now and has no token for wait_ns. A slot in use by another
+ * source is left alone: taking it over would only move the cost to that source.
  */
 static __always_inline void remember_refusal(struct refusal *slot, const struct addr *source, __u64 now,
 					     __u64 wait_ns)

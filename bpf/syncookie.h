@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A SYN-ACK whose sequence number is the cookie, and what else must come back with the client's ACK.
+ * A SYN-ACK whose sequence number is the cookie, and whose timestamp carries the client's options.
  *
  * A cookie has room for an MSS only. The client's other options survive in the timestamp that it will
- * echo, laid out as net/ipv4/syncookies.c does (cookie_init_timestamp()) and decodes:
+ * echo. net/ipv4/syncookies.c writes (cookie_init_timestamp()) and reads it in this layout:
  *
  *      31                                 6     5     4    3      0
  *     +------------------------------------+-----+------+--------+
@@ -41,8 +41,8 @@
 /* What a SYN offers, as Linux reads it (tcp_parse_options()). */
 struct syn_options {
 	/*
-	 * Where the next option begins. Volatile: read back from memory, it is a number like any other
-	 * to the verifier, which else follows every way through every option.
+	 * Where the next option begins. It is volatile, so that the verifier forgets its value, and
+	 * does not follow every way through every option.
 	 */
 	volatile __u32 at;
 	__be32 tsval;
@@ -53,19 +53,19 @@ struct syn_options {
 	__u8 is_signed; /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
 };
 
-/* What the SYN-ACK offers; what a SYN did not, or the cookie cannot keep, is left out. */
+/* What the SYN-ACK offers: only what the SYN offered and the cookie can keep. */
 struct synack_offer {
 	__u16 mss;
 	__u16 window; /* bytes, not scaled */
 	__u32 tsval;
-	__u8 has_timestamp; /* without it neither SACK nor a scale nor ECN */
+	__u8 has_timestamp; /* without it there is no SACK, no scale and no ECN */
 	__u8 has_sack;
 	__u8 has_wscale;
 	__u8 wscale;
 	__u8 ecn;
 };
 
-/* A TCP header and its options; what lies behind len is zero. */
+/* A TCP header and its options; the bytes behind len are zero. */
 struct synack {
 	union {
 		struct tcphdr tcp;
@@ -74,7 +74,7 @@ struct synack {
 	__u32 len; /* bytes */
 };
 
-/* One option; false at the last. As parse_syn_options(). */
+/* Reads one option, for parse_syn_options(). False if it was the last. */
 static __always_inline bool parse_syn_option(const __u8 *header, __u32 len, struct syn_options *options)
 {
 	__u32 at = options->at;
@@ -107,7 +107,7 @@ static __always_inline bool parse_syn_option(const __u8 *header, __u32 len, stru
 	return true;
 }
 
-/* header: that of a SYN, of len bytes in an array of TCP_MAX_HEADER; options: zero, and filled here. */
+/* header: a SYN's, len bytes in an array of TCP_MAX_HEADER. options: zero at first, filled here. */
 static __always_inline void parse_syn_options(const __u8 *header, __u32 len,
 					      struct syn_options *options)
 {
@@ -118,8 +118,8 @@ static __always_inline void parse_syn_options(const __u8 *header, __u32 len,
 }
 
 /*
- * The timestamp that the client will echo: of what it offered, what is agreed to, as the kernel refuses
- * an echo of more. It must not be later than now, ns of CLOCK_MONOTONIC.
+ * The timestamp that the client will echo. It holds the options on which both sides agree, as the
+ * kernel refuses an echo of more. It must not be later than now (CLOCK_MONOTONIC, ns).
  */
 static __always_inline __u32 syncookie_timestamp(const struct syn_options *options,
 						 const struct synack_offer *offer, __u64 now)
@@ -133,8 +133,8 @@ static __always_inline __u32 syncookie_timestamp(const struct syn_options *optio
 	return stamp > now_ms ? stamp - (1 << TS_OPT_BITS) : stamp;
 }
 
-/* In the order of Linux (tcp_options_write()). The checksum is left to the caller, who has the
- * addresses. */
+/* Writes the options in the order of Linux (tcp_options_write()). The caller, which has the addresses,
+ * adds the checksum. */
 static __always_inline void build_synack(struct synack *synack, const struct tcphdr *syn, __u32 cookie,
 					 const struct syn_options *options,
 					 const struct synack_offer *offer)

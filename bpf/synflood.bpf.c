@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Judges every TCP SYN that arrives at an interface; all else passes.
+ * Judges every TCP SYN that arrives at an interface; everything else passes.
  *
- * 1. parse_packet() finds the SYN in the frame. What is no SYN passes, what only an evader would send
- *    is dropped.
+ * 1. parse_packet() finds the SYN in the frame. A frame without one passes; a frame that only an
+ *    evader would send is dropped.
  * 2. check_lists(): an allowed source passes, a denied one is dropped.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. take_token() takes a token from the bucket of the SYN's source, and a new source's from the budget
- *    of all such; without one the SYN is to be dropped.
- * 5. challenge() answers such a SYN with a cookie instead, where that is wanted and can be done.
+ * 4. take_token() takes a token from the bucket of the SYN's source; a new source also needs one of
+ *    the budget of new sources. Without a token the SYN is refused.
+ * 5. challenge() answers a refused SYN with a cookie, where that is wanted and possible. Other refused
+ *    SYNs are dropped.
  * 6. conclude() counts the reason and returns the action.
  */
 #include "challenge.bpf.h"
@@ -19,9 +20,9 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /*
- * Reads the headers of a frame in several buffers through the helper. Rare, as a driver's first buffer
- * holds them: a function of its own keeps the usual way short. It is not static, so that the verifier
- * looks at it once, for any arguments: that takes a quarter off the time to load.
+ * Reads the headers of a frame in several buffers through the helper. This is rare, as a driver's first
+ * buffer holds them. A function of its own keeps the usual way short. It is not static, so that the
+ * verifier looks at it once, for any arguments: that takes a quarter off the time to load.
  */
 __noinline enum reason parse_frags(struct xdp_md *ctx, struct packet *pkt)
 {

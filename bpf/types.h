@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that chooses where kernel types come from: vmlinux.h for the BPF target, <linux/...>
- * for the host, on which the pure headers are tested.
+ * Only here is chosen where kernel types come from: vmlinux.h for the BPF target, <linux/...> for the
+ * host, on which the pure headers are tested.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* BTF knows types, not macros: these are include/uapi/linux/{bpf,if_ether,in}.h. */
+/* BTF has types, but no macros. These are from include/uapi/linux/{bpf,if_ether,in}.h. */
 #define BPF_NOEXIST 1
 #define BPF_F_CURRENT_NETNS (-1L)
 #define BPF_F_NO_PREALLOC 1
