@@ -45,29 +45,28 @@ enum reason {
 
 	CHALLENGE_SENT, /* over a limit, and answered with a SYN cookie */
 
-	DROP_DENIED,            /* source on the deny list */
-	DROP_OVER_LIMIT,        /* no token in the source's bucket */
-	DROP_NEW_SOURCE_BUDGET, /* a source without an entry, and no token in the budget of new sources
-				 */
-	DROP_TOTAL_BUDGET,      /* no token in the budget of all sources together */
-	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
-	DROP_CHALLENGE_RATE,    /* over a limit, and no token in the budget of challenges */
-	DROP_NOT_OURS,          /* over a limit, and to another MAC or IP address than this host's */
-	DROP_NO_LISTENER,       /* over a limit, and nobody listens */
-	DROP_NO_COOKIE,         /* over a limit, and the kernel makes no cookie */
-	DROP_UNANSWERABLE,      /* over a limit, from an address that nobody may answer */
-	DROP_EXTRA_HEADERS,     /* over a limit, with IP options, extension headers or fragments */
-	DROP_SIGNED,            /* over a limit, signed, and the listener has no keys */
-	DROP_NO_ROOM,           /* over a limit, and the driver left no room for the answer */
-	DROP_SYN_FIN,           /* SYN and FIN in one segment */
-	DROP_SYN_RST,           /* SYN and RST in one segment */
-	DROP_LAND,              /* source address and port are the destination's */
-	DROP_MAPPED_SOURCE,     /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
-	DROP_BAD_IP_HEADER,     /* wrong IP version, or an IPv4 header of under 20 bytes */
-	DROP_BAD_TCP_HEADER,    /* a TCP header of under 20 bytes by its own data offset */
-	DROP_TRUNCATED,         /* the packet ends within its TCP header */
-	DROP_TINY_FRAGMENT,     /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
-	DROP_TOO_MANY_TAGS,     /* more than VLAN_MAX_DEPTH VLAN tags */
+	DROP_DENIED,              /* source on the deny list */
+	DROP_OVER_LIMIT,          /* no token in the source's bucket */
+	DROP_NEW_SOURCE_BUDGET,   /* a new source, and no token in the budget of new sources */
+	DROP_TOTAL_BUDGET,        /* no token in the budget of all sources together */
+	DROP_CONTENTION,          /* so many CPUs take from this bucket that the retries ran out */
+	DROP_CHALLENGE_RATE,      /* over a limit, and no token in the budget of challenges */
+	DROP_NOT_OURS,            /* over a limit, and to another MAC or IP address than this host's */
+	DROP_NO_LISTENER,         /* over a limit, and nobody listens */
+	DROP_NO_COOKIE,           /* over a limit, and the kernel makes no cookie */
+	DROP_UNANSWERABLE,        /* over a limit, from an address that nobody may answer */
+	DROP_EXTRA_HEADERS,       /* over a limit, with IP options, extension headers or fragments */
+	DROP_SIGNED,              /* over a limit, signed, and the listener has no keys */
+	DROP_NO_ROOM,             /* over a limit, and the driver left no room for the answer */
+	DROP_SYN_FIN,             /* SYN and FIN in one segment */
+	DROP_SYN_RST,             /* SYN and RST in one segment */
+	DROP_LAND,                /* source address and port are the destination's */
+	DROP_MAPPED_SOURCE,       /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
+	DROP_BAD_IP_HEADER,       /* wrong IP version, or an IPv4 header of under 20 bytes */
+	DROP_BAD_TCP_HEADER,      /* a TCP header of under 20 bytes by its own data offset */
+	DROP_TRUNCATED,           /* the packet ends within its TCP header */
+	DROP_TINY_FRAGMENT,       /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
+	DROP_TOO_MANY_TAGS,       /* more than VLAN_MAX_DEPTH VLAN tags */
 	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
 
 	REASON_COUNT,

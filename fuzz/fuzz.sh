@@ -3,8 +3,8 @@
 #
 # fuzz.sh PROGRAM   run the differential fuzzer PROGRAM, then libFuzzer on the pure headers
 #
-# FUZZ_SECONDS (60) for each of the three. FUZZ_SEED makes the same frames again; what libFuzzer finds is
-# a file.
+# FUZZ_SECONDS (60) for each of the three. FUZZ_SEED makes the same frames again. libFuzzer writes what it
+# finds to a file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,7 +19,7 @@ build_harness() { # NAME
 		"fuzz/c/$1.c" -o "$WORK/$1"
 }
 
-# What covers something new stays in the corpus under target/ for the next run.
+# Inputs that reach new code stay in the corpus under target/ for the next run.
 run_harness() { # NAME LONGEST_INPUT
 	local seed=$((${FUZZ_SEED:-$SRANDOM} & 0xffffffff)) # libFuzzer takes 32 bits
 	mkdir -p "$WORK/$1-corpus" "$WORK/$1-found"
@@ -35,7 +35,7 @@ run_harness() { # NAME LONGEST_INPUT
 }
 
 mkdir -p "$WORK"
-# What root writes here belongs to whom the clone belongs.
+# Files that root writes here get the owner of the clone.
 trap 'chown -R --reference=Makefile "$WORK" fuzz/corpus' EXIT
 build_harness parse
 build_harness bucket

@@ -18,7 +18,8 @@ fn main() {
     }
 }
 
-/// `[NAME] = "NAME",` for each member of enum reason, so that C itself says which value has which name.
+/// Writes `[NAME] = "NAME",` for each member of enum reason, so that C itself gives the values their
+/// names.
 fn write_reason_names(out: &Path) {
     let header = fs::read_to_string(format!("{HEADERS}/intf.h")).unwrap();
     let (_, members) = header.split_once("enum reason {\n").expect("enum reason in intf.h");
@@ -31,7 +32,7 @@ fn write_reason_names(out: &Path) {
     fs::write(out.join("reason_names.inc"), names).unwrap();
 }
 
-/// A program of its own, without the flags of this build: sanitizers do not go with static linking.
+/// A program of its own, without the flags of this build: sanitizers do not work with static linking.
 fn build_parser(out: &Path) {
     let program = out.join("parse");
     let compiler = cc::Build::new().get_compiler();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The limit: nothing can be cheaper than to drop a frame unseen. */
+/* The limit: nothing costs less than dropping a frame unseen. */
 #include "types.h"
 
 char LICENSE[] SEC("license") = "GPL";

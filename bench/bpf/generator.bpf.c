@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A SYN flood from nothing: run by BPF_PROG_TEST_RUN with live frames, this writes each frame that the
- * kernel hands it and redirects it into a veth.
+ * Makes a SYN flood. BPF_PROG_TEST_RUN runs this program with live frames: it writes each frame that it
+ * gets from the kernel, and redirects it into a veth.
  *
- * The kernel recycles the frames, and the other side may have written into them: every byte of every
- * frame is written afresh, checksums included, as a kernel behind the veth looks at them.
+ * The kernel uses the frames again, and the other side may have written into them. So the program
+ * writes every byte of every frame. That includes the checksums, which a kernel behind the veth checks.
  */
 #include "csum.h"
 #include "types.h"
@@ -15,7 +15,7 @@ struct flood {
 	__u64 count;       /* frames at most; 0: no end */
 	__u32 ifindex;     /* the veth to send from */
 	__u32 source_mask; /* the bits in which sources differ, host byte order */
-	__be32 source4;    /* the others, without the masked bits */
+	__be32 source4;    /* the other bits; the masked ones are 0 */
 	__be32 server4;
 	__be32 server6[4];
 	unsigned char server_mac[6];
@@ -26,9 +26,9 @@ struct flood {
 
 SEC(".rodata.flood") const volatile struct flood flood = {};
 
-/* Where the flood stands; it runs on one CPU. */
+/* The state of the flood, which runs on one CPU. */
 struct progress {
-	__u64 due;  /* when the next frame is, CLOCK_MONOTONIC ns */
+	__u64 due;  /* the time of the next frame, CLOCK_MONOTONIC ns */
 	__u64 sent; /* frames */
 } progress SEC(".data.progress");
 
@@ -67,7 +67,7 @@ static __always_inline struct tcphdr tcp_syn(__u32 random)
 	return tcp;
 }
 
-/* Of the TCP header and its pseudo header, addresses being so many words. */
+/* The checksum of the TCP header and its pseudo header, whose addresses have this many words. */
 static __always_inline __sum16 tcp_checksum(const struct tcphdr *tcp, const void *addresses, int words)
 {
 	__u64 sum = bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(*tcp));
@@ -124,7 +124,7 @@ static __always_inline bool write_ipv6(void *data, void *data_end)
 	return true;
 }
 
-/* Frames that come too early are given back unsent: the kernel hands on the next at once. */
+/* A frame that comes too early is returned unsent, and the kernel gives the next at once. */
 static __always_inline bool is_due(void)
 {
 	__u64 now;
@@ -136,7 +136,7 @@ static __always_inline bool is_due(void)
 	now = bpf_ktime_get_ns();
 	if ((__s64)(now - progress.due) < 0)
 		return false;
-	/* What was missed for more than a millisecond is not made up for. */
+	/* After a delay of more than a millisecond, skip the frames that were missed. */
 	if (now - progress.due > 1000000)
 		progress.due = now;
 	progress.due += flood.interval_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a program costs that does nothing: the measure for all that passes. */
+/* The cost of a program that does nothing, to compare with the cost of packets that pass. */
 #include "types.h"
 
 char LICENSE[] SEC("license") = "GPL";

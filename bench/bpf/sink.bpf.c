@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * At the sender's end of the wire: drops answers to forged addresses unseen, as what they would cost
- * there is not a defence's cost. What XDP sends into a veth arrives only where such a program is.
+ * Runs at the sender's end of the wire and drops answers to forged addresses unseen, as their cost
+ * there is not a cost of the defence. A veth also needs a program at this end to receive what XDP
+ * sends.
  */
 #include "types.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The algorithm of the tutorial that this project began with, for comparison alone: two LRU maps,
- * last time and tokens, each looked up and written for every SYN, IPv4 without options.
+ * The algorithm of the tutorial with which this project began, only for comparison: IPv4 without
+ * options, and two LRU maps (last time and tokens), both looked up and written for every SYN.
  */
 #include "types.h"
 

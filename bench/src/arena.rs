@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A sender and a server in network namespaces, made anew for every measurement: no contender meets
-//! what another has left.
+//! A sender and a server in network namespaces, made again for every measurement, so that no contender
+//! finds what another has left.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
@@ -20,7 +20,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
 pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);
-/// For all that is no neighbour.
+/// The gateway for all addresses that are not on the link.
 const GATEWAY: &str = "10.0.0.1";
 const GATEWAY6: &str = "fd00:5::1";
 const GATEWAY_MAC: &str = "02:00:00:00:00:01";
@@ -34,9 +34,9 @@ pub struct Arena {
     _service: Service,
 }
 
-/// Who listens on the server's port 80.
+/// The listener on the server's port 80.
 enum Service {
-    /// Nobody accepts: what matters is that somebody listens.
+    /// A listener that accepts nothing: it is enough that it listens.
     Listener {
         _listener: TcpListener,
     },
@@ -54,7 +54,7 @@ impl Arena {
         })
     }
 
-    /// With nginx, and on the sender's side the addresses 10.0.0.x of clients beside it.
+    /// With nginx, and with the clients' addresses 10.0.0.x on the sender's side.
     pub fn with_web_server(clients: Range<u8>) -> Result<Self> {
         let arena = Self::serving(|server| {
             let root = tempfile::tempdir()?;
@@ -72,16 +72,17 @@ impl Arena {
     fn serving(serve: impl FnOnce(&Netns) -> Result<Service>) -> Result<Self> {
         let (sender, server) = (Netns::new("sender"), Netns::new("server"));
         connect(&sender, "flood0", &server, "eth0");
-        // A receive queue for each CPU, as NICs have them.
+        // A receive queue for each CPU, as NICs have.
         let cpus = thread::available_parallelism()?.to_string();
         for (end, name) in [(&sender, "flood0"), (&server, "eth0")] {
             end.run("ethtool", &["-L", name, "rx", &cpus, "tx", &cpus]);
         }
-        // Frames that XDP redirects into a veth arrive only where its peer polls: with XDP, or with GRO.
+        // Frames that XDP redirects into a veth arrive only where its peer polls: with XDP, or with
+        // GRO.
         server.run("ethtool", &["-K", "eth0", "gro", "on"]);
         server.run("ip", &["address", "add", &format!("{SERVER4}/24"), "dev", "eth0"]);
         server.run("ip", &["address", "add", &format!("{SERVER6}/64"), "dev", "eth0", "nodad"]);
-        // Answers to forged sources have to go somewhere.
+        // Answers to forged sources need a route.
         for gateway in [GATEWAY, GATEWAY6] {
             let neighbour = ["neighbour", "add", gateway, "lladdr", GATEWAY_MAC, "dev", "eth0"];
             server.run("ip", &neighbour);
@@ -114,8 +115,8 @@ impl Arena {
         self.sender.enter(work)
     }
 
-    /// Floods from as many CPUs, the first ones, while `work` is done, from when all have begun. Also how
-    /// many SYNs a second were sent meanwhile.
+    /// Floods from the first CPUs, one for each flood. Runs `work` once all have begun, and also
+    /// returns the SYNs per second that were sent meanwhile.
     pub fn during<T>(
         &self,
         flood: Flood,
@@ -126,7 +127,7 @@ impl Arena {
         thread::scope(|scope| {
             let flood = |cpu| self.sender.enter(|| self.flood(flood, cpu, has_begun, is_over));
             let floods: Vec<_> = (0..cpus).map(|cpu| scope.spawn(move || flood(cpu))).collect();
-            // One that cannot begin ends, and says so below.
+            // A flood that cannot begin ends, and its error is seen below.
             while has_begun.load(Ordering::Relaxed) < cpus
                 && !floods.iter().any(|flood| flood.is_finished())
             {
@@ -142,7 +143,7 @@ impl Arena {
         })
     }
 
-    /// SYNs a second.
+    /// SYNs per second.
     fn flood(
         &self,
         flood: Flood,
@@ -177,10 +178,11 @@ impl Arena {
     }
 }
 
-/// A flood comes from elsewhere: it may not keep the kernel's own thread for packets off its CPU.
+/// A real flood comes from another machine, so it must not take the CPU from the kernel's packet
+/// thread.
 fn run_last() -> Result<()> {
     let lowest = libc::sched_param { sched_priority: 0 };
-    // SAFETY: of this thread, and the parameters outlive the call.
+    // SAFETY: it acts on this thread only, and the parameters outlive the call.
     let error = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) };
     ensure!(error == 0, "cannot let the generator run last: {}", std::io::Error::last_os_error());
     Ok(())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The defences, all set to one policy where they can be: from each source one SYN, then one an hour.
+//! The defences. All that can have it get the same policy: one SYN from each source, then one per hour.
 
 use std::any::Any;
 use std::mem::MaybeUninit;
@@ -20,14 +20,15 @@ pub type Running = Box<dyn Any>;
 pub struct Contender {
     pub name: &'static str,
     pub start: fn(&Netns) -> Result<Running>,
-    /// Whether it keeps the flood of one source from the server's TCP; the kernel's cookies are in TCP.
+    /// Whether it keeps the flood of one source from the server's TCP. The kernel's cookies do not:
+    /// they are part of TCP.
     pub stops_before_tcp: bool,
     pub shapes: &'static [Shape],
 }
 
 const ALL: &[Shape] = &[Shape::One, Shape::Many, Shape::Random, Shape::Ipv6];
 const IPV4: &[Shape] = &[Shape::One, Shape::Many, Shape::Random];
-/// What budgets and challenges are for.
+/// The floods for which budgets and challenges are made.
 const RANDOM: &[Shape] = &[Shape::Random, Shape::Ipv6];
 
 const fn defence(
@@ -38,14 +39,14 @@ const fn defence(
     Contender { name, start, stops_before_tcp: true, shapes }
 }
 
-/// What all others are measured by.
+/// The limit to which all others are compared.
 pub const LIMIT: Contender = defence("bare XDP_DROP", ALL, bare_drop);
 
 pub const OURS: Contender = defence("synflood-xdp", ALL, |server| {
     synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0"])
 });
 
-/// As it is by default, at its own word.
+/// synflood-xdp with its defaults.
 pub const OURS_BY_DEFAULT: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
 
 pub const NONE: Contender =
@@ -66,7 +67,7 @@ pub const OTHERS: &[Contender] = &[
     defence("nftables ingress", ALL, nftables),
     defence("iptables hashlimit", ALL, hashlimit),
     defence("nftables synproxy", ALL, synproxy),
-    // All in the kernel: a listener is there anyway, and cookies are on by default.
+    // Nothing to start: the listener is there anyway, and the kernel's cookies are on by default.
     Contender {
         name: "kernel SYN cookies",
         start: |_| Ok(Box::new(())),
@@ -137,7 +138,7 @@ fn hashlimit(server: &Netns) -> Result<Running> {
     for (command, prefix) in [("iptables", "32"), ("ip6tables", "64")] {
         let rule = ["-t", "raw", "-A", "PREROUTING"].into_iter().chain(rule.split_whitespace());
         let rule = rule.chain(["--hashlimit-srcmask", prefix]);
-        // The match's options stand before the target.
+        // iptables wants the match's options before the target.
         let mut rule: Vec<_> = rule.collect();
         rule.extend(["-j", "DROP"]);
         server.run(command, &rule);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The flood: frames made and sent by the kernel itself, several million a second on one core.
+//! The flood. The kernel itself makes and sends the frames, several million per second on one core.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -29,7 +29,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// As fast as it goes.
+    /// As fast as possible.
     pub fn flood(self) -> Flood {
         let source_bits = match self {
             Self::One => 0,
@@ -40,13 +40,13 @@ impl Shape {
     }
 }
 
-/// What is sent.
+/// The SYNs to send.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flood {
     pub ipv6: bool,
-    /// From 2 to the power of this many sources, at most 32, in random order.
+    /// The binary logarithm of the number of sources, at most 32; they come in random order.
     pub source_bits: u32,
-    /// SYNs a second; None: as fast as it goes.
+    /// SYNs per second; None: as fast as possible.
     pub rate: Option<f64>,
     /// SYNs in all; None: no end.
     pub count: Option<u64>,
@@ -61,16 +61,16 @@ pub struct Target {
     pub ipv4: Ipv4Addr,
     pub ipv6: Ipv6Addr,
     pub port: u16,
-    /// The one source, or what of an IPv4 source is not random.
+    /// The one source, or the bits of an IPv4 source that are not random.
     pub source: Ipv4Addr,
 }
 
-/// Each call into the kernel makes its frames anew, which costs as much as 100,000 of them: so calls
-/// grow, frames by frames, until one takes long enough for that not to matter.
+/// Each call into the kernel makes its frames again, which costs as much as sending 100,000 of them. So
+/// the calls get longer, until that no longer matters.
 const FIRST_CHUNK: u32 = 65_536;
 const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
-/// The kernel sends that many frames before it lets the receiver work.
+/// The kernel sends this many frames before it lets the receiver work.
 const BATCH: u32 = 64;
 
 pub struct Generator<'obj> {
@@ -103,7 +103,7 @@ impl<'obj> Generator<'obj> {
         let (words, _) = octets.as_chunks();
         constants.server6 = std::array::from_fn(|i| u32::from_ne_bytes(words[i]));
         let skel = open.load().context("the kernel refused the generator")?;
-        // The least that Ethernet sends, and for IPv6 what its headers take.
+        // Ethernet's shortest frame; for IPv6 the length of its headers.
         let frame = vec![0; if flood.ipv6 { 74 } else { 60 }];
         Ok(Self { skel, frame, chunk: FIRST_CHUNK, count: flood.count })
     }
@@ -142,7 +142,7 @@ fn send(program: BorrowedFd<'_>, frame: &[u8], count: u32) -> io::Result<()> {
         batch_size: BATCH,
         ..Default::default()
     };
-    // SAFETY: the frame outlives the call and goes with its size, the options say theirs.
+    // SAFETY: the frame outlives the call, which gets its size; the options contain their own.
     let error = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) };
     if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(()) }
 }

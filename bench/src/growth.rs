@@ -16,9 +16,9 @@ use crate::trial::Trial;
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     pub series: &'static str,
-    /// Sources, places in the table, or CPUs.
+    /// The number of sources, of places in the table, or of CPUs.
     pub x: u64,
-    /// Frames a second, of ours and of a bare XDP_DROP in the same rounds; the medians.
+    /// Frames per second of synflood-xdp, and of a bare XDP_DROP in the same rounds; the medians.
     pub absorbed: f64,
     pub limit: f64,
 }
@@ -45,7 +45,7 @@ pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec
     let point = |series, x, contender: &Contender, flood: Flood, cpus| -> Result<Point> {
         let limit = Trial::of(&LIMIT)?;
         let ours = Trial::of(contender)?;
-        // New sources come at some 200,000 a second: all shall be known.
+        // About 200,000 new sources per second get into the table; all must be known.
         let sources = (1_u64 << flood.source_bits) as f64;
         ours.endure(flood, cpus, time + Duration::from_secs_f64(sources / 150_000.0))?;
         let mut absorbed = [const { Vec::new() }; 2];

@@ -19,32 +19,33 @@ use crate::contenders::Contender;
 /// The clients' addresses: a hundred.
 const CLIENTS: Range<u8> = 101..201;
 
-/// Between two requests, whoever makes them: within a second and a half no client exceeds its burst.
+/// Between two requests of any clients. At this pace no client exceeds its burst within a second and a
+/// half.
 const INTERVAL: Duration = Duration::from_millis(4);
 
-/// A client gives up after this long: a SYN that was dropped is sent again after 1 and 3 s.
+/// A client gives up after this time. It sends a dropped SYN again after about 1, 2, 3 and 4 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the clients met.
+/// The clients' results.
 #[derive(Debug, Clone, Serialize)]
 pub struct Service {
     pub defence: &'static str,
     pub shape: Shape,
-    /// SYNs a second of the flood, as sent.
+    /// SYNs per second that the flood sent.
     pub flood: f64,
-    /// Of what our defence absorbs.
+    /// The share of what synflood-xdp absorbs.
     pub share: f64,
-    /// CPU time that a million of its SYNs take, in s, the generator's included; measured without clients.
+    /// CPU time for a million of its SYNs, in s, with the generator's; measured without clients.
     pub cpu_s: f64,
     pub requests: usize,
     pub served: usize,
-    /// Connect times of those served, in ms.
+    /// Connect times of the clients that were served, in ms.
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
-/// The clients' requests during a flood of this rate, SYNs a second, which is a share of what our defence
-/// absorbs; a share of 0 is calm. `absorbed`: what this contender does.
+/// The clients' requests during a flood. `share` is its rate, as a share of what synflood-xdp absorbs;
+/// 0 is no flood. `absorbed` is what this contender absorbs.
 pub fn measure(
     contender: &Contender,
     shape: Shape,
@@ -58,7 +59,7 @@ pub fn measure(
     let is_calm = share == 0.0;
     let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
     let (mut times, flood) = arena.during(flood, usize::from(!is_calm), || {
-        // Until the flood has reached its rate, and what it is the first to touch is warm.
+        // Wait until the flood has reached its rate, and the caches are warm.
         thread::sleep(Duration::from_millis(500));
         Ok(arena.on_the_clients_side(|| requests(time)))
     })?;
@@ -87,10 +88,10 @@ pub fn measure(
     })
 }
 
-/// One request after the other, each client in its turn, from a CPU that the flood leaves alone. None:
+/// One request after the other, the clients taking turns, from a CPU that the flood does not use. None:
 /// not served.
 fn requests(time: Duration) -> Vec<Option<Duration>> {
-    // A machine with one CPU has no such.
+    // A machine with one CPU has no other.
     let _ = cpu::stay_on(1);
     let start = Instant::now();
     let count = time.div_duration_f64(INTERVAL) as usize;
@@ -104,7 +105,7 @@ fn requests(time: Duration) -> Vec<Option<Duration>> {
         .collect()
 }
 
-/// A page over a new connection: how long connecting took.
+/// Gets a page over a new connection. Returns the time that connecting took.
 fn request(from: Ipv4Addr) -> std::io::Result<Duration> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;

@@ -12,7 +12,7 @@ use crate::contenders::OTHERS;
 use crate::results::Results;
 
 const SIZE: (u32, u32) = (820, 420);
-/// Readable on white and on black pages.
+/// A background of its own keeps a picture readable on white and on black pages.
 const BACKGROUND: RGBColor = WHITE;
 const COLOURS: [RGBColor; 4] =
     [RGBColor(31, 119, 180), RGBColor(255, 127, 14), RGBColor(44, 160, 44), RGBColor(148, 103, 189)];
@@ -101,7 +101,7 @@ fn growth(results: &Results, path: &Path) -> Result<()> {
     Ok(area.present()?)
 }
 
-/// The p99 of connecting, by the flood's rate.
+/// The 99th percentile of the connect times, by the flood's rate.
 fn clients(results: &Results, path: &Path) -> Result<()> {
     let area = area(path)?;
     let served = results.clients.iter().filter(|service| service.p99_ms.is_finite());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! All that a run has found, from which tables and plots are made.
+//! All results of a run, for tables and plots.
 
 use std::fs;
 use std::thread;
@@ -21,7 +21,7 @@ pub struct Results {
     pub growth: Vec<Point>,
 }
 
-/// Figures mean nothing without it.
+/// The machine: without it the figures mean nothing.
 #[derive(Debug, Default, Serialize)]
 pub struct Machine {
     pub kernel: String,

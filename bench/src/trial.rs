@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A contender in an arena of its own, and what it does with a flood.
+//! A contender in an arena of its own, under a flood.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use serde::Serialize;
 use crate::arena::Arena;
 use crate::contenders::{Contender, Running};
 
-/// What one round showed.
+/// The results of one round.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Round {
-    /// Frames that the defence took in, a second.
+    /// Frames per second that the defence took in.
     pub absorbed: f64,
-    /// Of these, segments that reached the server's TCP, a second.
+    /// Segments of these that reached the server's TCP, per second.
     pub to_tcp: f64,
 }
 
 /// A defence at work.
 pub struct Trial<'a> {
-    // Dropped before the arena.
+    // First, as fields are dropped in this order: the defence ends before the arena.
     _running: Running,
     contender: &'a Contender,
     arena: Arena,
@@ -35,7 +35,7 @@ impl<'a> Trial<'a> {
         Ok(Self { _running: running, contender, arena })
     }
 
-    /// Meets a flood and forgets what came of it.
+    /// Runs a flood, and ignores the result.
     pub fn endure(&self, flood: Flood, cpus: usize, time: Duration) -> Result<()> {
         let ((), _) = self.arena.during(flood, cpus, || {
             thread::sleep(time);
@@ -44,7 +44,8 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// `warm_up`: the first look at each source is another thing than the flood.
+    /// `warm_up`: the time before the measurement, as the first SYN of each source costs more than the
+    /// rest.
     pub fn measure(
         &self,
         flood: Flood,

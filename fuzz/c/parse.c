@@ -22,7 +22,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* What lies behind the packet's end by its IP header says nothing, and is not even read. */
+/* Bytes behind the packet's end by its IP header decide nothing, and are not even read. */
 static void check_cut(const uint8_t *frame, const struct hdr_cursor *nh, const struct packet *pkt,
 		      enum reason reason)
 {

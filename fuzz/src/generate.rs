@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! New frames: built header by header, most of them honest and many with one lie or two, and
-//! mutations of these and of the frames that are kept.
+//! New frames, built header by header: most are honest, and many have one wrong field or two. Also
+//! mutations of these, and of the kept frames.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,8 +8,8 @@ use fastrand::Rng;
 
 use crate::shipped::MIN_LEN;
 
-/// The kernel's test run takes frames of up to 64 KiB in several buffers; most of what is here is
-/// far shorter.
+/// The kernel's test run takes frames of up to 64 KiB in several buffers; most frames here are far
+/// shorter.
 const MAX_LEN: usize = 16_000;
 
 const TCP: u8 = 6;
@@ -93,7 +93,7 @@ fn structured(rng: &mut Rng) -> Vec<u8> {
     frame
 }
 
-/// The length that is right, mostly.
+/// Mostly the right length.
 fn length(right: usize, rng: &mut Rng) -> u16 {
     let right = right as u16;
     match rng.u8(..16) {
@@ -163,7 +163,7 @@ fn ipv6(rng: &mut Rng) -> Vec<u8> {
     packet
 }
 
-/// A header before one of this number: its own number and bytes.
+/// A header before one of this number. Returns its own number and bytes.
 fn extension(next: u8, rng: &mut Rng) -> (u8, Vec<u8>) {
     let number = match rng.u8(..8) {
         0 | 1 => FRAGMENT,
@@ -223,7 +223,7 @@ fn address4(rng: &mut Rng) -> Ipv4Addr {
     if rng.bool() { Ipv4Addr::from(rng.u32(..)) } else { Ipv4Addr::new(192, 0, 2, rng.u8(..4)) }
 }
 
-/// Some mapped, and some almost.
+/// Some are IPv4-mapped, and some almost.
 fn address6(rng: &mut Rng) -> Ipv6Addr {
     let mapped = address4(rng).to_ipv6_mapped();
     match rng.u8(..8) {

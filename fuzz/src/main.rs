@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Holds the shipped program against an oracle, frame by frame: first the frames that are kept, then
-//! new ones until the time is over. Needs root.
+//! Compares the shipped program with an oracle, frame by frame: first the kept frames, then new ones
+//! until the time is over. Needs root.
 //!
 //! FUZZ_SECONDS (60): how long. FUZZ_SEED (a new one each time): makes the same frames again.
 
@@ -26,9 +26,9 @@ use generate::Generator;
 use oracle::Verdict;
 use shipped::Shipped;
 
-/// The two do not agree on a frame.
+/// A frame on which the two differ.
 struct Disagreement {
-    /// How long the frame's first buffer was.
+    /// The length of the frame's first buffer.
     linear: usize,
     expected: Verdict,
     found: Verdict,
@@ -54,12 +54,12 @@ fn compare(
     })
 }
 
-/// Wherever the first buffer may end.
+/// All places where the first buffer may end.
 fn everywhere(frame: &[u8]) -> impl Iterator<Item = usize> + use<> {
     (shipped::MIN_LEN..=frame.len()).rev()
 }
 
-/// Minimises, keeps and shows what was found.
+/// Makes the frame small, keeps it and shows it.
 fn report(shipped: &Shipped<'_>, frame: &[u8]) -> Result<()> {
     let differs = |frame: &[u8]| {
         frame.len() >= shipped::MIN_LEN && compare(shipped, frame, everywhere(frame)).is_some()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a frame deserves, read a second time: by a packet-parsing crate, and by the rules of
+//! The right verdict on a frame, found a second time: with a packet-parsing crate, and by the rules of
 //! docs/ARCHITECTURE.md. Nothing here comes from the BPF program.
 
 use std::fmt;
@@ -20,11 +20,11 @@ const EXTENSION_LEN: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// No SYN: passes unjudged.
+    /// Not a SYN: passes unjudged.
     Skip,
     /// A well-formed SYN of this source, an IPv4 address mapped.
     Syn(Ipv6Addr),
-    /// What no honest stack sends.
+    /// A frame that no honest stack sends.
     Drop,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What is known of a packet before its TCP header.
+/// What the headers before TCP say.
 struct Addresses {
     source: Ipv6Addr,
     destination: Ipv6Addr,
@@ -65,7 +65,7 @@ pub fn judge(frame: &[u8]) -> Verdict {
     }
 }
 
-/// The shorter of what is there and what the header says; 0 says nothing.
+/// The packet cut to the length in its header, if that is shorter; a length of 0 cuts nothing.
 fn limited(bytes: &[u8], len: usize) -> &[u8] {
     if len == 0 { bytes } else { &bytes[..len.min(bytes.len())] }
 }
@@ -79,7 +79,7 @@ fn ipv4(packet: &[u8]) -> Verdict {
     if header_len < IPV4_LEN {
         return Verdict::Drop;
     }
-    // The crate refuses a header whose options are cut, but all that matters stands before them.
+    // The crate refuses a header whose options are cut, but all fields in use are before them.
     let mut without_options = *fixed;
     without_options[0] = fixed[0] & 0xf0 | 5;
     let Ok(ip) = Ipv4HeaderSlice::from_slice(&without_options) else { return Verdict::Drop };
@@ -110,7 +110,7 @@ fn ipv6(packet: &[u8]) -> Verdict {
     let mut extensions = 0;
     while is_extension(next) {
         if rest.len() < EXTENSION_LEN {
-            // Whether it is TCP cannot be known; but a first fragment must hold the whole chain.
+            // It may or may not be TCP. But a first fragment must hold the whole chain.
             return if in_fragments { Verdict::Drop } else { Verdict::Skip };
         }
         if next == ip_number::IPV6_FRAGMENTATION_HEADER
@@ -143,27 +143,28 @@ fn is_extension(number: IpNumber) -> bool {
     )
 }
 
-/// What an extension header of at least 8 bytes says comes next, and the bytes from there.
+/// The number of the next header after an extension header of at least 8 bytes, and the bytes behind
+/// it.
 fn behind_extension(number: IpNumber, bytes: &[u8]) -> (IpNumber, &[u8]) {
     let len = match number {
         ip_number::IPV6_FRAGMENTATION_HEADER => {
             Ipv6FragmentHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok()
         }
-        // Too short for its own fields, and so refused by the crate, but Linux steps over it.
+        // The crate refuses it, as it is too short for its own fields; Linux steps over it.
         ip_number::AUTHENTICATION_HEADER if bytes[1] == 0 => Some(EXTENSION_LEN),
         ip_number::AUTHENTICATION_HEADER => {
             IpAuthHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok()
         }
         _ => Ipv6RawExtHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok(),
     };
-    // A header that is longer than the packet still names the next, of which nothing is there.
+    // A header that is longer than the packet still names the next one, which is then missing.
     let rest = len.map_or(&[][..], |len| &bytes[len..]);
     (IpNumber(bytes[0]), rest)
 }
 
 fn tcp(segment: &[u8], addresses: &Addresses) -> Verdict {
     let Some(fixed) = segment.first_chunk::<TCP_LEN>() else { return Verdict::Drop };
-    // As with IPv4: the flags stand before the options, whatever the data offset says.
+    // As with IPv4: the flags are before the options, whatever the data offset says.
     let mut without_options = *fixed;
     without_options[12] = fixed[12] & 15 | 5 << 4;
     let Ok(tcp) = TcpHeaderSlice::from_slice(&without_options) else { return Verdict::Drop };
@@ -184,14 +185,14 @@ mod tests {
     use super::{Verdict, judge};
     use lab::verdicts::table;
 
-    /// The two have no line in common: the table was written by hand, row by row.
+    /// The two have no code in common: the table was written by hand, row by row.
     #[test]
     fn the_oracle_agrees_with_the_table_of_verdicts() {
         for (what, frame, reason) in table() {
             let verdict = judge(&frame);
             let agrees = match reason.split('_').next() {
                 Some("skip") => verdict == Verdict::Skip,
-                // The policy's, not the parser's.
+                // The policy decides it, not the parser.
                 Some("drop") if reason != "drop_denied" => verdict == Verdict::Drop,
                 _ => matches!(verdict, Verdict::Syn(_)),
             };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Frames that are kept: `corpus/*.hex`, `captures/*.pcap`, and the table of verdicts.
+//! The kept frames: `corpus/*.hex`, `captures/*.pcap`, and the table of verdicts.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,7 +14,7 @@ fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Every frame with its name, always in the same order: mutations of a FUZZ_SEED depend on it.
+/// Every frame with its name, always in the same order, on which the mutations of a FUZZ_SEED depend.
 pub fn all() -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Vec::new();
     for path in files("corpus", "hex")? {

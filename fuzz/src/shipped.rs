@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The verdict of the shipped program, cheaply: from its action and its table of sources, which is
-//! empty before each frame. The counters are read once, at the end.
+//! The verdict of the shipped program, read from its action and its table of sources, which is empty
+//! before each frame. That is fast; the counters are read only once, at the end.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -11,7 +11,7 @@ use libbpf_rs::{MapCore, OpenObject};
 
 use crate::oracle::Verdict;
 
-/// The kernel's test run takes no less: an Ethernet header.
+/// The kernel's test run takes no shorter frame: an Ethernet header.
 pub const MIN_LEN: usize = 14;
 
 pub struct Shipped<'obj> {
@@ -23,7 +23,7 @@ pub struct Shipped<'obj> {
 
 impl<'obj> Shipped<'obj> {
     pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
-        // As small a table as is allowed, which is looked through for every frame, and whole addresses.
+        // The smallest table, as all of it is read for every frame, and sources of whole addresses.
         let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
         let table = ["--max-sources", &sources, "--ipv6-prefix", "128", "--new-sources", "0"];
         let options = [&table[..], &["--burst", "1", "--rate", "1/h"]].concat();
@@ -57,7 +57,7 @@ impl<'obj> Shipped<'obj> {
         }
     }
 
-    /// Every frame has been counted once. Shows what was reached.
+    /// Checks that every frame was counted once. Shows which reasons were reached.
     pub fn check_counters(&self) {
         let counters = self.program.counters();
         assert_eq!(counters.reasons.values().sum::<u64>(), self.frames.get(), "frames counted");

@@ -46,11 +46,12 @@ impl Limit {
         self.take_or_wait(full_at, now).0
     }
 
-    /// The second of an empty bucket: from `now` until it holds a token, ns.
+    /// The bucket is empty. The time from `now` until it holds a token, ns.
     pub fn take_or_wait(self, full_at: &AtomicU64, now: u64) -> (Answer, u64) {
         let Self { interval_ns, capacity_ns } = self;
         let mut wait_ns = 0;
-        // SAFETY: both words outlive the call, and C too changes the bucket's only atomically.
+        // SAFETY: both words outlive the call, and C changes the bucket's word atomically, as Rust
+        // does.
         let answer =
             unsafe { host_bucket_take(full_at.as_ptr(), interval_ns, capacity_ns, now, &mut wait_ns) };
         let answer = match answer {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The token bucket under a clock of its own.
+//! The token bucket, with a clock that the test sets.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
 
-/// What user space keeps capacities below.
+/// The largest capacity that user space accepts.
 const MAX_CAPACITY: u64 = 1 << 62;
 
 /// A word that stands for a full bucket at any time from `now` on.
@@ -20,7 +20,7 @@ fn full(now: u64) -> AtomicU64 {
     AtomicU64::new(now)
 }
 
-/// How many of these attempts at one moment get a token.
+/// The number of these attempts at one moment that get a token.
 fn taken(limit: Limit, bucket: &AtomicU64, now: u64, attempts: u64) -> u64 {
     (0..attempts).map(|_| u64::from(limit.take(bucket, now) == Answer::Taken)).sum()
 }
@@ -73,8 +73,8 @@ fn an_idle_bucket_fills_up_to_its_burst_and_no_further() {
     }
 }
 
-/// Asked at odd moments over milliseconds, hours, days, weeks and years, what passed is exactly what
-/// was due.
+/// SYNs come at irregular moments over milliseconds, hours, days, weeks and years. Exactly as many pass
+/// as the rate allows.
 #[test]
 fn no_fraction_of_a_token_is_ever_lost() {
     const BURST: u64 = 5;
@@ -117,7 +117,7 @@ fn the_ends_of_the_clock_are_no_different() {
     for start in [0, 1, u64::MAX / 2, u64::MAX - 2 * SECOND, u64::MAX] {
         let bucket = full(start);
         assert_eq!(taken(limit, &bucket, start, 20), 5, "at {start}");
-        // The last of these run over the end.
+        // The last of these wrap.
         for second in 1..=10 {
             let now = start.wrapping_add(second * SECOND);
             assert_eq!(taken(limit, &bucket, now, 20), 1, "{second} s after {start}");
@@ -162,13 +162,14 @@ fn threads_share_the_burst_and_every_attempt_is_answered() {
             .into_iter()
             .fold([0; 3], |sum, answers| std::array::from_fn(|i| sum[i] + answers[i]))
     });
-    // Sixteen lost rounds are sixteen tokens of others: there are attempts left for all of them.
+    // An attempt gives up after sixteen lost rounds, so others took sixteen tokens; attempts are left
+    // for all.
     assert_eq!(totals[Answer::Taken as usize], BURST);
     assert_eq!(totals.iter().sum::<u64>(), ATTEMPTS * THREADS as u64);
     assert_eq!(missing(bucket.into_inner(), SECOND), limit.capacity_ns);
 }
 
-/// The bucket as one would explain it: an amount of refill time that grows with the clock.
+/// The bucket as one would explain it: an amount of refill time, which grows with the clock.
 struct Reference {
     limit: Limit,
     amount: u128,
@@ -215,7 +216,7 @@ proptest! {
     #[test]
     fn agrees_with_the_reference(
         start: u64,
-        // How many SYNs come after which pause.
+        // Pauses, and the number of SYNs after each.
         (limit, schedule) in any_limit()
             .prop_flat_map(|limit| (Just(limit), vec((any_pause(limit), 1..8_u32), 1..60))),
     ) {
@@ -232,11 +233,11 @@ proptest! {
         }
     }
 
-    /// CPUs read their clocks before they reach the bucket: some come with an earlier time.
+    /// CPUs read their clocks before they reach the bucket, so some bring an earlier time.
     #[test]
     fn clocks_out_of_order_grant_nothing_twice(
         start: u64,
-        // After which pause a SYN comes, and how late its time is.
+        // The pause before a SYN, and how old its time is.
         (limit, schedule) in any_limit().prop_flat_map(|limit| {
             (Just(limit), vec((0..=2 * limit.interval_ns, 0..=3 * limit.interval_ns), 1..200))
         }),

@@ -20,7 +20,7 @@ pub struct Defence {
     process: Process,
     stdout: Heard,
     stderr: Heard,
-    /// What it said up to and with the line that it protects.
+    /// Its standard error up to the line that says what it protects, that line included.
     pub said: String,
 }
 
@@ -29,9 +29,9 @@ pub struct Defence {
 pub struct Ended {
     /// Its exit status, or the signal that ended it.
     pub status: ExitStatus,
-    /// All that it wrote to standard output.
+    /// Its whole standard output.
     pub stdout: String,
-    /// All that it wrote to standard error.
+    /// Its whole standard error.
     pub stderr: String,
 }
 
@@ -40,13 +40,13 @@ impl Defence {
     ///
     /// # Panics
     ///
-    /// If it ends instead, or does neither for 20 s.
+    /// If it ends instead, or neither protects nor ends for 20 s.
     pub fn start(pair: &Pair, args: &[&str]) -> Self {
         Self::start_command(pair.synflood(args)).unwrap()
     }
 
-    /// The same with a command that runs the binary in some way; an error says that it did not start, or
-    /// ended, and with which words.
+    /// The same with a command that runs the binary in some way. The error says that the command did
+    /// not start, or what it said before it ended.
     ///
     /// # Panics
     ///
@@ -65,12 +65,12 @@ impl Defence {
         Ok(Self { process, stdout, stderr, said })
     }
 
-    /// What it has said on standard error until now.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.until_now()
     }
 
-    /// Its process: the binary's own, as what starts it in a namespace becomes it.
+    /// Its process. It is the binary's own: `ip netns exec` replaces itself by the binary.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.process.0.id() as i32)
     }
@@ -96,7 +96,7 @@ impl Defence {
     }
 }
 
-/// What a process writes, collected line by line: its pipe never fills.
+/// Collects the output of a process line by line, so that its pipe never fills.
 #[derive(Debug)]
 struct Heard {
     text: Arc<Mutex<String>>,
@@ -134,7 +134,7 @@ impl Heard {
     }
 }
 
-/// `--dump --json` with these further options, of the only instance on the server.
+/// The only instance in `--dump --json` on the server, with these further options.
 ///
 /// # Panics
 ///
@@ -148,7 +148,7 @@ pub fn dump(pair: &Pair, args: &[&str]) -> Value {
     instances.remove(0)
 }
 
-/// A source's line in what [`dump`] gives, by the source's name there. None: it is not shown.
+/// A source in the result of [`dump`], by its name there. None: it is not shown.
 pub fn source<'a>(dump: &'a Value, name: &str) -> Option<&'a Value> {
     dump["sources"].as_array().unwrap().iter().find(|each| each["source"] == name)
 }

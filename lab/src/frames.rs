@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Frames of every shape, from the headers of a packet-building crate. What these edit is in the order
-//! of the bytes on the wire where it is bytes, and in the host's where it is a number. Whoever builds a
-//! frame that its headers cannot say panics.
+//! Frames of every shape, built from the headers of a packet-building crate. Header fields that are
+//! bytes are in the order of the wire; fields that are numbers are in the host's order. Panics if the
+//! headers cannot express a frame.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -38,7 +38,7 @@ pub const IPV6_LEN: usize = Ipv6Header::LEN;
 /// Bytes of a TCP header without options.
 pub const TCP_LEN: usize = TcpHeader::MIN_LEN;
 const TAG_LEN: usize = 4;
-/// Bytes of the two MAC addresses that a frame begins with; tags stand behind them.
+/// Bytes of the two MAC addresses at the start of a frame; VLAN tags follow them.
 pub const MACS_LEN: usize = 12;
 
 /// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
@@ -78,7 +78,7 @@ pub fn ipv6_with(
     edit(&mut ip, &mut tcp);
     tcp.checksum = tcp.calc_checksum_ipv6(&ip, data).unwrap();
 
-    // From the last header to the first, as each names the one behind it.
+    // From the last header to the first, as each header names the one behind it.
     let mut next = ip_number::TCP;
     let mut payload = [&tcp.to_bytes()[..], data].concat();
     for extension in chain.iter().rev() {
@@ -104,7 +104,7 @@ pub enum Extension {
     Routing,
     /// Destination options of 8 bytes.
     DestinationOptions,
-    /// Destination options of 16 bytes and more: this many times 8 beyond the first 8.
+    /// Destination options of 16 bytes or more: 8 bytes, and this many times 8.
     LongDestinationOptions(usize),
     /// An authentication header of 12 bytes, and 4 for each of these words.
     Authentication(usize),
@@ -112,7 +112,7 @@ pub enum Extension {
     Fragment {
         /// Where the fragment belongs, in units of 8 bytes.
         offset: u16,
-        /// Whether others follow.
+        /// Whether more fragments follow.
         more: bool,
     },
 }
@@ -151,7 +151,8 @@ impl Extension {
     }
 }
 
-/// The frame with VLAN tags of these EtherTypes, VLAN 0 (priority only): Linux unwraps them as they come.
+/// The frame with VLAN tags of these EtherTypes, VLAN 0 (priority only): Linux unwraps them as they
+/// come.
 pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
     for tag in tags.iter().rev() {
         let bytes = [tag.0.to_be_bytes(), [0; 2]].concat();
@@ -160,7 +161,7 @@ pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// What so many tags add, in bytes, before the IP header.
+/// The bytes that so many tags add before the IP header.
 pub const fn tags_len(tags: usize) -> usize {
     TAG_LEN * tags
 }
@@ -171,14 +172,14 @@ pub fn padded(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// Only the first bytes of a frame. Panics where that would be all of it.
+/// Only the first bytes of a frame. Panics if that is the whole frame.
 pub fn cut(mut frame: Vec<u8>, len: usize) -> Vec<u8> {
     assert!(len < frame.len(), "nothing to cut");
     frame.truncate(len);
     frame
 }
 
-/// The frame with one byte changed by `edit`: for what a header crate refuses to build.
+/// The frame with one byte changed by `edit`, for frames that a header crate refuses to build.
 pub fn patched(mut frame: Vec<u8>, at: usize, edit: impl FnOnce(u8) -> u8) -> Vec<u8> {
     frame[at] = edit(frame[at]);
     frame
@@ -189,7 +190,7 @@ pub fn ethernet(ether_type: EtherType) -> [u8; ETHERNET_LEN] {
     Ethernet2Header { source: CLIENT_MAC, destination: SERVER_MAC, ether_type }.to_bytes()
 }
 
-/// For an IPv4 header, in units of 8 bytes. Panics above 13 bits.
+/// A fragment offset for an IPv4 header, in units of 8 bytes. Panics above 13 bits.
 pub fn fragment_offset(offset: u16) -> IpFragOffset {
     IpFragOffset::try_new(offset).unwrap()
 }

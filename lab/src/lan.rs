@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Hosts on one bridge, which is in a namespace of its own: the machine's network is not touched. What
-//! cannot be set up panics.
+//! Hosts on one bridge. The bridge has a namespace of its own, so the machine's network is not touched.
+//! Panics if the setup fails.
 
 use crate::netns::{Netns, connect};
 
-/// The bridge. It is gone with this value, and the hosts are alone then.
+/// The bridge. It is removed with this value; the hosts stay, without a connection.
 #[derive(Debug)]
 pub struct Lan {
     name: String,
@@ -13,7 +13,7 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// Without hosts. The names of all its namespaces begin with `name` and a dash.
+    /// A bridge without hosts. The names of all its namespaces begin with `name` and a dash.
     pub fn new(name: &str) -> Self {
         let switch = Netns::named(format!("{name}-switch"));
         switch.run("ip", &["link", "add", "bridge", "type", "bridge"]);
@@ -21,7 +21,7 @@ impl Lan {
         Self { name: name.into(), switch, ports: 0 }
     }
 
-    /// One host more, with these addresses, like "10.0.0.1/24", on its `eth0`.
+    /// Adds a host with these addresses, like "10.0.0.1/24", on its `eth0`.
     pub fn add_host<A: AsRef<str>>(&mut self, role: &str, addresses: &[A]) -> Netns {
         let host = Netns::named(format!("{}-{role}", self.name));
         let port = format!("port{}", self.ports);
@@ -30,7 +30,7 @@ impl Lan {
         self.switch.run("ip", &["link", "set", &port, "master", "bridge"]);
         for address in addresses.iter().map(A::as_ref) {
             let add = ["address", "add", address, "dev", "eth0"];
-            // Only IPv6 looks for duplicates, and only IPv6 takes the word.
+            // Only IPv6 looks for duplicate addresses, and only IPv6 knows the word `nodad`.
             let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
             host.run("ip", &[&add, nodad].concat());
         }

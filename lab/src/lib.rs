@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What tests, benchmarks, demo and fuzzer stand on: hosts in network namespaces, frames, and the shipped
-//! program and binary among them. Needs root, and panics where the machine refuses what it asks for.
+//! The common ground of tests, benchmarks, demo and fuzzer: hosts in network namespaces, frames, and
+//! the shipped program and binary. It needs root, and panics when the machine refuses something.
 //!
-//! Only [`program`] and [`xdp`] know the library crate: whoever else needs something of it takes it from
-//! there.
+//! Only [`program`] and [`xdp`] use the library crate. Tests take its types from there.
 
 #![warn(missing_docs)]
 
@@ -27,8 +26,8 @@ pub mod xdp;
 pub use process::Process;
 pub use wait::{wait_at_most, wait_for};
 
-/// The path of the binary under test, for integration tests of the package that builds it: what
-/// `SYNFLOOD_XDP` names, else the one that cargo built with the tests.
+/// The path of the binary under test, for integration tests of the package that builds it: the value of
+/// `SYNFLOOD_XDP`, or else the binary that cargo built with the tests.
 #[macro_export]
 macro_rules! binary {
     () => {

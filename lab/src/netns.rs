@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Hosts in network namespaces of their own, gone when their values are, however a test ends. What
-//! cannot be set up panics, with what the failed command said.
+//! Hosts in network namespaces of their own. A host is removed with its value, however a test ends. If
+//! the setup fails it panics with the words of the failed command.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -21,7 +21,7 @@ pub struct Netns {
     nic: Option<Nic>,
 }
 
-/// A NIC from outside, and its name in here.
+/// A NIC from outside the namespace, and its name inside.
 #[derive(Debug)]
 struct Nic {
     outside: String,
@@ -29,14 +29,14 @@ struct Nic {
 }
 
 impl Netns {
-    /// A new one with `lo` up. Its name has the role in it, for people.
+    /// A new namespace with `lo` up. Its name contains the role, for people.
     pub fn new(role: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self::named(format!("synflood-test-{}-{count}-{role}", std::process::id()))
     }
 
-    /// A new one with `lo` up, of a name that people are to type.
+    /// A new namespace with `lo` up, and a name that people can type.
     pub fn named(name: String) -> Self {
         run("ip", &["netns", "add", &name]);
         let namespace = Self { name, nic: None };
@@ -46,12 +46,13 @@ impl Netns {
         namespace
     }
 
-    /// As `ip netns` knows it.
+    /// Its name in `ip netns`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Moves a NIC in here, under another name, and up; it returns in the end. One NIC at most.
+    /// Moves a NIC in here, renames it and sets it up. It returns when the value is dropped. At most
+    /// one NIC.
     pub fn take(&mut self, nic: &str, name: &str) {
         run("ip", &["link", "set", nic, "down"]);
         run("ip", &["link", "set", nic, "netns", &self.name, "name", name]);
@@ -59,19 +60,19 @@ impl Netns {
         self.run("ip", &["link", "set", name, "up"]);
     }
 
-    /// A command that will run in here.
+    /// A command to run in here.
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]).args(args);
         command
     }
 
-    /// Runs a command that must succeed; what it wrote.
+    /// Runs a command that must succeed, and returns its output.
     pub fn run(&self, program: &str, args: &[&str]) -> String {
         check(self.command(program, args).output().unwrap(), program, args)
     }
 
-    /// Runs `work` in here, on a thread of its own. A panic in it goes on in the caller.
+    /// Runs `work` in here, on a thread of its own. A panic in it becomes a panic of the caller.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
         let inside = move || {
@@ -90,7 +91,7 @@ impl Netns {
             .unwrap_or_else(|| panic!("{interface} has no MAC address"))
     }
 
-    /// What `ip` says of an interface's XDP program: "xdp", "xdpgeneric", or nothing.
+    /// The word that `ip` shows for an interface's XDP program: "xdp", "xdpgeneric", or none.
     pub fn xdp(&self, interface: &str) -> Option<&'static str> {
         let shown = self.run("ip", &["link", "show", "dev", interface]);
         ["xdpgeneric", "xdp"]
@@ -101,13 +102,13 @@ impl Netns {
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        // A failure must not hide the test's own.
+        // A failure here must not hide the failure of the test.
         if let Some(Nic { outside, inside }) = &self.nic {
             let here = std::process::id().to_string();
             let back = ["-n", &self.name, "link", "set", inside, "netns", &here, "name", outside];
             let _ = Command::new("ip").args(back).output();
         }
-        // The other interfaces go with it.
+        // The other interfaces are removed with the namespace.
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).output();
     }
 }
@@ -122,7 +123,7 @@ pub fn connect(a: &Netns, a_end: &str, b: &Netns, b_end: &str) {
         ],
     );
     for (namespace, end) in [(a, a_end), (b, b_end)] {
-        // A sender leaves checksums to its NIC, which here is nobody.
+        // A sender leaves checksums to its NIC, and a veth does not compute them.
         namespace.run("ethtool", &["-K", end, "tx", "off"]);
         namespace.run("ip", &["link", "set", end, "up"]);
     }

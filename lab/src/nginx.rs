@@ -9,14 +9,14 @@ use std::process::Stdio;
 use crate::netns::Netns;
 use crate::{Process, wait_for};
 
-/// What nginx serves, over IPv4 and IPv6.
+/// The settings of nginx, which serves over IPv4 and IPv6.
 #[derive(Debug, Clone)]
 pub struct Site<'a> {
     /// The TCP port, on any address.
     pub port: u16,
-    /// Each is at `/` and its name; `index.html` is also at `/`.
+    /// The path of a file is `/` and its name; `index.html` is also at `/`.
     pub pages: &'a [Page<'a>],
-    /// The most bytes a second that a connection gets. None: no limit.
+    /// Bytes per second that a connection gets at most. None: no limit.
     pub limit_rate: Option<u64>,
 }
 
@@ -51,7 +51,7 @@ pub fn start(namespace: &Netns, root: &Path, site: &Site<'_>) -> Process {
     let configuration = root.join("nginx.conf");
     fs::write(&configuration, text(root, site)).unwrap();
     let mut command = namespace.command("nginx", &["-c", configuration.to_str().unwrap()]);
-    // Nothing of the caller's: who reads the caller's output to its end must not wait for nginx.
+    // Not the caller's output: a process that reads that to its end would wait for nginx.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let process = Process(command.spawn().unwrap());
     let port = site.port.to_string();

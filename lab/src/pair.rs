@@ -12,11 +12,11 @@ use crate::nginx::{self, Page, Site};
 
 /// The two hosts, and the binary that is to protect the server.
 ///
-/// The client is 10.0.0.1 to 10.0.0.4 and fd00:5::1 to fd00:5::4. Every method panics where a command
-/// fails that must not.
+/// The client is 10.0.0.1 to 10.0.0.4 and fd00:5::1 to fd00:5::4. Every method panics if one of its
+/// commands fails.
 #[derive(Debug)]
 pub struct Pair {
-    /// Whose `eth0` is at the other end of the server's.
+    /// Its `eth0` is at the other end of the server's.
     pub client: Netns,
     /// Where the binary runs.
     pub server: Netns,
@@ -24,9 +24,9 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The server's IPv4 address, of a /16 that is on the link.
+    /// The server's IPv4 address, from a /16 on the link.
     pub const SERVER: &str = "10.0.0.10";
-    /// The server's IPv6 address, of a /64 that is on the link.
+    /// The server's IPv6 address, from a /64 on the link.
     pub const SERVER6: &str = "fd00:5::10";
     /// Bytes of the page `/large` of [`Self::serve`].
     pub const LARGE: u64 = 20_000_000;
@@ -39,7 +39,7 @@ impl Pair {
         pair
     }
 
-    /// Joined by two NICs of this machine that are on one wire. They are back when the pair is gone.
+    /// Joined by two NICs of this machine that are on one wire. They return when the pair is dropped.
     pub fn on_nics(binary: PathBuf, client_nic: &str, server_nic: &str) -> Self {
         let mut pair = Self::apart(binary);
         pair.client.take(client_nic, "eth0");
@@ -53,7 +53,7 @@ impl Pair {
         Self { client: Netns::new("client"), server: Netns::new("server"), binary }
     }
 
-    /// Joins them by virtual interfaces: at first, and again should these have been deleted.
+    /// Joins them by virtual interfaces: at first, and again after these were deleted.
     pub fn plug(&self) {
         connect(&self.client, "eth0", &self.server, "eth0");
         self.give_addresses();

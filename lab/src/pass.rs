@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! An XDP program that passes everything. What XDP sends into a veth arrives at once only where the
-//! other end has one too: without, it waits for the next frame that the stack sends.
+//! An XDP program that passes everything. A frame that XDP sends into a veth arrives at once only if
+//! the other end has an XDP program too. Otherwise it waits for the next frame that the stack sends.
 
 use std::ffi::CStr;
 use std::io;
@@ -29,7 +29,7 @@ pub fn load(name: &CStr) -> OwnedFd {
         libbpf_sys::bpf_insn { code: 0xb7, imm: 2, ..Default::default() },
         libbpf_sys::bpf_insn { code: 0x95, ..Default::default() },
     ];
-    // SAFETY: the strings are terminated; the instructions outlive the call and go with their number.
+    // SAFETY: the strings are terminated; the instructions outlive the call, which gets their number.
     let program = unsafe {
         libbpf_sys::bpf_prog_load(
             libbpf_sys::BPF_PROG_TYPE_XDP,
@@ -41,6 +41,6 @@ pub fn load(name: &CStr) -> OwnedFd {
         )
     };
     assert!(program >= 0, "{}", io::Error::from_raw_os_error(-program));
-    // SAFETY: just opened, and nobody else's.
+    // SAFETY: just opened, and nobody else has it.
     unsafe { OwnedFd::from_raw_fd(program) }
 }

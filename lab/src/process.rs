@@ -8,7 +8,7 @@ pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it has ended by itself.
+        // Both fail only if the process has ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped program, loaded as the command loads it and run frame by frame by the kernel. What the
-//! kernel refuses panics: it takes root, and the options are the tests' own.
+//! The shipped program, loaded as the command loads it, and run frame by frame by the kernel. It needs
+//! root, and panics if the kernel refuses something.
 
 mod host;
 
@@ -35,7 +35,7 @@ pub const XDP_TX: u32 = 3;
 
 /// The program with its maps, attached to nothing.
 pub struct Program<'obj> {
-    /// Its maps, for whoever looks into them.
+    /// Its maps, for tests that look into them.
     pub skel: SynfloodSkel<'obj>,
     names: Vec<String>,
     policy: Policy,
@@ -47,7 +47,7 @@ impl<'obj> Program<'obj> {
         Self::try_load(options, object).expect("the kernel takes the program")
     }
 
-    /// The same; an error is what the command would say of the kernel's refusal.
+    /// The same. The error is what the command would say about the kernel's refusal.
     pub fn try_load(
         options: &[&str],
         object: &'obj mut MaybeUninit<OpenObject>,
@@ -61,7 +61,7 @@ impl<'obj> Program<'obj> {
         Ok(Self { skel, names, policy })
     }
 
-    /// The names of all reasons, of which the first is no outcome.
+    /// The names of all reasons. The first one, `undecided`, is not an outcome.
     pub fn reason_names(&self) -> &[String] {
         &self.names
     }
@@ -76,7 +76,7 @@ impl<'obj> Program<'obj> {
         self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
     }
 
-    /// The same, and the frame as the program leaves it.
+    /// The same, and the frame as it is after the program.
     pub fn answer(&self, frame: &[u8]) -> (String, u32, Vec<u8>) {
         let mut left = vec![0; frame.len() + 256];
         let mut len = 0;
@@ -101,8 +101,8 @@ impl<'obj> Program<'obj> {
         })
     }
 
-    /// Only the action for a frame whose first buffer holds `linear` bytes, with no look at the counters:
-    /// for many frames a second.
+    /// Only the action for a frame whose first buffer holds `linear` bytes. It does not read the
+    /// counters, so that many frames per second are possible.
     pub fn action(&self, frame: &[u8], linear: usize) -> u32 {
         let mut context = split_after(linear);
         let input = ProgramInput {
@@ -113,7 +113,7 @@ impl<'obj> Program<'obj> {
         self.skel.progs.synflood.test_run(input).unwrap().return_value
     }
 
-    /// Whether the kernel's test run splits frames: some kernels refuse it. The context it returns tells.
+    /// Whether the kernel's test run splits frames; some kernels refuse. The returned context shows it.
     pub fn can_split(&self) -> bool {
         const LINEAR: usize = 64;
         let mut context_in = split_after(LINEAR);
@@ -131,7 +131,7 @@ impl<'obj> Program<'obj> {
         }
     }
 
-    /// What the kernel's verifier went through to accept the program.
+    /// The instructions that the kernel's verifier looked at to accept the program.
     pub fn verified_instructions(&self) -> u32 {
         let id = libbpf_rs::Program::id_from_fd(self.skel.progs.synflood.as_fd()).unwrap();
         ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
@@ -141,7 +141,7 @@ impl<'obj> Program<'obj> {
         self.counted(|| self.skel.progs.synflood.test_run(input).unwrap().return_value)
     }
 
-    /// The one reason that was counted meanwhile, and what `run` gives.
+    /// The one reason that was counted during `run`, and the result of `run`.
     fn counted(&self, run: impl FnOnce() -> u32) -> (String, u32) {
         let before = self.counters();
         let action = run();
@@ -153,12 +153,12 @@ impl<'obj> Program<'obj> {
         (name.clone(), action)
     }
 
-    /// Runs the program `times` on one frame; for any thread.
+    /// Runs the program `times` on one frame, from any thread.
     pub fn repeat(&self, frame: &[u8], times: u32) {
         self.time(frame, times);
     }
 
-    /// The same; how long one run took, by the kernel's mean.
+    /// The same. Returns the kernel's mean time of a run.
     pub fn time(&self, frame: &[u8], times: u32) -> Duration {
         time(&self.skel.progs.synflood, frame, times)
     }
@@ -172,7 +172,7 @@ impl<'obj> Program<'obj> {
         all
     }
 
-    /// What the program's hash makes of every source in its table, in no order.
+    /// The program's hash of every source in its table, in no order.
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
         let visit = |address: &types::addr| all.push(encode::hash(address));
@@ -180,12 +180,12 @@ impl<'obj> Program<'obj> {
         all
     }
 
-    /// What renews its filter of known sources, see `bpf/known.bpf.h`.
+    /// Its filter of known sources, to be renewed; see `bpf/known.bpf.h`.
     pub fn filter(&self) -> Filter<'_> {
         Filter::new(&self.skel).unwrap()
     }
 
-    /// How many refusals the table of sources alone counts, without the memory of refusals.
+    /// The refusals that the table of sources counts, without those in the memory of refusals.
     pub fn refusals_in_table(&self) -> u64 {
         let map = &self.skel.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
@@ -193,7 +193,7 @@ impl<'obj> Program<'obj> {
     }
 }
 
-/// Runs any program `times` on one frame; how long one run took, by the kernel's mean.
+/// Runs any program `times` on one frame. Returns the kernel's mean time of a run.
 ///
 /// # Panics
 ///
@@ -203,7 +203,7 @@ pub fn time(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> Duration {
     program.test_run(input).unwrap().duration
 }
 
-/// The shipped program as another version of it would have loaded it.
+/// The shipped program, loaded under the number of another version.
 pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
     let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
     config_of(&mut open).unwrap().dump_version = dump_version;
@@ -211,7 +211,7 @@ pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) 
     open.load().unwrap()
 }
 
-/// A context for the test run: of struct xdp_md it reads data and data_end.
+/// A context for the test run, which reads data and data_end from it (struct xdp_md).
 fn split_after(linear: usize) -> [u8; size_of::<types::xdp_md>()] {
     let mut context = [0; _];
     context[4..8].copy_from_slice(&(linear as u32).to_ne_bytes());

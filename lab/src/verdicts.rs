@@ -16,7 +16,7 @@ use Extension::{
     Authentication, DestinationOptions, Fragment, HopByHop, LongDestinationOptions, Routing,
 };
 
-/// The options of the command line by which the table is judged.
+/// The options of the command line for the table.
 pub const OPTIONS: [&str; 12] = [
     "--burst",
     "1000000",
@@ -35,11 +35,11 @@ pub const OPTIONS: [&str; 12] = [
 const Q: EtherType = EtherType::VLAN_TAGGED_FRAME;
 const AD: EtherType = EtherType::PROVIDER_BRIDGING;
 
-/// The reason for a SYN of a source that has sent one before: both [`plain4`] and [`plain6`] come before
-/// the table.
+/// The reason for a SYN of a source that has sent one before. Judge [`plain4`] and [`plain6`] before
+/// the table, so that their sources have.
 pub const SYN: &str = "pass_within_limit";
 
-/// What the frame is, its bytes from the Ethernet header on, and the reason in lower case.
+/// A name for the frame, its bytes from the Ethernet header on, and the reason in lower case.
 pub type Row = (&'static str, Vec<u8>, &'static str);
 
 /// A SYN over IPv4 with nothing special.
@@ -193,7 +193,7 @@ fn listed_or_unprotected() -> Vec<Row> {
     ]
 }
 
-/// All rows, always in the same order. Once, as some are of sources that are new then.
+/// All rows, always in the same order. Judge them once only: the sources of some must be new.
 pub fn table() -> Vec<Row> {
     [not_a_syn(), later_fragments(), syns(), listed_or_unprotected(), evasions::rows()].concat()
 }

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes on a busy machine.
+/// More time than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `condition` gives something, and panics after 20 s: then `what` is said to have not come.
+/// Waits until `condition` gives something. Panics after 20 s, and says that `what` did not come.
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     wait_at_most(PATIENCE, condition).unwrap_or_else(|| panic!("waited in vain for {what}"))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Puts frames on an interface as they are, and takes them off it.
+//! Sends frames on an interface unchanged, and receives them.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -19,7 +19,7 @@ pub fn send(namespace: &Netns, interface: &str, frames: &[Vec<u8>]) {
     frames.iter().for_each(|frame| wire.send(frame).unwrap());
 }
 
-/// One end of a wire, where frames of every kind are sent and received whole.
+/// One end of a wire. It sends and receives whole frames of every kind.
 #[derive(Debug)]
 pub struct Wire(OwnedFd);
 
@@ -33,14 +33,14 @@ impl Wire {
             if socket < 0 {
                 return Err(io::Error::last_os_error());
             }
-            // SAFETY: just opened, and nobody else's.
+            // SAFETY: just opened, and nobody else has it.
             let socket = unsafe { OwnedFd::from_raw_fd(socket) };
             let index = if_nametoindex(interface)?;
             // SAFETY: a struct of integers.
             let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
             (to.sll_family, to.sll_protocol) = (libc::AF_PACKET as u16, protocol);
             to.sll_ifindex = index as i32;
-            // SAFETY: the address outlives the call and goes with its size.
+            // SAFETY: the address outlives the call, which gets its size.
             let bound = unsafe {
                 libc::bind(socket.as_raw_fd(), (&raw const to).cast(), size_of_val(&to) as u32)
             };
@@ -50,7 +50,7 @@ impl Wire {
 
     /// Sends a frame, from its Ethernet header to its last byte.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        // SAFETY: the frame outlives the call and goes with its size.
+        // SAFETY: the frame outlives the call, which gets its size.
         let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
         if sent < 0 {
             return Err(io::Error::last_os_error());
@@ -59,13 +59,12 @@ impl Wire {
         Ok(())
     }
 
-    /// The first frame since [`Wire::open`], or since the last one taken, that is wanted; None if none
-    /// comes in time.
+    /// The first wanted frame since [`Wire::open`], or since the last call. None if none comes in time.
     pub fn receive(&self, time: Duration, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let deadline = Instant::now() + time;
         let mut frame = [0; 2048];
         while Instant::now() < deadline {
-            // SAFETY: the buffer outlives the call and goes with its size.
+            // SAFETY: the buffer outlives the call, which gets its size.
             let len = unsafe {
                 libc::recv(
                     self.0.as_raw_fd(),

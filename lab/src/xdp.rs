@@ -9,7 +9,7 @@ use crate::netns::Netns;
 
 pub use synflood_xdp::kernel::interface::Interface;
 
-/// Attaches a program in the driver of a namespace's interface, by a link: until the value is dropped.
+/// Attaches a program in the driver of a namespace's interface, by a link, until the value is dropped.
 /// The link keeps the program and its maps alive.
 pub fn attach(namespace: &Netns, interface: &str, program: BorrowedFd<'_>) -> Result<OwnedFd> {
     namespace.enter(|| {

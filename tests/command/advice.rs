@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the shipped binary says of a host on which challenged clients would not get in.
+//! The shipped binary's advice on a host where challenged clients would not get in.
 
 use lab::defence::Defence;
 use lab::pair::Pair;
 use nix::sys::signal::Signal;
 
-/// What it says when it is started with these options, once it has said all.
+/// All that it says when it starts with these options.
 fn said(pair: &Pair, options: &[&str]) -> String {
     let defence = Defence::start(pair, &[&["--iface", "eth0", "--quiet"], options].concat());
     defence.signal(Signal::SIGTERM).stderr
@@ -27,7 +27,7 @@ fn a_host_without_obstacles_hears_of_none() {
 #[test]
 fn strict_connection_tracking() {
     let pair = lab::pair!();
-    // The setting is there once connection tracking is.
+    // The setting exists only with connection tracking.
     pair.server.run(
         "nft",
         &["add table inet t; add chain inet t c { type filter hook input priority 0; }; \

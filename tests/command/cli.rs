@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What is refused, with cause and remedy, before anything is attached.
+//! Refusals before anything is attached, each with cause and remedy.
 
 use std::process::{Command, Output};
 
@@ -11,7 +11,7 @@ fn synflood(args: &[&str]) -> Output {
     Command::new(lab::binary!()).args(args).output().unwrap()
 }
 
-/// Fails with this status, and says each of these.
+/// The command failed with this status, and said each of these.
 #[track_caller]
 fn assert_refused(output: &Output, status: i32, said: &[&str]) {
     let error = String::from_utf8_lossy(&output.stderr);
@@ -75,7 +75,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--all"], &["--dump"]),
     ];
     for (args, said) in cases {
-        // Each beside an option that only protecting has, so that --dump is wrong too.
+        // With an option of a run beside each, so that --dump is wrong too.
         let args = [&["--iface", "none0", "--quiet"], *args].concat();
         assert_refused(&synflood(&args), 2, said);
     }
@@ -90,7 +90,7 @@ fn the_wrong_interface_is_named() {
     assert_refused(&synflood(&["--iface", "none0"]), 1, &["no interface none0", "ip link"]);
     assert_refused(&synflood(&["--dump", "--iface", "none0"]), 1, &["no interface none0", "ip link"]);
 
-    // In a namespace: should the check fail, nothing of the machine's own may be attached to.
+    // In a namespace: if the check fails, it must not attach to the machine's own interfaces.
     let namespace = Netns::new("tun");
     namespace.run("ip", &["tuntap", "add", "mode", "tun", "name", "tun0"]);
     for interface in ["lo", "tun0"] {
@@ -143,7 +143,7 @@ fn a_missing_capability_is_named() {
     assert_eq!(enough.status.code(), Some(0), "{}", String::from_utf8_lossy(&enough.stderr));
 }
 
-/// What this kernel is not: the release that `uname` gives, and the file that BTF comes in, are hidden.
+/// Another kernel: the release in `uname`, and the file with BTF, are hidden.
 #[test]
 fn a_kernel_that_lacks_what_is_needed_is_told_what() {
     let pair = lab::pair!();
@@ -171,7 +171,8 @@ fn help_and_version_are_fine() {
 #[test]
 fn the_binary_needs_nothing_but_itself() {
     let empty = tempfile::tempdir().unwrap();
-    // By another process: what this one writes is busy while a process lives that another test started.
+    // Copied by another process. A file that this process writes stays busy while a process lives that
+    // another test started meanwhile.
     let copied =
         Command::new("cp").arg(lab::binary!()).arg(empty.path().join("synflood-xdp")).status().unwrap();
     assert!(copied.success());

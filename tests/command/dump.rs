@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What an operator asks of a dump beside who is blocked.
+//! What else than blocked sources a dump shows to an operator.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +61,7 @@ fn of_many_networks_a_few_are_shown_unless_all_are_asked_for() {
     assert_eq!(dump(&pair, &[])["lists"].as_array().unwrap().len(), 30);
 }
 
-/// Nobody is blocked then, as no source is seen twice.
+/// Then nobody is blocked, as no source is seen twice.
 #[test]
 fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
     let pair = lab::pair!();
@@ -104,7 +104,7 @@ fn an_instance_of_another_namespace_is_pointed_out() {
     let elsewhere = pair.client.command(binary.to_str().unwrap(), &["--dump"]).output().unwrap();
     assert_eq!(elsewhere.status.code(), Some(1));
     let said = String::from_utf8_lossy(&elsewhere.stderr);
-    // Other tests run instances too: one of them is named.
+    // Other tests run instances too; the message may name one of those.
     assert!(said.contains("runs in this network namespace: one runs elsewhere, as process "), "{said}");
     let pid = said.split("as process ").nth(1).unwrap().split(':').next().unwrap();
     assert!(said.contains(&format!("`nsenter -t {pid} -n synflood-xdp --dump` asks it")), "{said}");

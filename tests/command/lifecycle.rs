@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Attaching, detaching, and what is said about it.
+//! Attaching and detaching, and the messages about it.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ fn sigkill_leaves_the_interface_as_it_was() {
     wait_for("the kernel to close the link", || pair.server.xdp("eth0").is_none().then_some(()));
 }
 
-/// As under nohup, also without it: the protection outlives the terminal.
+/// The protection outlives the terminal, under nohup and without it.
 #[test]
 fn a_hangup_and_the_like_do_nothing() {
     let pair = lab::pair!();
@@ -46,7 +46,7 @@ fn a_hangup_and_the_like_do_nothing() {
         for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
             kill(defence.pid(), signal).unwrap();
         }
-        // Of several signals the first is delivered first: had one ended it, the exit would say so.
+        // SIGTERM comes last. If an earlier signal had ended it, the exit status would say so.
         let status = fs::read_to_string(format!("/proc/{}/status", defence.pid())).unwrap();
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
         let ignored = u64::from_str_radix(ignored, 16).unwrap();
@@ -161,7 +161,7 @@ fn auto_does_not_go_behind_a_program_that_is_there() {
 fn who_is_connected_over_ssh_is_told() {
     let pair = lab::pair!();
     let binary = lab::binary!();
-    // As under sudo: the variable is gone from our own environment, but not from our parent's.
+    // As under sudo: the variable is not in our own environment, but in our parent's.
     let command = |options: &str| {
         let script = format!(
             "env -u SSH_CONNECTION {} --iface eth0 --for 100ms {options}; true",

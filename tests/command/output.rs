@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Nothing that prints ends or delays a run; commands that only print end as other tools do.
+//! No output ends or delays a run. Commands that only print end as other tools do.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -12,10 +12,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// Ten status lines a second, so that whatever cannot be written soon shows.
+/// Ten status lines per second, so that a failure to write shows soon.
 const BUSY: &str = "--iface eth0 --interval 0.1";
 
-/// The binary in a shell of the server's: `script` follows its path.
+/// The binary in a shell on the server: the path, then `script`.
 fn shell(pair: &Pair, script: &str) -> Command {
     let script = format!("{} {script}", lab::binary!().display());
     pair.server.command("bash", &["-c", &script])
@@ -25,7 +25,7 @@ fn run(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
-/// It protects for all of its time and ends well, whatever becomes of its output.
+/// It protects for its whole time and ends well, whatever happens to its output.
 #[track_caller]
 fn assert_lasts(pair: &Pair, script: &str) -> Output {
     const TIME: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ fn a_closed_pipe_does_not_end_a_run() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("lines could not be written to standard output"), "{said}");
     }
-    // Also the talk's.
+    // Standard error too.
     assert_lasts(&pair, "2> >(head -n 1 >/dev/null); exit $?");
 }
 
@@ -85,8 +85,8 @@ fn closed_descriptors_do_not_end_a_run() {
     assert_lasts(&pair, ">&- 2>&- <&-");
 }
 
-/// The reader takes nothing. A pipe holds 64 KiB, which the JSON of a few seconds does not fill: so it gets a
-/// small one.
+/// The reader reads nothing. A pipe holds 64 KiB, more than the JSON of a few seconds, so this one is
+/// made smaller.
 #[test]
 fn a_reader_that_stops_reading_neither_ends_nor_delays_a_run() {
     let pair = lab::pair!();
@@ -117,7 +117,7 @@ fn what_was_lost_is_said_once_when_it_can_be_again() {
     let mount = ["-t", "tmpfs", "-o", "size=8k", "none", small_path];
     assert!(Command::new("mount").args(mount).status().unwrap().success());
     let _unmount = Unmount(small_path.into());
-    // The first page is taken; what is said beyond the second has no room.
+    // The first page is in use, so there is no room beyond the second.
     fs::write(small.join("filler"), [0; 4096]).unwrap();
     let log = small.join("log");
     let args = ["--iface", "eth0", "--interval", "0.1", "--json"];
@@ -135,7 +135,7 @@ fn what_was_lost_is_said_once_when_it_can_be_again() {
     kill(Pid::from_raw(defence.0.id() as i32), Signal::SIGTERM).unwrap();
     wait_for("the summary", || text().contains("\"summary\"").then_some(()));
     assert_eq!(text().matches("lines could not be written").count(), 1);
-    // But for the one that was cut, each line is whole.
+    // Each line is whole, except the one that was cut.
     let broken = text().lines().filter(|line| serde_json::from_str::<Value>(line).is_err()).count();
     assert!(broken <= 1, "{}", text());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! End to end: what reaches the server's own stack, and what its clients notice.
+//! End to end: which SYNs reach the server's own stack, and what its clients notice.
 
 use std::env;
 use std::fs;
@@ -13,7 +13,7 @@ use lab::pair::Pair;
 use lab::{Process, wait_for, wire};
 use nix::sys::signal::Signal;
 
-/// A port that nobody listens on: the server answers RST, and nothing stays half open.
+/// A port without a listener: the server answers RST, and nothing stays half open.
 const CLOSED_PORT: u16 = 9;
 
 /// A SYN to the pair's server.
@@ -31,7 +31,7 @@ fn syn(from: IpAddr) -> Vec<u8> {
     }
 }
 
-/// The frame to everybody: no neighbour needs to be known.
+/// The frame as a broadcast, so that no neighbour's MAC is needed.
 fn broadcast(mut frame: Vec<u8>) -> Vec<u8> {
     frame[..6].fill(0xff);
     frame
@@ -58,12 +58,12 @@ fn hping3(pair: &Pair, from: &str, count: u32) {
         from,
         Pair::SERVER,
     ];
-    // Answers are not its business, and without any it exits with 1.
+    // hping3 exits with 1 if it gets no answer, and that does not matter here.
     pair.client.command("hping3", &args).output().unwrap();
 }
 
-/// Burst 5 and rate 1, against 50 SYNs at once and then 20 a second, in the words of the design:
-/// never more than burst + rate × time, and that much if it is asked for.
+/// Burst 5 and rate 1, against 50 SYNs at once and then 20 per second: never more than burst + rate ×
+/// time pass, and that many if enough SYNs come.
 fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_burst: impl Fn(&Pair)) {
     const BURST: u64 = 5;
     let defence =
@@ -77,7 +77,7 @@ fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_
     let most = BURST + start.elapsed().as_secs();
     assert!((BURST..=most).contains(&arrived), "{arrived} of 50 arrived, {BURST} to {most} were due");
 
-    // Asked 20 times a second, at times that have nothing to do with the bucket's.
+    // A SYN 20 times per second, at times that do not depend on the bucket's.
     let frame = broadcast(syn(from.parse().unwrap()));
     let mut sent = 50;
     let asking = Instant::now();
@@ -89,7 +89,7 @@ fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_
     wait_for("all to be judged", || (judged(pair, source_name) == sent).then_some(()));
     let arrived = pair.arrived(from);
     let most = BURST + start.elapsed().as_secs();
-    // Since the asking began; the last one was sent half a second after the fourth token.
+    // Since the first SYN; the last one came half a second after the fourth token.
     let least = BURST + 3;
     assert!((least..=most).contains(&arrived), "{arrived} arrived, {least} to {most} were due");
 }
@@ -124,7 +124,7 @@ fn burst_then_rate_skb_ipv6() {
     });
 }
 
-/// VLAN 0 is only a priority: Linux unwraps it without a VLAN device, here as at an attacker's victim.
+/// VLAN 0 is only a priority. Linux unwraps it without a VLAN device, so an attacker can use it.
 #[test]
 fn tagged_frames_are_limited_like_others() {
     let tags = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `--set-sysctls`: kernel settings are changed as long as a run needs them, and no longer.
+//! `--set-sysctls` changes kernel settings only for as long as a run needs them.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn now(pair: &Pair) -> String {
     pair.server.run("sysctl", &["-n", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps"])
 }
 
-/// A pair whose server has two interfaces and settings that challenges do not like.
+/// A pair whose server has two interfaces, and settings with which challenges do not work.
 fn pair() -> Pair {
     let pair = lab::pair!();
     connect(&pair.client, "eth1", &pair.server, "eth1");

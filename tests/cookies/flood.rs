@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What it is all for: a flood from random addresses, and clients who want to get in.
+//! The purpose of it all: a flood from random addresses, and clients that want to connect.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use lab::{Process, figures, pass, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-/// SYNs from random addresses, a few thousand a second.
+/// SYNs from random addresses, a few thousand per second.
 fn random_flood(pair: &Pair) -> Process {
-    // Answers to forged sources have to go somewhere.
+    // Answers to forged sources need a route.
     let gateway = ["neighbour", "add", "10.0.255.254", "lladdr", "02:00:00:00:00:fe", "dev", "eth0"];
     pair.server.run("ip", &gateway);
     pair.server.run("ip", &["route", "add", "default", "via", "10.0.255.254"]);
@@ -26,7 +26,7 @@ fn status_lines(stdout: &str) -> Vec<Value> {
     lines.filter(|line| line["type"] == "status").collect()
 }
 
-/// With the kernel's settings as they are by default.
+/// With the kernel's default settings.
 #[test]
 fn newcomers_and_known_sources_get_in() {
     let pair = lab::pair!();
@@ -61,8 +61,8 @@ fn newcomers_and_known_sources_get_in() {
     assert!(known <= most, "{known} entries, at most {most} were due");
 }
 
-/// What the budget lets through fills a queue in time, as every half-open connection lives for some
-/// seconds; then the kernel's own cookies serve whom a limit of their own lets through.
+/// The SYNs that the budget admits fill a queue in time, as every half-open connection lives for some
+/// seconds. Then the kernel's own cookies serve the clients that pass.
 #[test]
 fn a_known_source_is_served_without_challenges_too() {
     let pair = lab::pair!();
@@ -79,7 +79,7 @@ fn a_known_source_is_served_without_challenges_too() {
     }
 }
 
-/// An office behind one address is over its limit, and served: it is no attacker.
+/// Many clients behind one address are over its limit, and are served.
 #[test]
 fn a_source_served_by_cookies_does_not_lead_the_blocked() {
     let pair = lab::pair!();

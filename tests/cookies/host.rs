@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The program's picture of its host follows the host.
+//! The program follows changes of its host's addresses and settings.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::setup::{Challenging, PORT, SERVER, listen};
 
 const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 
-/// Whether a challenge is answered quickly; else the SYN was dropped.
+/// Whether a client connects quickly; if not, its SYN was dropped.
 fn is_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
     let to = SocketAddr::new(to, PORT);
     let connected =

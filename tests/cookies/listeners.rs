@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Listeners of every kind, and what the kernel makes of a cookie that comes back.
+//! Listeners of every kind, and how the kernel judges a cookie that comes back.
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -68,12 +68,13 @@ fn started_late_and_started_anew() {
     assert!(reasons["drop_no_listener"].as_u64() > Some(0));
 }
 
-/// A full accept queue refuses a connection that the client believes to have: better no cookie.
+/// With a full accept queue the kernel refuses a connection that the client believes to have. So there
+/// must be no cookie.
 #[test]
 fn none_for_a_listener_that_accepts_nobody() {
     let challenging = Challenging::new(&[]);
     let listener = listen(&challenging.pair, "::", |_| {});
-    // As many as its queue of 64 holds, and one more.
+    // One more than its queue of 64 holds.
     let waiting: Vec<_> =
         (0..65).map(|_| challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap()).collect();
     let more = challenging.pair.client.enter(|| {
@@ -85,7 +86,7 @@ fn none_for_a_listener_that_accepts_nobody() {
     assert!(challenging.reasons()["drop_no_cookie"].as_u64() > Some(0));
 }
 
-/// Ours is the cookie, the judgement is the kernel's.
+/// We make the cookie, and the kernel judges it.
 #[test]
 fn a_wrong_cookie_is_refused() {
     const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
@@ -93,7 +94,7 @@ fn a_wrong_cookie_is_refused() {
     let pair = &challenging.pair;
     let listener = listen(pair, "::", |_| {});
     listener.set_nonblocking(true).unwrap();
-    // Answers to the stranger must find a way.
+    // Answers to the stranger need a route.
     let neighbour = ["neighbour", "add", "10.0.9.9", "lladdr", "02:00:00:00:00:01", "dev", "eth0"];
     pair.server.run("ip", &neighbour);
     let wire = Wire::open(&pair.client, "eth0").unwrap();
@@ -115,7 +116,7 @@ fn a_wrong_cookie_is_refused() {
     let (cookie, is_reset) = answer();
     assert!(!is_reset);
 
-    // The lowest bits say which MSS: next to the cookie lie others that are right.
+    // The lowest bits stand for the MSS, so the numbers next to the cookie are right as well.
     wire.send(&segment(false, 8, cookie.wrapping_add(1000))).unwrap();
     assert!(answer().1, "a wrong cookie is answered by a reset");
     assert!(listener.accept().is_err());
@@ -143,7 +144,7 @@ fn a_socket_of_the_same_tuple_gets_its_syn() {
     let listener = listen(&challenging.pair, "::", |_| {});
     let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
     let from = client.local_addr().unwrap();
-    // Who closes first has TIME_WAIT: the server.
+    // The side that closes first has TIME_WAIT: here the server.
     drop(listener.accept().unwrap());
     let has_time_wait = || {
         let sockets = challenging.pair.server.run("ss", &["-Htn", "state", "time-wait"]);
@@ -164,7 +165,7 @@ fn a_socket_of_the_same_tuple_gets_its_syn() {
     assert_eq!((&reasons["challenge_sent"], &reasons["pass_existing_socket"]), (&1.into(), &1.into()));
 }
 
-/// The kernel takes cookies of a listener for two minutes after it was last told that one is needed.
+/// The kernel accepts a listener's cookies for two minutes after its last mark.
 #[test]
 fn idle_for_longer_than_a_cookie_is_taken() {
     let challenging = Challenging::new(&[]);

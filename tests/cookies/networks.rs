@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Challenged over other networks than two plain veths.
+//! Challenges over other networks than two plain veths.
 
 use std::env;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use lab::wire::Wire;
 
 use crate::setup::{Challenging, PORT, SERVER, listen};
 
-/// A client connects and is heard, after an answer whose checksums are right where it arrives.
+/// A client gets an answer with right checksums, connects and is heard.
 fn is_challenged(challenging: Challenging, interface: &str, from: &str, to: IpAddr) {
     let listener = listen(&challenging.pair, "::", |_| {});
     let wire = Wire::open(&challenging.pair.client, interface).unwrap();
@@ -45,7 +45,7 @@ fn assert_right_checksums(frame: &[u8]) {
     assert_eq!(tcp.checksum(), tcp.calc_checksum_ipv4(ip.source, ip.destination).unwrap());
 }
 
-/// A SYN whose checksum the sender left to its NIC comes with half of one.
+/// A sender that leaves the checksum to its NIC sends a SYN with half of a checksum.
 #[test]
 fn whoever_computes_checksums() {
     for mode in ["native", "skb"] {

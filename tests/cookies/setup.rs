@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// A pair whose server has its budget for new sources spent, and cookies for whoever comes.
+/// A pair whose server has its budget for new sources spent, and sends cookies to every client.
 pub struct Challenging {
     pub pair: Pair,
     pub defence: Defence,
@@ -32,7 +32,7 @@ impl Challenging {
         let defaults = ["--iface", "eth0", "--json", "--new-sources", "1/h"];
         let defence = Defence::start(&pair, &[&defaults[..], options].concat());
         let challenging = Self { pair, defence, _pass: pass };
-        // Over both families, as a frame from nowhere could also be the first.
+        // Spends the budget, unless another frame has done so already.
         challenging.pair.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
         let _ = challenging.connect_from("10.0.0.99", SERVER, 9);
         challenging
@@ -42,7 +42,7 @@ impl Challenging {
         self.pair.client.enter(|| connect(from.parse().unwrap(), SocketAddr::new(to, port)))
     }
 
-    /// Ends the defence; how many frames had which reason.
+    /// Ends the defence. Returns the frames by reason.
     pub fn reasons(self) -> Value {
         summary(self.defence.signal(Signal::SIGTERM))["reasons"].take()
     }
@@ -58,8 +58,8 @@ fn summary(ended: Ended) -> Value {
 pub const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 pub const PORT: u16 = 8080;
 
-/// Whether this kernel shows a namespace what the window scale depends on; some before 6.18 do not, and
-/// then no timestamps are offered.
+/// Whether this kernel shows a namespace the settings on which the window scale depends. Some before
+/// 6.18 do not, and then no timestamps are offered.
 pub fn shows_rmem_max(pair: &Pair) -> bool {
     let shown = pair.server.command("ls", &["/proc/sys/net/core/rmem_max"]).output().unwrap();
     if !shown.status.success() {

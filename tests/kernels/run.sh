@@ -5,17 +5,17 @@
 #
 # No root, no KVM, and no network in the guests. The kernels come through apt, with package lists and a
 # cache of their own; apt checks Debian's signatures. The cache may be deleted at any time.
-# KERNELS='6.1 6.12' chooses among them; KERNEL_LOGS=DIRECTORY keeps what the guests say.
+# KERNELS='6.1 6.12' chooses among them; KERNEL_LOGS=DIRECTORY keeps the output of the guests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# The oldest is one that must be refused; the last is the newest that there is.
+# The oldest must be refused; the last is the newest one.
 read -ra SERIES <<<"${KERNELS:-5.10 6.1 6.12 [0-9]+}"
 readonly SERIES
 readonly TESTS=(program command cookies)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly GUEST_TOOLS=(bash ethtool ip nft)
-# Where in a kernel's tree the modules are that guest-init loads, and those that they need.
+# The places, in a kernel's tree, of the modules that guest-init loads, and of those that these need.
 readonly MODULES=(crypto drivers/net/{net_failover,veth,virtio_net}.ko* drivers/virtio lib
 	net/{802,8021q,bridge,core,llc} net/netfilter/{nf_tables,nfnetlink}.ko*)
 readonly BOOT_SECONDS=900
@@ -41,7 +41,7 @@ stop_guests() {
 	done
 }
 
-# Runs an apt tool on lists and settings that have nothing to do with this machine's own.
+# Runs an apt tool with lists and settings of our own, apart from the machine's.
 apt() { # TOOL ARGUMENT...
 	"$1" -qq -o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::State="$cache/apt" -o Dir::State::status=/dev/null -o Dir::Cache="$cache/apt" \
@@ -50,14 +50,14 @@ apt() { # TOOL ARGUMENT...
 		"${@:2}"
 }
 
-# The address from which this machine's own apt gets that archive of Debian's.
+# The address from which this machine's own apt gets this Debian archive.
 archive_of() { # LABEL
 	# shellcheck disable=SC2016 # apt-get's own variables
 	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
 		awk -v label="$1" '$1 == label { print $2; exit }'
 }
 
-# Once a day; without a network, what is cached has to do.
+# Once a day; without a network the cached lists must do.
 update_lists() {
 	local suite archive main security
 	if [[ -n $(find "$cache/apt/updated" -mtime -1 2>/dev/null) ]]; then
@@ -112,7 +112,7 @@ fetch() { # RELEASE
 	mv "$new" "$cache/$release"
 }
 
-# What all guests have in common.
+# The part that all guests have in common.
 make_root() { # BINARY
 	local root=$scratch/root tool libraries tests test
 	mkdir -p "$root/bin" "$root/tests"

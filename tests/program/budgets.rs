@@ -13,7 +13,8 @@ fn syn_of(host: u32) -> Vec<u8> {
     syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))
 }
 
-/// What a budget of so many a second may grant since then: one second's worth at once, and its rate.
+/// The tokens that a budget of this rate may grant since then: one second's worth at once, and the
+/// rate.
 fn due(rate: u64, since: Instant) -> RangeInclusive<u64> {
     rate..=rate + (since.elapsed().as_secs_f64() * rate as f64) as u64
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The token bucket as a source meets it, by the program's own clock: what passes is held against the
-//! time that really went by, so that a slow machine cannot fail it.
+//! The token bucket as a source sees it, by the program's own clock. The tests compare what passes with
+//! the time that really went by, so a slow machine does not fail them.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
@@ -32,7 +32,7 @@ fn a_burst_passes_at_once_and_the_next_waits() {
 
 #[test]
 fn the_refill_is_exactly_the_rate_however_many_come() {
-    // Emptied at once and full again only after 10 s: a machine that stalls loses no refill.
+    // Emptied at once, and full again only after 10 s, so that a machine that stalls loses no refill.
     const BURST: u32 = 500;
     const RATE: f64 = 50.0;
     let mut object = MaybeUninit::uninit();
@@ -72,7 +72,7 @@ fn a_source_shows_what_a_person_asks_of_it() {
     assert!(source.last_refusal.is_some() && source.is_blocked());
 }
 
-/// More sources than a CPU has room to remember refusals of: many of them meet in one slot.
+/// More sources than a CPU has slots for refusals, so many of them meet in one slot.
 #[test]
 fn no_source_pays_for_another_that_was_refused() {
     const SOURCES: u32 = 100_000;

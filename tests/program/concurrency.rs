@@ -14,7 +14,7 @@ use lab::program::Program;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-/// Runs `work` on every CPU at once; it gets the CPU's number and the barrier that all meet at.
+/// Runs `work` on every CPU at once. It gets the CPU's number, and a barrier at which all wait.
 fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
     let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
     let cpus: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap()).collect();
@@ -33,7 +33,7 @@ fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
 
 #[test]
 fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
-    // Most of the run grants: only grants can collide.
+    // Tokens are granted for most of the run, as only grants can collide.
     const BURST: u64 = 400_000;
     const TIMES: u32 = 500_000;
     let mut object = MaybeUninit::uninit();

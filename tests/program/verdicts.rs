@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What becomes of each shape of packet: the shipped program, run by the kernel.
+//! The verdict on each shape of packet, by the shipped program, run by the kernel.
 
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
@@ -9,7 +9,7 @@ use lab::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
 use lab::program::{Program, Source, XDP_DROP, XDP_PASS};
 use lab::verdicts::{OPTIONS, SYN, plain4, plain6, table};
 
-/// A reason's class says what its frames get.
+/// The action follows from the class of the reason.
 fn action(reason: &str) -> u32 {
     if reason.starts_with("drop_") { XDP_DROP } else { XDP_PASS }
 }
@@ -43,7 +43,7 @@ fn a_dry_run_judges_alike_and_drops_nothing() {
     }
 }
 
-/// Wherever a driver's first buffer ends, the verdict is that of the whole frame.
+/// The verdict does not depend on where a driver's first buffer ends.
 #[test]
 fn headers_beyond_the_first_buffer_are_read() {
     let mut object = MaybeUninit::uninit();
@@ -82,7 +82,7 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Entered by tests of their own: burst, concurrency, budgets and challenge here, and tests/cookies.
+    // These have tests of their own: burst, concurrency, budgets and challenge here, and tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",

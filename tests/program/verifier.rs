@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! How much work the program is for the kernel's verifier, which gives up at a million instructions.
+//! The work of the kernel's verifier on the program. It gives up at a million instructions.
 //!
 
 use std::mem::MaybeUninit;
@@ -7,12 +7,12 @@ use std::mem::MaybeUninit;
 use caps::CapSet;
 use lab::program::Program;
 
-/// Kernels differ in how many paths they find to be alike: from 225,110 on 6.12 to 441,617 on 6.1.
+/// Kernels recognise different numbers of paths as equal: 225,110 instructions on 6.12, 441,617 on 6.1.
 const CEILING: u32 = 600_000;
 
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
-    // What is constant at load decides which branches the verifier sees.
+    // The constants that are set at load decide which branches the verifier sees.
     let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--total-rate", "9"];
     let configurations: [&[&str]; 2] = [&[], &most_options];
     let counts = configurations
@@ -23,7 +23,7 @@ fn every_configuration_stays_far_from_the_verifiers_limit() {
     assert!(most <= CEILING, "{most}, and the ceiling is {CEILING}");
 }
 
-/// A program that the kernel refuses is reported with what was said of it, and of no other.
+/// The report on a refused program has the log of this program, and of no other.
 #[test]
 fn a_refused_program_has_a_log_of_its_own() {
     let refusal =

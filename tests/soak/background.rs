@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What goes on during all phases.
+//! Threads that run during all phases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ impl<T: Send + 'static> Background<T> {
         Self { name, stop, thread: Some(thread::spawn(move || work(&seen))) }
     }
 
-    /// Before it is told to stop, it ends only by a failed assertion.
+    /// It ends when it is told to; before, only by a failed assertion.
     pub fn check(&self) {
         let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
         assert!(!ended, "{} failed, as said above", self.name);
@@ -47,7 +47,7 @@ impl<T> Drop for Background<T> {
     fn drop(&mut self) {
         self.stop.0.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // The failure that led here has been told.
+            // The failure that led here is already reported.
             let _ = thread.join();
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Dumps, one after the other, whatever happens to the instances: each shows those that run or says
-//! that none does, and none of them has refused the honest client.
+//! Dumps, one after the other, whatever happens to the instances. Each shows the instances that run, or
+//! says that none runs, and none shows a refusal of the honest client.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::background::{Background, Stop};
 use crate::honest;
 
-/// A full table is as much work for its reader as for the command.
+/// To read the dump of a full table takes as long as to write it.
 const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub fn start(pair: Arc<Pair>) -> Background<Tally> {
     })
 }
 
-/// How many instances it shows; None: it says that there is none.
+/// The number of instances that it shows. None: it says that there is none.
 fn dump(pair: &Pair) -> Option<u32> {
     let output = pair.synflood(&["--dump", "--all", "--json"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

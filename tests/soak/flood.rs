@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A flood whose shape changes every second or so. Two sources are in it whatever its shape: the
-//! *probe* of the instance that protects. An instance's probe sends nothing before it protects, so what
-//! arrives of it is what that instance granted.
+//! A flood whose shape changes every second or so. Two sources are always in it: the *probe* of the
+//! instance that protects. A probe sends nothing before its instance protects, so the SYNs of it that
+//! arrive are those that the instance let pass.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -18,12 +18,12 @@ use nix::errno::Errno;
 
 use crate::background::{Background, Stop};
 
-/// Some ten thousand frames a second at most: there shall be time for all else.
+/// About ten thousand frames per second at most, to leave time for everything else.
 const BATCH: usize = 64;
 const PROBES_IN_BATCH: usize = 8;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The sources of one instance's own.
+/// Sources that only one instance sees.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe(pub u16);
 
@@ -45,8 +45,8 @@ impl Probe {
     }
 }
 
-/// What most of the frames are. However one byte is changed, none comes from a probe or from the honest
-/// client.
+/// The kinds of most frames. None comes from a probe or from the honest client, whatever byte is
+/// changed.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     /// SYNs of some thousand sources, all over their limit.
@@ -115,7 +115,7 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// From the client's end of this interface, whenever there is one.
+    /// From the client's end of this interface, while there is one.
     pub fn start(pair: Arc<Pair>, interface: &'static str, rng: Rng) -> Self {
         let probe = Arc::new(AtomicU16::new(0));
         let mut sender = Sender { pair, interface, rng, probe: probe.clone(), sent: 0 };
@@ -131,7 +131,7 @@ impl Flood {
         Self { probe, sender: Background::spawn("the flood", send) }
     }
 
-    /// From now on, this one sends.
+    /// From now on this probe sends.
     pub fn set_probe(&self, probe: Probe) {
         self.probe.store(probe.0, Ordering::Relaxed);
     }
@@ -140,7 +140,7 @@ impl Flood {
         self.sender.check();
     }
 
-    /// How many frames were sent.
+    /// The number of frames sent.
     pub fn finish(self) -> u64 {
         self.sender.finish()
     }
@@ -163,7 +163,7 @@ impl Sender {
         while !stop.is_set() && Instant::now() < until {
             for frame in self.batch(shape) {
                 match wire.send(&frame) {
-                    // More than the other end had room for.
+                    // The other end had no room for all.
                     Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                     result => result?,
                 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A client that stays under its limit, over IPv4 and IPv6 by turns, and the server it speaks to.
+//! A client that stays under its limit, over IPv4 and IPv6 in turn, and its server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,18 +15,18 @@ use lab::wait_for;
 
 use crate::background::{Background, Stop};
 
-/// As dumps name it.
+/// Its name in dumps.
 pub const SOURCES: [&str; 2] = ["10.0.0.1", "fd00:5::/64"];
 
 /// Between two connections from one source: half of the limit of all instances here.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// For what takes milliseconds, on however busy a machine.
+/// Enough time for milliseconds of work on a very busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const WORD: &[u8; 4] = b"soak";
 
-/// What the client met.
+/// The client's results.
 #[derive(Default)]
 pub struct Tally {
     pub connections: u32,
@@ -78,7 +78,7 @@ fn serve(listener: &TcpListener, stop: &Stop) {
     listener.set_nonblocking(true).unwrap();
     while !stop.is_set() {
         match listener.accept() {
-            // How it went is the client's to judge.
+            // The client judges whether it went well.
             Ok((stream, _)) => drop(answer(stream)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(Duration::from_millis(5));
@@ -114,8 +114,8 @@ fn visit(stop: &Stop, road: &Mutex<()>, served: &AtomicU32) -> Tally {
     tally
 }
 
-/// The client speaks first: a server that answered with a SYN cookie knows of the connection only by
-/// what comes then, and the client repeats that.
+/// The client speaks first. A server that answered with a SYN cookie learns of the connection only from
+/// the client's next packet, and the client repeats that if it is lost.
 fn connect(server: &SocketAddr) -> std::io::Result<()> {
     let mut stream = TcpStream::connect_timeout(server, PATIENCE)?;
     let repeated = tcp_info(&stream).tcpi_total_retrans;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What of ours the kernel holds. Other instances may run on the same machine: ours are told from
-//! theirs by their processes, and by a size of table that nobody else has.
+//! Our programs, maps and links in the kernel. Other instances may run on the same machine. Ours have
+//! our processes, and a table of a size that nobody else has.
 
 use std::collections::BTreeSet;
 use std::ffi::c_int;
@@ -14,16 +14,16 @@ use libbpf_rs::query::MapInfoIter;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-/// The kernel frees in its own time: after a grace period, and after a dump that still reads.
+/// The kernel frees later: after a grace period, and after a dump that still reads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a process holds open of BPF, by the kernel's ids.
+/// The BPF objects that a process holds open, by the kernel's ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Held {
     pub programs: BTreeSet<u32>,
     pub maps: BTreeSet<u32>,
     pub links: BTreeSet<u32>,
-    /// What the kernel says that these take.
+    /// The memory that these take, by the kernel.
     pub bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Held {
     pub fn by(pid: Pid) -> Self {
         let mut held = Self::default();
         for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap() {
-            // What is closed meanwhile is not held.
+            // A descriptor that is closed meanwhile is not held.
             let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
             let field = |name: &str| {
                 let mut lines = text.lines().filter_map(|line| line.split_once(":\t"));
@@ -50,7 +50,7 @@ impl Held {
         held
     }
 
-    /// What of it still exists.
+    /// The objects that still exist.
     fn left(&self) -> Self {
         let left = |ids: &BTreeSet<u32>, fd_by_id| {
             ids.iter().copied().filter(|&id| exists(fd_by_id, id)).collect()
@@ -70,7 +70,7 @@ impl Held {
     }
 }
 
-/// Asked by id, as a list by libbpf-rs ends at the first entry that it cannot read.
+/// By id, as a list by libbpf-rs ends at the first entry that it cannot read.
 fn exists(fd_by_id: unsafe extern "C" fn(u32) -> c_int, id: u32) -> bool {
     // SAFETY: no pointers; the descriptor is checked and owned at once.
     let fd = unsafe { fd_by_id(id) };
@@ -78,12 +78,12 @@ fn exists(fd_by_id: unsafe extern "C" fn(u32) -> c_int, id: u32) -> bool {
         assert_eq!(Errno::from_raw(-fd), Errno::ENOENT);
         return false;
     }
-    // SAFETY: just opened, and nobody else's.
+    // SAFETY: just opened, and nobody else has it.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
     true
 }
 
-/// Remembers what was held by instances.
+/// Remembers the objects that instances held.
 pub struct Kernel {
     held: Mutex<Held>,
     max_sources: String,
@@ -95,8 +95,8 @@ impl Kernel {
         Self { held: Mutex::default(), max_sources: max_sources.to_string() }
     }
 
-    /// For every instance's `--max-sources`: also one that nobody looked at is known by it. What is left
-    /// of a program or link keeps its table.
+    /// The `--max-sources` of every instance, by which even an unnoticed one is found: a leftover
+    /// program or link keeps its table.
     pub fn max_sources(&self) -> &str {
         &self.max_sources
     }

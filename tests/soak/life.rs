@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! An instance's life, and what must hold during it.
+//! An instance's life, and the checks during it.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::Soak;
 use crate::flood::{Flood, Probe};
 use crate::kernel::Held;
 
-/// The limit of every instance; the honest client keeps to it.
+/// The limit of every instance. The honest client stays below it.
 const BURST: u64 = 5;
 const RATE: u64 = 2;
 
@@ -26,14 +26,14 @@ pub struct Life<'a> {
     soak: &'a Soak,
     line: &'a Line,
     pub defence: Defence,
-    /// When it had just begun to protect.
+    /// The time just after it began to protect.
     pub held: Held,
     probe: Probe,
     since: Instant,
 }
 
 impl<'a> Life<'a> {
-    /// With these options beside those that all have.
+    /// With these options, and those of all instances.
     pub fn start(soak: &'a Soak, line: &'a Line, more: &[&str]) -> Self {
         soak.check();
         let defence = Defence::start(&soak.pair, &options(soak, line, more));
@@ -69,7 +69,7 @@ impl<'a> Life<'a> {
         ended
     }
 
-    /// As by SIGKILL: nobody is left to detach.
+    /// Ends it by SIGKILL: nobody is left to detach.
     pub fn kill(self) {
         let (soak, interface) = (self.soak, self.line.interface);
         assert_eq!(self.defence.signal(Signal::SIGKILL).status.code(), None);
@@ -86,7 +86,7 @@ pub fn wait_until_open(soak: &Soak, interface: &str) {
     wait_for("the interface to be open", || soak.pair.server.xdp(interface).is_none().then_some(()));
 }
 
-/// Without a budget for new sources, unless `more` has one: what a probe gets is then its own.
+/// Without a budget for new sources, unless `more` has one: then only its own limit refuses a probe.
 pub fn options<'a>(soak: &'a Soak, line: &Line, more: &[&'a str]) -> Vec<&'a str> {
     let limit = ["--burst", "5", "--rate", "2", "--max-sources", soak.kernel.max_sources()];
     let budget: &[&str] = if more.contains(&"--new-sources") { &[] } else { &["--new-sources", "0"] };

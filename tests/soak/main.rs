@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Strain over a longer time: `make soak`. Phase by phase instances are started, stopped, killed and
-//! bereft of their interface, under a flood, dumps and an honest client that go on throughout. Needs root.
+//! Strain over a longer time: `make soak`. In phases, instances are started, stopped and killed, and
+//! their interface is deleted. A flood, dumps and an honest client go on throughout. Needs root.
 //!
 //! SOAK_SECONDS (120): how long, about. SOAK_SEED (a new one each time): the same choices again.
 
@@ -32,11 +32,11 @@ use life::Line;
 struct Soak {
     pair: Arc<Pair>,
     kernel: Kernel,
-    /// The honest client comes over the first.
+    /// The honest client uses the first.
     lines: [Line; 2],
     honest: Honest,
     dumps: Background<dumps::Tally>,
-    /// Instances started.
+    /// The number of instances started.
     lives: AtomicU32,
 }
 
@@ -61,7 +61,7 @@ impl Soak {
         }
     }
 
-    /// The interface of the phases that use but one.
+    /// The interface of the phases that use only one.
     fn flooded(&self) -> &Line {
         &self.lines[0]
     }
@@ -99,7 +99,7 @@ fn route(pair: &Pair) {
     pair.server.run("ip", &["-6", "route", "replace", "default", "via", "fd00:5::1"]);
 }
 
-/// All the others would fill the server's sets.
+/// All other sources would fill the server's sets.
 fn count_only_probes(pair: &Pair) {
     for (family, probes) in [("ip", Probe::NETWORK4), ("ip6", Probe::NETWORK6)] {
         let rule = format!("insert rule inet arrived first {family} saddr != {probes} accept");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What happens to instances, one thing after the other, while the flood, the honest client and the
-//! dumps go on. Each ends with what it did, in words.
+//! The phases: events in the life of instances, while the flood, the honest client and the dumps go on.
+//! Each phase returns a sentence that says what it did.
 
 use std::fs;
 use std::process::Stdio;
@@ -16,13 +16,13 @@ use serde_json::Value;
 use crate::Soak;
 use crate::life::{self, Life, Line};
 
-/// A phase goes on for its time, and for that many rounds at least.
+/// A phase lasts for its time, and for at least this many rounds.
 fn rounds(time: Duration, at_least: u32) -> impl Iterator<Item = u32> {
     let end = Instant::now() + time;
     (0..).take_while(move |&round| round < at_least || Instant::now() < end)
 }
 
-/// One instance all the time.
+/// One instance for the whole time.
 pub fn steady(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     let life = Life::start(soak, soak.flooded(), &["--mode", "native"]);
     let memory = watch(soak, &life, time, |life| life.check_bucket());
@@ -31,7 +31,7 @@ pub fn steady(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     format!("one instance: {memory}; in the kernel {kernel_kb} kB throughout")
 }
 
-/// One instance that answers the flood, and the honest client with it, by cookies.
+/// One instance that answers the flood and the honest client by cookies.
 pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     let _pass = pass::attach(&soak.pair.client, soak.flooded().interface);
     let life = Life::start(soak, soak.flooded(), &["--new-sources", "10", "--json"]);
@@ -43,10 +43,10 @@ pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     format!("one instance sent {challenged} cookies: {memory}")
 }
 
-/// Looks at a running instance for a while: what it holds in the kernel stays the same, and its memory
-/// does not grow. Says how much that was.
+/// Watches a running instance for a while: its objects in the kernel stay the same, and its memory does
+/// not grow. Returns a sentence with the figures.
 fn watch(soak: &Soak, life: &Life<'_>, time: Duration, check: impl Fn(&Life<'_>)) -> String {
-    /// The allocator's own coming and going; a leak in each status line would be more.
+    /// The allocator's own variation. A leak in each status line would be more.
     const MARGIN_KB: u64 = 512;
     let look = || {
         check(life);
@@ -89,7 +89,7 @@ pub fn refused(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     format!("{count} second instances refused, the first went on")
 }
 
-/// The interface goes, under the flood, and comes again. The honest client stays away meanwhile.
+/// The interface is deleted under the flood, and made again. The honest client pauses meanwhile.
 pub fn deleted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     let away = soak.honest.keep_away();
     let mut count = 0;
@@ -115,7 +115,7 @@ pub fn deleted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     format!("eth0 deleted and made again {count} times, the honest client away meanwhile")
 }
 
-/// SIGKILL at any moment from the first on, and then to an instance that protects.
+/// SIGKILL at random moments from the start on, and then to an instance that protects.
 pub fn killed(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     let line = soak.flooded();
     let (mut count, mut attached) = (0, 0);
@@ -140,7 +140,7 @@ pub fn killed(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     format!("{count} instances killed, {} of them while they protected", attached as u32 + count / 2)
 }
 
-/// Start and stop, on two interfaces at once.
+/// Starts and stops instances on two interfaces at once.
 pub fn restarted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     let restart = |line: &Line, mut rng: Rng| {
         let mut count = 0;

@@ -125,9 +125,9 @@ fn flood(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// Makes the kernel ask who has this address, and waits for what it hears.
+/// Makes the kernel ask for the MAC of this address, and waits for the answer.
 fn neighbour(address: Ipv4Addr) -> Result<[u8; 6]> {
-    /// The discard service: what is sent there is for nobody.
+    /// The discard service, which ignores what it gets.
     const DISCARD: u16 = 9;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The parser on well-formed, damaged and arbitrary frames, under sanitizers that end it at the first
-//! byte read beyond a frame.
+//! The parser on well-formed, damaged and arbitrary frames. Sanitizers end it at the first byte that it
+//! reads beyond a frame.
 
 mod parser;
 mod shape;
@@ -17,7 +17,7 @@ use proptest::test_runner::TestRunner;
 use parser::{Verdict, parse, run};
 use shape::{ETHERNET_LEN, Extension, Fragment, Ip, Shape, any_shape, any_shape_over_ipv6};
 
-/// As many as `count`, always the same: a failure can be seen again.
+/// `count` values, always the same, so that a failure can be repeated.
 fn samples<T: Debug>(strategy: impl Strategy<Value = T>, count: usize) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
@@ -57,10 +57,10 @@ fn every_well_formed_syn_is_found_and_described() {
     }
 }
 
-/// What is done to a SYN, and the reason that it then must have.
+/// A change to a SYN, and the reason that the SYN must then have.
 type Change = (&'static str, fn(&mut Shape));
 
-/// What makes something else of any SYN, or nearly does.
+/// Changes after which a SYN is something else, or almost.
 const CHANGES: &[Change] = &[
     ("SKIP_NOT_TCP", |syn| syn.protocol = ip_number::UDP),
     ("SKIP_NOT_TCP", |syn| syn.protocol = ip_number::ENCAPSULATING_SECURITY_PAYLOAD),
@@ -94,7 +94,7 @@ const IPV6_CHANGES: &[Change] = &[
             chain.resize(9, Extension::Options(ip_number::IPV6_DESTINATION_OPTIONS, 0));
         }
     }),
-    // The fragment header says that what was fragmented is no TCP.
+    // The fragment header says that the fragmented packet is not TCP.
     ("SKIP_LATER_FRAGMENT", |syn| {
         syn.fragment(Fragment { offset: 1, more: false });
         syn.protocol = ip_number::UDP;
@@ -155,7 +155,7 @@ fn a_header_that_says_of_itself_what_cannot_be_is_refused() {
     check_reasons(cases);
 }
 
-/// Every shape at every length: a SYN only once all of its header is there.
+/// Every shape, cut at every length: it is a SYN only if its whole header is there.
 #[test]
 fn a_cut_header_is_never_a_syn() {
     let cases = samples(any_shape(), 150).into_iter().flat_map(|shape| {
@@ -165,7 +165,8 @@ fn a_cut_header_is_never_a_syn() {
     check_reasons(cases);
 }
 
-/// The IP header's length cuts like the frame's end, although the SYN's bytes go on behind it.
+/// The IP header's length cuts a packet as the frame's end does, although more of the SYN's bytes
+/// follow.
 #[test]
 fn nothing_is_read_between_the_end_of_the_packet_and_that_of_the_frame() {
     let (mut cut_frames, mut cut_packets) = (Vec::new(), Vec::new());
@@ -199,7 +200,7 @@ fn arbitrary_frame() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..200)
 }
 
-/// Arbitrary bytes rarely have an EtherType that is looked into.
+/// Arbitrary bytes rarely have an EtherType that the parser looks into.
 fn arbitrary_packet() -> impl Strategy<Value = Vec<u8>> {
     let ether_type = select(&[
         EtherType::IPV4,
@@ -212,7 +213,7 @@ fn arbitrary_packet() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// And few of those lead to TCP: a SYN with some bytes changed, whole or cut.
+/// Few of those lead to TCP. So these are SYNs with some bytes changed, whole or cut.
 fn damaged_syn() -> impl Strategy<Value = Vec<u8>> {
     let changes = vec((any::<Index>(), any::<u8>()), 1..4);
     (any_shape(), changes, prop::option::of(any::<Index>())).prop_map(|(shape, changes, cut)| {
@@ -247,7 +248,7 @@ fn whatever_the_bytes_they_are_read_within_bounds_and_described_in_full() {
     let undecided = verdicts.iter().filter(|verdict| verdict.reason == "UNDECIDED").count();
     assert!(undecided > 1000, "too few of these frames reach the end of the parser: {undecided}");
 
-    // What was judged without a header missing must not depend on what follows.
+    // A verdict for which no header was missing must not depend on the bytes that follow.
     let longer: Vec<_> = frames.iter().map(|frame| [&frame[..], &[0xff; 80]].concat()).collect();
     for ((verdict, of_longer), frame) in verdicts.iter().zip(parse(&longer)).zip(&frames) {
         if !verdict.cut {

@@ -6,22 +6,22 @@ use std::net::Ipv6Addr;
 use std::process::{ChildStdin, Command, Output, Stdio};
 use std::{io, thread};
 
-/// What the parser said of one frame.
+/// The parser's verdict on one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The name in enum reason.
+    /// Its name in enum reason.
     pub reason: String,
     pub family: u8,
     pub source: Ipv6Addr,
     pub port: u16,
-    /// A header lay beyond the frame.
+    /// A header lies beyond the frame.
     pub cut: bool,
 }
 
 pub fn run(argument: &str, frames: &[Vec<u8>]) -> Output {
     let mut parser = Command::new(env!("PARSER"))
         .arg(argument)
-        // Leaks are not looked for, as that fails where ptrace is forbidden or in use.
+        // No search for leaks, as it fails where ptrace is forbidden or in use.
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -30,7 +30,7 @@ pub fn run(argument: &str, frames: &[Vec<u8>]) -> Output {
         .unwrap();
     let stdin = parser.stdin.take().unwrap();
     thread::scope(|scope| {
-        // A parser that a sanitizer ended reads no more: its output will tell.
+        // If a sanitizer has ended the parser, this fails, and the parser's output says why.
         scope.spawn(|| feed(stdin, frames).ok());
         parser.wait_with_output().unwrap()
     })

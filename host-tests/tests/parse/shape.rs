@@ -16,12 +16,12 @@ const MACS_LEN: usize = 12;
 const TAG_LEN: usize = 4;
 pub const ETHERNET_LEN: usize = MACS_LEN + 2;
 
-/// A frame by its headers. Lengths, and what each header says of the next, are made to fit.
+/// A frame by its headers. Lengths and the numbers of the next headers are made to fit.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub tags: Vec<EtherType>,
     pub ip: Ip,
-    /// What the last header before TCP says that TCP is.
+    /// The protocol number in the last header before TCP.
     pub protocol: IpNumber,
     pub tcp: TcpHeader,
     payload: Vec<u8>,
@@ -33,10 +33,10 @@ pub enum Ip {
     V6(Ipv6Header, Vec<Extension>),
 }
 
-/// What may stand between IPv6 and TCP.
+/// A header between IPv6 and TCP.
 #[derive(Debug, Clone)]
 pub enum Extension {
-    /// Hop-by-hop, routing or destination options: eight bytes and eight for each of these words.
+    /// Hop-by-hop, routing or destination options: eight bytes, and eight for each of these words.
     Options(IpNumber, usize),
     /// Twelve bytes and four for each of these words.
     Authentication(usize),
@@ -202,7 +202,7 @@ impl Shape {
         self.tcp.destination_port = self.tcp.source_port;
     }
 
-    /// What the parser must say of it when the packet ends after `len` bytes of the frame.
+    /// The reason that the parser must give when the packet ends after `len` bytes of the frame.
     pub fn reason_when_cut(&self, len: usize) -> &'static str {
         let mut at = self.behind_fixed_header();
         if len < at {
@@ -213,7 +213,7 @@ impl Shape {
             Ip::V4(header) => more_fragments = header.more_fragments,
             Ip::V6(_, chain) => {
                 for extension in chain {
-                    // The first eight bytes say all that is needed to go on.
+                    // The first eight bytes are enough to go on.
                     if len < at + 8 {
                         return if more_fragments { "DROP_TINY_FRAGMENT" } else { "SKIP_NOT_TCP" };
                     }
@@ -287,7 +287,7 @@ fn any_tcp() -> impl Strategy<Value = TcpHeader> {
     )
 }
 
-/// The bytes of IPv4's or TCP's options: whole words, ten at most.
+/// The bytes of IPv4 or TCP options: whole words, ten at most.
 fn any_options() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<[u8; 4]>(), 0..=10).prop_map(|words| words.concat())
 }

@@ -12,8 +12,8 @@ use crate::wait_at_most;
 /// For a process to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Ends what runs in the namespaces whose names begin like this, whoever started it, and removes them.
-/// For those that have outlived the process that made them.
+/// Ends every process in the namespaces whose names begin like this, and removes the namespaces. It is
+/// for namespaces that have outlived the process that made them.
 pub fn remove_all(prefix: &str) -> Result<()> {
     let list = ip(&["list"])?;
     // A name is followed by a number where the kernel has given one.
@@ -24,7 +24,7 @@ pub fn remove_all(prefix: &str) -> Result<()> {
                 // Fails only if it has ended just now.
                 let _ = kill(pid, signal);
             }
-            // One that is left in the end keeps the namespace, without a name, until it ends.
+            // A process that is still left keeps the namespace, without a name, until it ends.
             wait_at_most(PATIENCE, || pids(name).is_ok_and(|pids| pids.is_empty()).then_some(()));
         }
         ip(&["delete", name])?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What user space tells the program of its host, where a test tells it instead.
+//! A test tells the program about its host, as user space does in a run.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use synflood_xdp::kernel::maps::host;
 
 use super::{Program, types};
 
-/// The kernel makes cookies whether the listener has room or not, and reads options from timestamps.
-/// Receive space is 32 MiB. Whatever source a SYN has, it is looked for among the host's own addresses.
+/// The kernel always makes cookies, and reads options from timestamps. Receive space is 32 MiB. The
+/// program looks for every source of a SYN among the host's own addresses.
 pub const HOST: types::host = types::host {
     syncookies: 2,
     timestamps: 1,

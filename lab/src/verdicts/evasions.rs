@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! SYNs that want to be taken for something else, and what no honest stack sends.
+//! SYNs in disguise, and frames that no honest stack sends.
 
 use std::net::Ipv6Addr;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Who is challenged, and who is not and why.
+//! Which SYNs are challenged, and why others are not.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
@@ -12,7 +12,7 @@ use super::server::{on_a_server, refusing, syn4, syn6};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// The reason for a frame, after it was seen to be left as it was unless it is answered.
+/// The reason for a frame. Checks that a frame without an answer stays as it was.
 fn reason(program: &Program<'_>, frame: &[u8]) -> String {
     let (reason, action, left) = program.answer(frame);
     let expected = match reason.split_once('_').unwrap().0 {
@@ -156,7 +156,7 @@ fn set_md5_key(listener: &TcpListener, peer: Ipv4Addr) {
     // SAFETY: a sockaddr_storage has room for every address, and both are only integers.
     unsafe { std::ptr::write((&raw mut signature.address).cast(), address) };
     (signature.key_len, signature.key[0]) = (1, 7);
-    // SAFETY: the option outlives the call and goes with its size.
+    // SAFETY: the option outlives the call, which gets its size.
     let set = unsafe {
         libc::setsockopt(
             listener.as_raw_fd(),

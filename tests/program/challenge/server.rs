@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A host with a listener, for which the shipped program answers frame by frame.
+//! A host with a listener. The shipped program answers for it, frame by frame.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, TcpListener};
@@ -23,7 +23,7 @@ pub fn on_a_server(test: impl FnOnce() + Send) {
     });
 }
 
-/// With these options, and a budget for new sources that is spent.
+/// The program with these options, and with its budget for new sources spent.
 pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
     let program = Program::load(&[&["--new-sources", "1/h"], options].concat(), object);
     program.tell(HOST);

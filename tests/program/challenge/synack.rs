@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the answer consists of.
+//! The contents of the answer.
 
 use std::mem::MaybeUninit;
 
@@ -18,10 +18,10 @@ use TcpOptionElement::{
 const SEQUENCE: u32 = 1;
 const TSVAL: u32 = 0x1234_5678;
 
-/// tcp_rmem[2] of [`HOST`]: 2^25 bytes, of which 2^16 need no scale.
+/// For tcp_rmem[2] of [`HOST`], 2^25 bytes; 2^16 bytes need no scale.
 const OUR_SCALE: u8 = 10;
 
-/// The options of systems' SYNs, in their order.
+/// The options of the SYNs of several systems, in their order.
 const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 1, 3, 3, 7];
 const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
 const MACOS: &[u8] =
@@ -30,7 +30,7 @@ const FREEBSD: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 8, 10, 0x12, 0x34, 0x56
 const OPENBSD: &[u8] =
     &[2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
 
-/// An answer, taken apart after its checksums were found to be right.
+/// The parts of an answer with right checksums.
 struct Answer {
     options: Vec<TcpOptionElement>,
     ece: bool,
@@ -85,7 +85,7 @@ fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
     }
 }
 
-/// The options, but for the timestamp's value.
+/// The options, without the timestamp's value.
 fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
     let blank = |option: &TcpOptionElement| match option {
         Timestamp(..) => Timestamp(0, 0),
@@ -149,7 +149,7 @@ fn what_each_system_offers_is_kept_in_the_timestamp() {
     });
 }
 
-/// The kernel looks at the clock again when the timestamp comes back: it must not be ahead.
+/// The kernel compares the timestamp with its clock when it comes back: it must not be ahead.
 #[test]
 fn the_timestamp_is_of_just_now() {
     on_a_server(|| {
@@ -212,7 +212,7 @@ fn ecn_is_agreed_to_as_the_kernel_would() {
     });
 }
 
-/// No reflector: four bytes more than the SYN, for the MSS, if it had no options at all.
+/// It is no reflector: the answer is four bytes longer than a SYN without options, for the MSS.
 #[test]
 fn an_answer_is_hardly_larger_than_its_syn() {
     on_a_server(|| {
