@@ -109,6 +109,9 @@ lint: ## check format and generated documents, and run clippy and shellcheck
 	$(CLANG_FORMAT) --dry-run -Werror $(c_files)
 	shellcheck -x $(shell_files)
 	$(docgen) --check $(markdown_files)
+	@find src lab/src demo/src docgen/src -name '*.rs' -exec awk '\
+		FNR == 301 { print "error: " FILENAME " has over 300 lines: split it by concept"; bad = 1 } \
+		END { exit bad }' {} +
 
 .PHONY: fmt
 fmt: docs ## format the sources and all Markdown
