@@ -5,18 +5,18 @@ use nix::Result;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Keeps this thread, and the threads that it starts, on one CPU. Fails if there is no such CPU.
+/// Pins this thread, and the threads it starts, to one CPU. Fails if there is no such CPU.
 pub fn stay_on(cpu: usize) -> Result<()> {
     let mut one = CpuSet::new();
     one.set(cpu)?;
     sched_setaffinity(Pid::from_raw(0), &one)
 }
 
-/// Keeps this thread on its present CPU: the program remembers refusals for each CPU.
+/// Pins this thread to its current CPU: the program's memory is per CPU.
 ///
 /// # Panics
 ///
-/// If the kernel refuses it; it does not refuse root.
+/// If the kernel refuses.
 pub fn stay() {
     stay_on(sched_getcpu().unwrap()).unwrap();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The binary under test while it protects.
+//! A running instance of the binary under test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, ExitStatus, Stdio};
@@ -14,24 +14,24 @@ use serde_json::Value;
 use crate::pair::Pair;
 use crate::{Process, wait_for};
 
-/// An instance that protects; it is killed with this value.
+/// An instance that protects. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Defence {
     process: Process,
     stdout: Heard,
     stderr: Heard,
-    /// Its standard error up to the line that says what it protects, that line included.
+    /// Its standard error up to and including the line that says it protects.
     pub said: String,
 }
 
-/// How it ended.
+/// How an instance ended.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit status, or the signal that ended it.
     pub status: ExitStatus,
-    /// Its whole standard output.
+    /// Everything it wrote to standard output.
     pub stdout: String,
-    /// Its whole standard error.
+    /// Everything it wrote to standard error.
     pub stderr: String,
 }
 
@@ -40,17 +40,17 @@ impl Defence {
     ///
     /// # Panics
     ///
-    /// If it ends instead, or neither protects nor ends for 20 s.
+    /// If it ends instead, or if neither happens within 20 s.
     pub fn start(pair: &Pair, args: &[&str]) -> Self {
         Self::start_command(pair.synflood(args)).unwrap()
     }
 
-    /// The same with a command that runs the binary in some way. The error says that the command did
-    /// not start, or what it said before it ended.
+    /// The same for a command that runs the binary in some way. The error says that it did not start,
+    /// or what it said before it ended.
     ///
     /// # Panics
     ///
-    /// If it neither protects nor ends for 20 s.
+    /// If it neither protects nor ends within 20 s.
     pub fn start_command(mut command: Command) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut process = Process(child.with_context(|| format!("cannot start {command:?}"))?);
@@ -70,33 +70,33 @@ impl Defence {
         self.stderr.until_now()
     }
 
-    /// Its process. It is the binary's own: `ip netns exec` replaces itself by the binary.
+    /// The binary's own process: `ip netns exec` becomes the command that it runs.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.process.0.id() as i32)
     }
 
-    /// Sends it a signal and waits for its end.
+    /// Sends it a signal and waits until it ends.
     ///
     /// # Panics
     ///
-    /// If it has ended already, or goes on for 20 s.
+    /// If it has already ended, or still runs after 20 s.
     pub fn signal(self, signal: Signal) -> Ended {
         kill(self.pid(), signal).unwrap();
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     ///
     /// # Panics
     ///
-    /// If it goes on for 20 s.
+    /// If it still runs after 20 s.
     pub fn wait(mut self) -> Ended {
         let status = wait_for("it to end", || self.process.0.try_wait().unwrap());
         Ended { status, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
     }
 }
 
-/// Collects the output of a process line by line, so that its pipe never fills.
+/// Collects a process's output line by line, so that its pipe never fills.
 #[derive(Debug)]
 struct Heard {
     text: Arc<Mutex<String>>,
@@ -122,23 +122,23 @@ impl Heard {
         self.text.lock().unwrap().clone()
     }
 
-    /// Whether the writer has closed it.
+    /// Whether the writer has closed the pipe.
     fn is_over(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// All of it, once the writer has closed it.
+    /// The whole output, once the writer has closed the pipe.
     fn finish(self) -> String {
         self.thread.join().unwrap();
         self.text.lock().unwrap().clone()
     }
 }
 
-/// The only instance in `--dump --json` on the server, with these further options.
+/// The output of `--dump --json` with these extra options, for the only instance on the server.
 ///
 /// # Panics
 ///
-/// If the command fails, or shows another number of instances.
+/// If the command fails, or does not show exactly one instance.
 pub fn dump(pair: &Pair, args: &[&str]) -> Value {
     let output = pair.synflood(&[&["--dump", "--json"], args].concat()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -148,7 +148,7 @@ pub fn dump(pair: &Pair, args: &[&str]) -> Value {
     instances.remove(0)
 }
 
-/// A source in the result of [`dump`], by its name there. None: it is not shown.
+/// The entry of the source with this name in the output of [`dump`]. None: it is not shown.
 pub fn source<'a>(dump: &'a Value, name: &str) -> Option<&'a Value> {
     dump["sources"].as_array().unwrap().iter().find(|each| each["source"] == name)
 }

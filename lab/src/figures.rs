@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A host's own counters, read with its own tools. Panics if these fail.
+//! A host's own counters, read with the host's tools. Panics if a tool fails.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::netns::Netns;
 
-/// A counter of the kernel, by its name in nstat, like "TcpInSegs".
+/// One of the kernel's counters, by its name in nstat, like "TcpInSegs".
 pub fn nstat(host: &Netns, name: &str) -> u64 {
     let shown = host.run("nstat", &["-asz", name]);
     let mut counts =
@@ -15,7 +15,7 @@ pub fn nstat(host: &Netns, name: &str) -> u64 {
     counts.next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no {name} in {shown}"))
 }
 
-/// The packets of named nftables counters.
+/// The packets of each named nftables counter.
 pub fn nftables(host: &Netns) -> BTreeMap<String, u64> {
     let shown: Value = serde_json::from_str(&host.run("nft", &["-j", "list", "counters"])).unwrap();
     let counters = shown["nftables"].as_array().unwrap().iter().filter_map(|each| each.get("counter"));
@@ -23,7 +23,7 @@ pub fn nftables(host: &Netns) -> BTreeMap<String, u64> {
     counters.map(|each| (each["name"].as_str().unwrap().to_string(), packets(each))).collect()
 }
 
-/// Half-open connections: those that wait for the last packet of their handshake.
+/// How many connections wait for the last packet of their handshake.
 pub fn half_open(host: &Netns) -> usize {
     host.run("ss", &["-Htn", "state", "syn-recv"]).lines().count()
 }

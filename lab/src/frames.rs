@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Frames of every shape, built from the headers of a packet-building crate. Header fields that are
-//! bytes are in the order of the wire; fields that are numbers are in the host's order. Panics if the
-//! headers cannot express a frame.
+//! Frames of every shape, built from the headers of a packet-building crate. In these headers, byte
+//! arrays are in wire order and numbers in host order. A frame that the headers cannot express panics.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -38,10 +37,10 @@ pub const IPV6_LEN: usize = Ipv6Header::LEN;
 /// Bytes of a TCP header without options.
 pub const TCP_LEN: usize = TcpHeader::MIN_LEN;
 const TAG_LEN: usize = 4;
-/// Bytes of the two MAC addresses at the start of a frame; VLAN tags follow them.
+/// Bytes of the two MAC addresses at the start of a frame. VLAN tags follow them.
 pub const MACS_LEN: usize = 12;
 
-/// A SYN over IPv4 after `edit`; total length and checksums are made to fit afterwards.
+/// A SYN over IPv4, changed by `edit`. Total length and checksums are set afterwards.
 pub fn ipv4(edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
     ipv4_with(&[], edit)
 }
@@ -57,7 +56,7 @@ pub fn ipv4_with(data: &[u8], edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)
     [&ethernet(EtherType::IPV4)[..], &ip.to_bytes(), &tcp.to_bytes(), data].concat()
 }
 
-/// A SYN over IPv6 behind these extension headers, after `edit`.
+/// A SYN over IPv6 behind these extension headers, changed by `edit`.
 pub fn ipv6(chain: &[Extension], edit: impl FnOnce(&mut Ipv6Header, &mut TcpHeader)) -> Vec<u8> {
     ipv6_with(&[], chain, edit)
 }
@@ -78,7 +77,7 @@ pub fn ipv6_with(
     edit(&mut ip, &mut tcp);
     tcp.checksum = tcp.calc_checksum_ipv6(&ip, data).unwrap();
 
-    // From the last header to the first, as each header names the one behind it.
+    // From the last header to the first: each header names the next one.
     let mut next = ip_number::TCP;
     let mut payload = [&tcp.to_bytes()[..], data].concat();
     for extension in chain.iter().rev() {
@@ -95,7 +94,7 @@ pub fn syn_from(source: Ipv4Addr) -> Vec<u8> {
     ipv4(|ip, _| ip.source = source.octets())
 }
 
-/// A header that the kernel follows on its way from IPv6 to TCP.
+/// A header that the kernel accepts between IPv6 and TCP.
 #[derive(Debug, Clone, Copy)]
 pub enum Extension {
     /// Hop-by-hop options of 8 bytes.
@@ -104,13 +103,13 @@ pub enum Extension {
     Routing,
     /// Destination options of 8 bytes.
     DestinationOptions,
-    /// Destination options of 16 bytes or more: 8 bytes, and this many times 8.
+    /// Destination options of 8 bytes, plus 8 for each of this many units.
     LongDestinationOptions(usize),
-    /// An authentication header of 12 bytes, and 4 for each of these words.
+    /// An authentication header of 12 bytes, plus 4 for each of this many words.
     Authentication(usize),
     /// A fragment header of 8 bytes.
     Fragment {
-        /// Where the fragment belongs, in units of 8 bytes.
+        /// The fragment's offset, in units of 8 bytes.
         offset: u16,
         /// Whether more fragments follow.
         more: bool,
@@ -151,8 +150,8 @@ impl Extension {
     }
 }
 
-/// The frame with VLAN tags of these EtherTypes, VLAN 0 (priority only): Linux unwraps them as they
-/// come.
+/// The frame with VLAN tags of these EtherTypes. All are VLAN 0 (priority only): Linux unwraps those
+/// without a VLAN interface.
 pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
     for tag in tags.iter().rev() {
         let bytes = [tag.0.to_be_bytes(), [0; 2]].concat();
@@ -161,18 +160,18 @@ pub fn tagged(tags: &[EtherType], mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// The bytes that so many tags add before the IP header.
+/// How many bytes this many tags add before the IP header.
 pub const fn tags_len(tags: usize) -> usize {
     TAG_LEN * tags
 }
 
-/// The frame with zeros up to 60 bytes, the least that Ethernet sends.
+/// The frame padded with zeros to 60 bytes, the minimum on Ethernet.
 pub fn padded(mut frame: Vec<u8>) -> Vec<u8> {
     frame.resize(frame.len().max(60), 0);
     frame
 }
 
-/// Only the first bytes of a frame. Panics if that is the whole frame.
+/// The first `len` bytes of a frame. Panics if the frame is not longer.
 pub fn cut(mut frame: Vec<u8>, len: usize) -> Vec<u8> {
     assert!(len < frame.len(), "nothing to cut");
     frame.truncate(len);

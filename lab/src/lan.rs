@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Hosts on one bridge. The bridge has a namespace of its own, so the machine's network is not touched.
-//! Panics if the setup fails.
+//! Hosts on one bridge. The bridge has its own namespace, so the machine's network is not touched.
+//! Panics if something cannot be set up.
 
 use crate::netns::{Netns, connect};
 
-/// The bridge. It is removed with this value; the hosts stay, without a connection.
+/// The bridge. It is removed when this value is dropped, which disconnects the hosts.
 #[derive(Debug)]
 pub struct Lan {
     name: String,
@@ -30,7 +30,7 @@ impl Lan {
         self.switch.run("ip", &["link", "set", &port, "master", "bridge"]);
         for address in addresses.iter().map(A::as_ref) {
             let add = ["address", "add", address, "dev", "eth0"];
-            // Only IPv6 looks for duplicate addresses, and only IPv6 knows the word `nodad`.
+            // Only IPv6 looks for duplicate addresses, so only IPv6 accepts `nodad`.
             let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
             host.run("ip", &[&add, nodad].concat());
         }

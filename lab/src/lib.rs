@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The common ground of tests, benchmarks, demo and fuzzer: hosts in network namespaces, frames, and
-//! the shipped program and binary. It needs root, and panics when the machine refuses something.
+//! What tests, benchmarks, demo and fuzzer share: hosts in network namespaces, frames, and the shipped
+//! program and binary. Needs root. Panics if the machine refuses something.
 //!
-//! Only [`program`] and [`xdp`] use the library crate. Tests take its types from there.
+//! Only [`program`] and [`xdp`] use the library crate. Everything else takes what it needs from these
+//! two.
 
 #![warn(missing_docs)]
 
@@ -26,8 +27,8 @@ pub mod xdp;
 pub use process::Process;
 pub use wait::{wait_at_most, wait_for};
 
-/// The path of the binary under test, for integration tests of the package that builds it: the value of
-/// `SYNFLOOD_XDP`, or else the binary that cargo built with the tests.
+/// The path of the binary under test: `$SYNFLOOD_XDP`, or else the binary that cargo built with the
+/// tests. Only for integration tests of the package that builds it.
 #[macro_export]
 macro_rules! binary {
     () => {

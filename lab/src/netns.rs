@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Hosts in network namespaces of their own. A host is removed with its value, however a test ends. If
-//! the setup fails it panics with the words of the failed command.
+//! Hosts, each in its own network namespace. Dropping the value removes the namespace, however a test
+//! ends. Panics if something cannot be set up, with the error of the failed command.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -14,14 +14,14 @@ mod remove;
 
 pub use remove::remove_all;
 
-/// A namespace that is removed with this value.
+/// A namespace that is removed when this value is dropped.
 #[derive(Debug)]
 pub struct Netns {
     name: String,
     nic: Option<Nic>,
 }
 
-/// A NIC from outside the namespace, and its name inside.
+/// A NIC from outside, with its names outside and inside the namespace.
 #[derive(Debug)]
 struct Nic {
     outside: String,
@@ -29,30 +29,31 @@ struct Nic {
 }
 
 impl Netns {
-    /// A new namespace with `lo` up. Its name contains the role, for people.
+    /// A new namespace with `lo` up. Its name contains the role, for human readers.
     pub fn new(role: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self::named(format!("synflood-test-{}-{count}-{role}", std::process::id()))
     }
 
-    /// A new namespace with `lo` up, and a name that people can type.
+    /// A new namespace with `lo` up and this name, which people can type.
     pub fn named(name: String) -> Self {
         run("ip", &["netns", "add", &name]);
         let namespace = Self { name, nic: None };
         namespace.run("ip", &["link", "set", "lo", "up"]);
-        // No router solicitations or duplicate address detection: silence until the test speaks.
+        // No router solicitations and no duplicate address detection: no packets before the test sends
+        // some.
         namespace.run("sysctl", &["-qw", "net.ipv6.conf.default.accept_dad=0"]);
         namespace
     }
 
-    /// Its name in `ip netns`.
+    /// Its name for `ip netns`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Moves a NIC in here, renames it and sets it up. It returns when the value is dropped. At most
-    /// one NIC.
+    /// Moves a NIC in here, renames it and sets it up. Dropping the value moves it back. One NIC at
+    /// most.
     pub fn take(&mut self, nic: &str, name: &str) {
         run("ip", &["link", "set", nic, "down"]);
         run("ip", &["link", "set", nic, "netns", &self.name, "name", name]);
@@ -67,12 +68,12 @@ impl Netns {
         command
     }
 
-    /// Runs a command that must succeed, and returns its output.
+    /// Runs a command, which must succeed, and returns its output.
     pub fn run(&self, program: &str, args: &[&str]) -> String {
         check(self.command(program, args).output().unwrap(), program, args)
     }
 
-    /// Runs `work` in here, on a thread of its own. A panic in it becomes a panic of the caller.
+    /// Runs `work` in here, on its own thread. A panic in it continues in the caller.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
         let inside = move || {
@@ -91,7 +92,7 @@ impl Netns {
             .unwrap_or_else(|| panic!("{interface} has no MAC address"))
     }
 
-    /// The word that `ip` shows for an interface's XDP program: "xdp", "xdpgeneric", or none.
+    /// What `ip` says about an interface's XDP program: "xdp", "xdpgeneric", or nothing.
     pub fn xdp(&self, interface: &str) -> Option<&'static str> {
         let shown = self.run("ip", &["link", "show", "dev", interface]);
         ["xdpgeneric", "xdp"]
@@ -102,18 +103,18 @@ impl Netns {
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        // A failure here must not hide the failure of the test.
+        // A failure here must not hide the test's failure.
         if let Some(Nic { outside, inside }) = &self.nic {
             let here = std::process::id().to_string();
             let back = ["-n", &self.name, "link", "set", inside, "netns", &here, "name", outside];
             let _ = Command::new("ip").args(back).output();
         }
-        // The other interfaces are removed with the namespace.
+        // This also deletes the other interfaces.
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).output();
     }
 }
 
-/// A pair of virtual Ethernet interfaces of these names, one end in each namespace, both up.
+/// Adds a pair of virtual Ethernet interfaces with these names, one end in each namespace, both up.
 pub fn connect(a: &Netns, a_end: &str, b: &Netns, b_end: &str) {
     run(
         "ip",
@@ -123,7 +124,7 @@ pub fn connect(a: &Netns, a_end: &str, b: &Netns, b_end: &str) {
         ],
     );
     for (namespace, end) in [(a, a_end), (b, b_end)] {
-        // A sender leaves checksums to its NIC, and a veth does not compute them.
+        // A sender leaves checksums to its NIC, but a virtual interface computes none.
         namespace.run("ethtool", &["-K", end, "tx", "off"]);
         namespace.run("ip", &["link", "set", end, "up"]);
     }

@@ -14,18 +14,18 @@ use crate::{Process, wait_for};
 pub struct Site<'a> {
     /// The TCP port, on any address.
     pub port: u16,
-    /// The path of a file is `/` and its name; `index.html` is also at `/`.
+    /// Each page is at `/` plus its name. `index.html` is also at `/`.
     pub pages: &'a [Page<'a>],
-    /// Bytes per second that a connection gets at most. None: no limit.
+    /// The maximum bytes per second for a connection. None: no limit.
     pub limit_rate: Option<u64>,
 }
 
 /// A file that nginx serves.
 #[derive(Debug, Clone, Copy)]
 pub enum Page<'a> {
-    /// Of this name and this content.
+    /// With this name and this content.
     Text(&'a str, &'a str),
-    /// Of this name and this many zero bytes, which take no room on the disk.
+    /// With this name and this many zero bytes, which take no space on the disk.
     Zeros(&'a str, u64),
 }
 
@@ -38,8 +38,9 @@ impl Page<'_> {
     }
 }
 
-/// Starts nginx in this namespace, as one process of root's, and returns once it listens. Pages,
-/// configuration and what nginx writes are in `root`, an absolute path, which the caller removes.
+/// Starts nginx in this namespace, as one process of root, and returns once it listens. Pages,
+/// configuration and everything that nginx writes go to `root`, an absolute path. The caller removes
+/// it.
 ///
 /// # Panics
 ///
@@ -51,7 +52,7 @@ pub fn start(namespace: &Netns, root: &Path, site: &Site<'_>) -> Process {
     let configuration = root.join("nginx.conf");
     fs::write(&configuration, text(root, site)).unwrap();
     let mut command = namespace.command("nginx", &["-c", configuration.to_str().unwrap()]);
-    // Not the caller's output: a process that reads that to its end would wait for nginx.
+    // nginx must not inherit the caller's output: a reader of that output would wait for nginx to end.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let process = Process(command.spawn().unwrap());
     let port = site.port.to_string();

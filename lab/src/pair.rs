@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A server with one interface, `eth0`, and a client that can speak from many addresses.
+//! A server with one interface, `eth0`, and a client that can send from several addresses.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,28 +10,28 @@ use crate::Process;
 use crate::netns::{Netns, connect};
 use crate::nginx::{self, Page, Site};
 
-/// The two hosts, and the binary that is to protect the server.
+/// The two hosts, and the binary that protects the server.
 ///
-/// The client is 10.0.0.1 to 10.0.0.4 and fd00:5::1 to fd00:5::4. Every method panics if one of its
-/// commands fails.
+/// The client has the addresses 10.0.0.1 to 10.0.0.4 and fd00:5::1 to fd00:5::4. Every method panics if
+/// a command fails that must succeed.
 #[derive(Debug)]
 pub struct Pair {
-    /// Its `eth0` is at the other end of the server's.
+    /// The host at the other end of the server's `eth0`.
     pub client: Netns,
-    /// Where the binary runs.
+    /// The host where the binary runs.
     pub server: Netns,
     binary: PathBuf,
 }
 
 impl Pair {
-    /// The server's IPv4 address, from a /16 on the link.
+    /// The server's IPv4 address. Its /16 is on the link.
     pub const SERVER: &str = "10.0.0.10";
-    /// The server's IPv6 address, from a /64 on the link.
+    /// The server's IPv6 address. Its /64 is on the link.
     pub const SERVER6: &str = "fd00:5::10";
     /// Bytes of the page `/large` of [`Self::serve`].
     pub const LARGE: u64 = 20_000_000;
 
-    /// Joined by a pair of virtual interfaces; `binary` is the path of the one under test.
+    /// Two hosts joined by a pair of virtual interfaces. `binary` is the path of the binary under test.
     pub fn new(binary: PathBuf) -> Self {
         let pair = Self::apart(binary);
         pair.plug();
@@ -39,7 +39,8 @@ impl Pair {
         pair
     }
 
-    /// Joined by two NICs of this machine that are on one wire. They return when the pair is dropped.
+    /// Two hosts joined by two NICs of this machine that are on one wire. Dropping the pair gives them
+    /// back.
     pub fn on_nics(binary: PathBuf, client_nic: &str, server_nic: &str) -> Self {
         let mut pair = Self::apart(binary);
         pair.client.take(client_nic, "eth0");
@@ -53,7 +54,7 @@ impl Pair {
         Self { client: Netns::new("client"), server: Netns::new("server"), binary }
     }
 
-    /// Joins them by virtual interfaces: at first, and again after these were deleted.
+    /// Joins the hosts by virtual interfaces. Call it again after these have been deleted.
     pub fn plug(&self) {
         connect(&self.client, "eth0", &self.server, "eth0");
         self.give_addresses();
@@ -69,7 +70,7 @@ impl Pair {
         }
     }
 
-    /// The server's own stack counts what reaches it: by nftables, behind XDP.
+    /// Makes the server's stack count the SYNs that reach it, with nftables, which comes after XDP.
     fn count_syns(&self) {
         self.server.run("nft", &["add table inet arrived"]);
         self.server
@@ -88,7 +89,7 @@ impl Pair {
         }
     }
 
-    /// How many SYNs of this source arrived at the server's stack.
+    /// How many SYNs from this source reached the server's stack.
     pub fn arrived(&self, source: &str) -> u64 {
         let set = if source.contains(':') { "sources6" } else { "sources4" };
         let listing = self.server.run("nft", &["-j", "list", "set", "inet", "arrived", set]);
@@ -104,7 +105,7 @@ impl Pair {
         self.server.run("sysctl", &["-qw", setting]);
     }
 
-    /// Starts nginx on port 80 of the server, with its files in `root`; `/` is short, `/large` has
+    /// Starts nginx on port 80 of the server, with its files in `root`. `/` is short, `/large` has
     /// [`Self::LARGE`] bytes at 5 MiB/s.
     pub fn serve(&self, root: &Path) -> Process {
         let pages = [Page::Text("index.html", "served\n"), Page::Zeros("large", Self::LARGE)];

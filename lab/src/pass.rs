@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! An XDP program that passes everything. A frame that XDP sends into a veth arrives at once only if
-//! the other end has an XDP program too. Otherwise it waits for the next frame that the stack sends.
+//! An XDP program that passes everything. XDP can send a frame into a veth. The frame arrives at once
+//! only if the other end has an XDP program too. Otherwise it waits for the next frame from the stack.
 
 use std::ffi::CStr;
 use std::io;
@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use crate::netns::Netns;
 use crate::xdp;
 
-/// Attaches it in the driver of an interface, until the value is dropped.
+/// Attaches it to an interface in driver mode, until the value is dropped.
 ///
 /// # Panics
 ///
@@ -18,18 +18,18 @@ pub fn attach(namespace: &Netns, interface: &str) -> OwnedFd {
     xdp::attach(namespace, interface, load(c"pass").as_fd()).unwrap()
 }
 
-/// Loads it under this name, of at most 15 bytes.
+/// Loads it under this name of at most 15 bytes.
 ///
 /// # Panics
 ///
-/// If the kernel refuses it, as without root.
+/// If the kernel refuses it, for example without root.
 pub fn load(name: &CStr) -> OwnedFd {
     // r0 = XDP_PASS; return r0 (include/uapi/linux/bpf.h)
     let instructions = [
         libbpf_sys::bpf_insn { code: 0xb7, imm: 2, ..Default::default() },
         libbpf_sys::bpf_insn { code: 0x95, ..Default::default() },
     ];
-    // SAFETY: the strings are terminated; the instructions outlive the call, which gets their number.
+    // SAFETY: the strings are terminated; the instructions outlive the call, and their number is right.
     let program = unsafe {
         libbpf_sys::bpf_prog_load(
             libbpf_sys::BPF_PROG_TYPE_XDP,
@@ -41,6 +41,6 @@ pub fn load(name: &CStr) -> OwnedFd {
         )
     };
     assert!(program >= 0, "{}", io::Error::from_raw_os_error(-program));
-    // SAFETY: just opened, and nobody else has it.
+    // SAFETY: just opened, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(program) }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-/// A process that is killed with this value.
+/// A process that is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Process(pub Child);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped program, loaded as the command loads it, and run frame by frame by the kernel. It needs
-//! root, and panics if the kernel refuses something.
+//! The shipped program, loaded as the command loads it. The kernel runs it on single frames. Needs
+//! root. Panics if the kernel refuses something.
 
 mod host;
 
@@ -26,28 +26,28 @@ pub use synflood_xdp::kernel::maps::sources::Source;
 pub use synflood_xdp::kernel::skel::{SynfloodSkel, types};
 pub use synflood_xdp::upkeep::Filter;
 
-/// The action that drops a frame, as linux/bpf.h numbers it.
+/// The action that drops a frame (linux/bpf.h).
 pub const XDP_DROP: u32 = 1;
-/// The action that lets a frame go on to the stack.
+/// The action that passes a frame to the stack.
 pub const XDP_PASS: u32 = 2;
-/// The action that sends a frame back to where it came from.
+/// The action that sends a frame back out of its interface.
 pub const XDP_TX: u32 = 3;
 
 /// The program with its maps, attached to nothing.
 pub struct Program<'obj> {
-    /// Its maps, for tests that look into them.
+    /// The program's maps, for direct access.
     pub skel: SynfloodSkel<'obj>,
     names: Vec<String>,
     policy: Policy,
 }
 
 impl<'obj> Program<'obj> {
-    /// With these options, as on the command line. `object` gives it a place to live.
+    /// Loads it with these command-line options. `object` is its storage.
     pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
         Self::try_load(options, object).expect("the kernel takes the program")
     }
 
-    /// The same. The error is what the command would say about the kernel's refusal.
+    /// The same. The error is the command's message for the kernel's refusal.
     pub fn try_load(
         options: &[&str],
         object: &'obj mut MaybeUninit<OpenObject>,
@@ -61,22 +61,22 @@ impl<'obj> Program<'obj> {
         Ok(Self { skel, names, policy })
     }
 
-    /// The names of all reasons. The first one, `undecided`, is not an outcome.
+    /// The names of all reasons. The first one is not an outcome.
     pub fn reason_names(&self) -> &[String] {
         &self.names
     }
 
-    /// How many frames it has judged for each reason.
+    /// How many frames it has counted for each reason.
     pub fn counters(&self) -> Counters {
         Counters::read(&self.skel.maps.counters, &self.names).unwrap()
     }
 
-    /// The one reason that was counted for one frame, and the action.
+    /// Runs it on one frame. Returns the one reason that was counted, and the action.
     pub fn judge(&self, frame: &[u8]) -> (String, u32) {
         self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
     }
 
-    /// The same, and the frame as it is after the program.
+    /// The same, plus the frame as the program leaves it.
     pub fn answer(&self, frame: &[u8]) -> (String, u32, Vec<u8>) {
         let mut left = vec![0; frame.len() + 256];
         let mut len = 0;
@@ -101,8 +101,8 @@ impl<'obj> Program<'obj> {
         })
     }
 
-    /// Only the action for a frame whose first buffer holds `linear` bytes. It does not read the
-    /// counters, so that many frames per second are possible.
+    /// Only the action for a frame whose first buffer holds `linear` bytes. It reads no counters, so it
+    /// is fast.
     pub fn action(&self, frame: &[u8], linear: usize) -> u32 {
         let mut context = split_after(linear);
         let input = ProgramInput {
@@ -113,7 +113,7 @@ impl<'obj> Program<'obj> {
         self.skel.progs.synflood.test_run(input).unwrap().return_value
     }
 
-    /// Whether the kernel's test run splits frames; some kernels refuse. The returned context shows it.
+    /// Whether the kernel's test run can split frames: some kernels refuse. The returned context tells.
     pub fn can_split(&self) -> bool {
         const LINEAR: usize = 64;
         let mut context_in = split_after(LINEAR);
@@ -131,7 +131,7 @@ impl<'obj> Program<'obj> {
         }
     }
 
-    /// The instructions that the kernel's verifier looked at to accept the program.
+    /// How many instructions the kernel's verifier processed to accept the program.
     pub fn verified_instructions(&self) -> u32 {
         let id = libbpf_rs::Program::id_from_fd(self.skel.progs.synflood.as_fd()).unwrap();
         ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
@@ -141,7 +141,7 @@ impl<'obj> Program<'obj> {
         self.counted(|| self.skel.progs.synflood.test_run(input).unwrap().return_value)
     }
 
-    /// The one reason that was counted during `run`, and the result of `run`.
+    /// Runs `run`. Returns the one reason that was counted meanwhile, and its action.
     fn counted(&self, run: impl FnOnce() -> u32) -> (String, u32) {
         let before = self.counters();
         let action = run();
@@ -153,17 +153,17 @@ impl<'obj> Program<'obj> {
         (name.clone(), action)
     }
 
-    /// Runs the program `times` on one frame, from any thread.
+    /// Runs the program on one frame this many times. Any thread may call it.
     pub fn repeat(&self, frame: &[u8], times: u32) {
         self.time(frame, times);
     }
 
-    /// The same. Returns the kernel's mean time of a run.
+    /// The same. Returns the mean time of one run, measured by the kernel.
     pub fn time(&self, frame: &[u8], times: u32) -> Duration {
         time(&self.skel.progs.synflood, frame, times)
     }
 
-    /// Every source in its table, in no order.
+    /// Every source in its table, in any order.
     pub fn sources(&self) -> Vec<Source> {
         let mut all = Vec::new();
         let maps = &self.skel.maps;
@@ -172,7 +172,7 @@ impl<'obj> Program<'obj> {
         all
     }
 
-    /// The program's hash of every source in its table, in no order.
+    /// The program's hash of every source in its table, in any order.
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
         let visit = |address: &types::addr| all.push(encode::hash(address));
@@ -180,12 +180,12 @@ impl<'obj> Program<'obj> {
         all
     }
 
-    /// Its filter of known sources, to be renewed; see `bpf/known.bpf.h`.
+    /// Renews its filter of known sources, see `bpf/known.bpf.h`.
     pub fn filter(&self) -> Filter<'_> {
         Filter::new(&self.skel).unwrap()
     }
 
-    /// The refusals that the table of sources counts, without those in the memory of refusals.
+    /// How many refusals the table of sources counts, without the memory of refusals.
     pub fn refusals_in_table(&self) -> u64 {
         let map = &self.skel.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
@@ -193,7 +193,8 @@ impl<'obj> Program<'obj> {
     }
 }
 
-/// Runs any program `times` on one frame. Returns the kernel's mean time of a run.
+/// Runs any program on one frame this many times. Returns the mean time of one run, measured by the
+/// kernel.
 ///
 /// # Panics
 ///
@@ -203,7 +204,7 @@ pub fn time(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> Duration {
     program.test_run(input).unwrap().duration
 }
 
-/// The shipped program, loaded under the number of another version.
+/// The shipped program as another version of the binary would load it.
 pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
     let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
     config_of(&mut open).unwrap().dump_version = dump_version;
@@ -211,7 +212,7 @@ pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) 
     open.load().unwrap()
 }
 
-/// A context for the test run, which reads data and data_end from it (struct xdp_md).
+/// A context for the test run, which reads only data and data_end of struct xdp_md.
 fn split_after(linear: usize) -> [u8; size_of::<types::xdp_md>()] {
     let mut context = [0; _];
     context[4..8].copy_from_slice(&(linear as u32).to_ne_bytes());

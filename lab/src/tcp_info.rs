@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The kernel's view of one end of a connection.
+//! What the kernel knows about one end of a connection.
 
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -13,7 +13,7 @@ pub fn tcp_info(stream: &TcpStream) -> libc::tcp_info {
     // SAFETY: a struct of integers.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     let mut len = size_of_val(&info) as u32;
-    // SAFETY: both outlive the call, which gets the size of the first.
+    // SAFETY: both outlive the call, and `len` is the size of the first.
     let got = unsafe {
         libc::getsockopt(
             stream.as_raw_fd(),

@@ -16,7 +16,7 @@ use Extension::{
     Authentication, DestinationOptions, Fragment, HopByHop, LongDestinationOptions, Routing,
 };
 
-/// The options of the command line for the table.
+/// The command-line options for the table.
 pub const OPTIONS: [&str; 12] = [
     "--burst",
     "1000000",
@@ -35,8 +35,7 @@ pub const OPTIONS: [&str; 12] = [
 const Q: EtherType = EtherType::VLAN_TAGGED_FRAME;
 const AD: EtherType = EtherType::PROVIDER_BRIDGING;
 
-/// The reason for a SYN of a source that has sent one before. Judge [`plain4`] and [`plain6`] before
-/// the table, so that their sources have.
+/// The reason for a SYN from a known source. So run [`plain4`] and [`plain6`] once before the table.
 pub const SYN: &str = "pass_within_limit";
 
 /// A name for the frame, its bytes from the Ethernet header on, and the reason in lower case.
@@ -193,7 +192,7 @@ fn listed_or_unprotected() -> Vec<Row> {
     ]
 }
 
-/// All rows, always in the same order. Judge them once only: the sources of some must be new.
+/// All rows, always in the same order. Run them only once: some need a new source.
 pub fn table() -> Vec<Row> {
     [not_a_syn(), later_fragments(), syns(), listed_or_unprotected(), evasions::rows()].concat()
 }

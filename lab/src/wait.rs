@@ -3,15 +3,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// More time than anything here takes on a busy machine.
+/// Longer than anything takes here on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until `condition` gives something. Panics after 20 s, and says that `what` did not come.
+/// Waits until `condition` gives something. Panics after 20 s with a message that names `what`.
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    wait_at_most(PATIENCE, condition).unwrap_or_else(|| panic!("waited in vain for {what}"))
+    wait_at_most(PATIENCE, condition).unwrap_or_else(|| panic!("gave up waiting for {what}"))
 }
 
-/// Waits until `condition` gives something; gives up after this time.
+/// Waits until `condition` gives something, but no longer than this time.
 pub fn wait_at_most<T>(time: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + time;
     loop {

@@ -9,8 +9,8 @@ use crate::netns::Netns;
 
 pub use synflood_xdp::kernel::interface::Interface;
 
-/// Attaches a program in the driver of a namespace's interface, by a link, until the value is dropped.
-/// The link keeps the program and its maps alive.
+/// Attaches a program to a namespace's interface in driver mode. The returned link keeps it attached,
+/// and keeps the program and its maps alive.
 pub fn attach(namespace: &Netns, interface: &str, program: BorrowedFd<'_>) -> Result<OwnedFd> {
     namespace.enter(|| {
         let interface = Interface::by_name(interface)?;

@@ -9,22 +9,22 @@ use nix::unistd::Pid;
 
 use crate::wait_at_most;
 
-/// For a process to end after SIGTERM.
+/// The time for processes to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Ends every process in the namespaces whose names begin like this, and removes the namespaces. It is
-/// for namespaces that have outlived the process that made them.
+/// Ends all processes in the namespaces whose names begin with `prefix`, and removes these namespaces.
+/// For namespaces that outlived the process that made them.
 pub fn remove_all(prefix: &str) -> Result<()> {
     let list = ip(&["list"])?;
-    // A name is followed by a number where the kernel has given one.
+    // A number follows the name if the kernel has assigned one.
     let names = list.lines().filter_map(|line| line.split_whitespace().next());
     for name in names.filter(|name| name.starts_with(prefix)) {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             for pid in pids(name)? {
-                // Fails only if it has ended just now.
+                // Fails only if the process has just ended.
                 let _ = kill(pid, signal);
             }
-            // A process that is still left keeps the namespace, without a name, until it ends.
+            // A process that survives both signals keeps the namespace, without a name, until it ends.
             wait_at_most(PATIENCE, || pids(name).is_ok_and(|pids| pids.is_empty()).then_some(()));
         }
         ip(&["delete", name])?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A test tells the program about its host, as user space does in a run.
+//! What user space tells the program about its host. Here a test tells it instead.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use synflood_xdp::kernel::maps::host;
 
 use super::{Program, types};
 
-/// The kernel always makes cookies, and reads options from timestamps. Receive space is 32 MiB. The
-/// program looks for every source of a SYN among the host's own addresses.
+/// The kernel always makes cookies, even if the listener has room, and reads options from timestamps.
+/// Receive space is 32 MiB. Every source of a SYN is looked up among the host's own addresses.
 pub const HOST: types::host = types::host {
     syncookies: 2,
     timestamps: 1,
@@ -22,12 +22,12 @@ pub const HOST: types::host = types::host {
 };
 
 impl Program<'_> {
-    /// Tells it the host's settings, like [`HOST`].
+    /// Tells the program the host's settings, like [`HOST`].
     pub fn tell(&self, settings: types::host) {
         host::set(&self.skel, &settings).unwrap();
     }
 
-    /// Makes an address one of the host's.
+    /// Adds an address to the host's own.
     pub fn own(&self, address: IpAddr) {
         host::own_ip(&self.skel, address).unwrap();
     }
@@ -37,7 +37,7 @@ impl Program<'_> {
         host::disown_ip(&self.skel, address).unwrap();
     }
 
-    /// Makes a MAC address that of an interface with this MTU, in bytes.
+    /// Adds the MAC address of an interface with this MTU in bytes.
     pub fn own_mac(&self, octet: [u8; 6], mtu: u32) {
         host::own_mac(&self.skel, octet, mtu).unwrap();
     }

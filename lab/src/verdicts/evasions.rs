@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! SYNs in disguise, and frames that no honest stack sends.
+//! SYNs disguised as something else, and packets that no honest stack sends.
 
 use std::net::Ipv6Addr;
 
