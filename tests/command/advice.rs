@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped binary's advice on a host where challenged clients would not get in.
+//! What the shipped binary says about a host where challenged clients could not connect.
 
 use lab::defence::Defence;
 use lab::pair::Pair;
 use nix::sys::signal::Signal;
 
-/// All that it says when it starts with these options.
+/// Everything it says on standard error when started with these options.
 fn said(pair: &Pair, options: &[&str]) -> String {
     let defence = Defence::start(pair, &[&["--iface", "eth0", "--quiet"], options].concat());
     defence.signal(Signal::SIGTERM).stderr
@@ -17,7 +17,7 @@ fn assert_says(pair: &Pair, options: &[&str], sentence: &str) {
 }
 
 #[test]
-fn a_host_without_obstacles_hears_of_none() {
+fn a_host_without_obstacles_gets_no_advice() {
     let pair = lab::pair!();
     pair.set("net.ipv4.tcp_timestamps=2");
     let said = said(&pair, &["--mode", "skb"]);
@@ -27,7 +27,7 @@ fn a_host_without_obstacles_hears_of_none() {
 #[test]
 fn strict_connection_tracking() {
     let pair = lab::pair!();
-    // The setting exists only with connection tracking.
+    // The setting exists only while connection tracking is loaded.
     pair.server.run(
         "nft",
         &["add table inet t; add chain inet t c { type filter hook input priority 0; }; \
@@ -40,7 +40,7 @@ fn strict_connection_tracking() {
 }
 
 #[test]
-fn rules_that_want_a_syn_first() {
+fn rules_that_require_a_syn_first() {
     let pair = lab::pair!();
     let rule = "-A INPUT -p tcp ! --syn -m conntrack --ctstate NEW -j DROP";
     pair.server.run("iptables", &rule.split(' ').collect::<Vec<_>>());

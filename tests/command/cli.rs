@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Refusals before anything is attached, each with cause and remedy.
+//! Refusals before anything is attached: each names the cause and the remedy.
 
 use std::process::{Command, Output};
 
@@ -11,12 +11,12 @@ fn synflood(args: &[&str]) -> Output {
     Command::new(lab::binary!()).args(args).output().unwrap()
 }
 
-/// The command failed with this status, and said each of these.
+/// Asserts that it failed with this status and said each of these.
 #[track_caller]
 fn assert_refused(output: &Output, status: i32, said: &[&str]) {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{error}");
-    assert!(output.stdout.is_empty(), "talk belongs on stderr");
+    assert!(output.stdout.is_empty(), "messages belong on stderr");
     for words in said {
         assert!(error.contains(words), "\"{words}\" is not in: {error}");
     }
@@ -75,7 +75,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--all"], &["--dump"]),
     ];
     for (args, said) in cases {
-        // With an option of a run beside each, so that --dump is wrong too.
+        // Each with an option for protecting only, so that --dump is wrong too.
         let args = [&["--iface", "none0", "--quiet"], *args].concat();
         assert_refused(&synflood(&args), 2, said);
     }
@@ -143,9 +143,9 @@ fn a_missing_capability_is_named() {
     assert_eq!(enough.status.code(), Some(0), "{}", String::from_utf8_lossy(&enough.stderr));
 }
 
-/// Another kernel: the release in `uname`, and the file with BTF, are hidden.
+/// Fakes an unsuitable kernel: an old release from `uname`, and no BTF file.
 #[test]
-fn a_kernel_that_lacks_what_is_needed_is_told_what() {
+fn an_unsuitable_kernel_is_refused_with_the_cause() {
     let pair = lab::pair!();
     let binary = lab::binary!();
     let protect = [binary.to_str().unwrap(), "--iface", "eth0", "--for", "100ms"];
@@ -171,8 +171,8 @@ fn help_and_version_are_fine() {
 #[test]
 fn the_binary_needs_nothing_but_itself() {
     let empty = tempfile::tempdir().unwrap();
-    // Copied by another process. A file that this process writes stays busy while a process lives that
-    // another test started meanwhile.
+    // Copied by `cp`: a child that another test forks could hold our descriptor open for writing, and
+    // exec would fail (ETXTBSY).
     let copied =
         Command::new("cp").arg(lab::binary!()).arg(empty.path().join("synflood-xdp")).status().unwrap();
     assert!(copied.success());

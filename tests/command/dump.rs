@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What else than blocked sources a dump shows to an operator.
+//! What a dump shows besides the blocked sources.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,7 @@ fn lists_in_force_are_shown_with_the_syns_they_decided() {
 }
 
 #[test]
-fn of_many_networks_a_few_are_shown_unless_all_are_asked_for() {
+fn only_ten_networks_are_shown_without_all() {
     let pair = lab::pair!();
     let networks: Vec<String> = (0..30).map(|net| format!("10.7.{net}.0/24")).collect();
     let _defence = Defence::start(&pair, &["--iface", "eth0", "--deny", &networks.join(",")]);
@@ -61,7 +61,7 @@ fn of_many_networks_a_few_are_shown_unless_all_are_asked_for() {
     assert_eq!(dump(&pair, &[])["lists"].as_array().unwrap().len(), 30);
 }
 
-/// Then nobody is blocked, as no source is seen twice.
+/// No source is blocked, because none is seen twice.
 #[test]
 fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
     let pair = lab::pair!();
@@ -104,7 +104,7 @@ fn an_instance_of_another_namespace_is_pointed_out() {
     let elsewhere = pair.client.command(binary.to_str().unwrap(), &["--dump"]).output().unwrap();
     assert_eq!(elsewhere.status.code(), Some(1));
     let said = String::from_utf8_lossy(&elsewhere.stderr);
-    // Other tests run instances too; the message may name one of those.
+    // Other tests run instances too, so the message may name one of those.
     assert!(said.contains("runs in this network namespace: one runs elsewhere, as process "), "{said}");
     let pid = said.split("as process ").nth(1).unwrap().split(':').next().unwrap();
     assert!(said.contains(&format!("`nsenter -t {pid} -n synflood-xdp --dump` asks it")), "{said}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Finding running instances: by interface, of another version, or of another project.
+//! Finding what runs: by interface, another version of ours, or a foreign program.
 
 use std::collections::HashSet;
 use std::mem::MaybeUninit;
@@ -76,7 +76,7 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
 
 #[test]
 fn a_full_table_is_read_whole() {
-    // More sources than fit in one batch.
+    // Enough for several batches.
     const SOURCES: u32 = 20_000;
     let pair = lab::pair!();
     let options = ["--iface", "eth0", "--max-sources", "65536", "--new-sources", "0"];

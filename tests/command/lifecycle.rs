@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Attaching and detaching, and the messages about it.
+//! Attaching, detaching, and the messages about it.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ fn sigkill_leaves_the_interface_as_it_was() {
     wait_for("the kernel to close the link", || pair.server.xdp("eth0").is_none().then_some(()));
 }
 
-/// The protection outlives the terminal, under nohup and without it.
+/// With and without nohup, the protection outlives the terminal.
 #[test]
 fn a_hangup_and_the_like_do_nothing() {
     let pair = lab::pair!();
@@ -46,7 +46,7 @@ fn a_hangup_and_the_like_do_nothing() {
         for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
             kill(defence.pid(), signal).unwrap();
         }
-        // SIGTERM comes last. If an earlier signal had ended it, the exit status would say so.
+        // Pending signals are delivered in order: if one had ended it, the exit status would say so.
         let status = fs::read_to_string(format!("/proc/{}/status", defence.pid())).unwrap();
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
         let ignored = u64::from_str_radix(ignored, 16).unwrap();
@@ -68,7 +68,7 @@ fn it_ends_by_itself_when_told_how_long() {
     assert_eq!(pair.server.xdp("eth0"), None);
 }
 
-/// A second interface of the pair's server, to the same client.
+/// Adds a second interface to the pair's server, connected to the same client.
 fn second_interface(pair: &Pair) {
     connect(&pair.client, "eth1", &pair.server, "eth1");
 }
@@ -147,7 +147,7 @@ fn auto_falls_back_where_native_is_strict() {
 }
 
 #[test]
-fn auto_does_not_go_behind_a_program_that_is_there() {
+fn auto_does_not_attach_beside_another_program() {
     let pair = lab::pair!();
     let _first = Defence::start(&pair, &["--iface", "eth0", "--mode", "skb"]);
     for mode in ["auto", "native", "skb"] {
@@ -158,10 +158,10 @@ fn auto_does_not_go_behind_a_program_that_is_there() {
 }
 
 #[test]
-fn who_is_connected_over_ssh_is_told() {
+fn an_ssh_session_at_risk_is_warned() {
     let pair = lab::pair!();
     let binary = lab::binary!();
-    // As under sudo: the variable is not in our own environment, but in our parent's.
+    // As under sudo: our own environment lacks the variable, but our parent's has it.
     let command = |options: &str| {
         let script = format!(
             "env -u SSH_CONNECTION {} --iface eth0 --for 100ms {options}; true",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped binary in network namespaces: what it refuses, says and attaches, and which SYNs then
-//! reach the server's own stack. Needs root.
+//! The shipped binary in network namespaces: what it refuses, says and attaches, and what then reaches
+//! the server's stack. Needs root.
 
 mod advice;
 mod cli;

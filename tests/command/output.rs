@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! No output ends or delays a run. Commands that only print end as other tools do.
+//! Output problems never end or delay a run. Commands that only print end as other tools do.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -12,10 +12,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// Ten status lines per second, so that a failure to write shows soon.
+/// Ten status lines a second, so that a failed write shows soon.
 const BUSY: &str = "--iface eth0 --interval 0.1";
 
-/// The binary in a shell on the server: the path, then `script`.
+/// Runs the binary in a shell on the server. `script` follows its path.
 fn shell(pair: &Pair, script: &str) -> Command {
     let script = format!("{} {script}", lab::binary!().display());
     pair.server.command("bash", &["-c", &script])
@@ -25,7 +25,7 @@ fn run(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
-/// It protects for its whole time and ends well, whatever happens to its output.
+/// Asserts that it protects for its whole time and exits with 0, whatever happens to its output.
 #[track_caller]
 fn assert_lasts(pair: &Pair, script: &str) -> Output {
     const TIME: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ fn a_closed_pipe_does_not_end_a_run() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("lines could not be written to standard output"), "{said}");
     }
-    // Standard error too.
+    // Also with a closed standard error.
     assert_lasts(&pair, "2> >(head -n 1 >/dev/null); exit $?");
 }
 
@@ -85,8 +85,8 @@ fn closed_descriptors_do_not_end_a_run() {
     assert_lasts(&pair, ">&- 2>&- <&-");
 }
 
-/// The reader reads nothing. A pipe holds 64 KiB, more than the JSON of a few seconds, so this one is
-/// made smaller.
+/// The reader reads nothing. A pipe holds 64 KiB, and the JSON of a few seconds does not fill that, so
+/// the pipe is made small.
 #[test]
 fn a_reader_that_stops_reading_neither_ends_nor_delays_a_run() {
     let pair = lab::pair!();
@@ -108,7 +108,7 @@ fn a_reader_that_stops_reading_neither_ends_nor_delays_a_run() {
 }
 
 #[test]
-fn what_was_lost_is_said_once_when_it_can_be_again() {
+fn lost_lines_are_reported_once_when_there_is_room_again() {
     let pair = lab::pair!();
     let directory = tempfile::tempdir().unwrap();
     let small = directory.path().join("small");
@@ -117,7 +117,7 @@ fn what_was_lost_is_said_once_when_it_can_be_again() {
     let mount = ["-t", "tmpfs", "-o", "size=8k", "none", small_path];
     assert!(Command::new("mount").args(mount).status().unwrap().success());
     let _unmount = Unmount(small_path.into());
-    // The first page is in use, so there is no room beyond the second.
+    // The filler takes the first page. The log has the second one, and no more room after that.
     fs::write(small.join("filler"), [0; 4096]).unwrap();
     let log = small.join("log");
     let args = ["--iface", "eth0", "--interval", "0.1", "--json"];
@@ -126,16 +126,16 @@ fn what_was_lost_is_said_once_when_it_can_be_again() {
     let defence = Process(command.spawn().unwrap());
     let text = || fs::read_to_string(&log).unwrap_or_default();
     wait_for("the disk to be full", || (text().len() == 4096).then_some(()));
-    // Some lines later there is room again.
+    // A few lines later there is room again.
     let lost = || text().contains("lines could not be written");
     std::thread::sleep(Duration::from_millis(500));
     assert!(!lost());
     fs::remove_file(small.join("filler")).unwrap();
-    wait_for("it to tell of them", || lost().then_some(()));
+    wait_for("it to report them", || lost().then_some(()));
     kill(Pid::from_raw(defence.0.id() as i32), Signal::SIGTERM).unwrap();
     wait_for("the summary", || text().contains("\"summary\"").then_some(()));
     assert_eq!(text().matches("lines could not be written").count(), 1);
-    // Each line is whole, except the one that was cut.
+    // Every line is whole, except the one that was cut.
     let broken = text().lines().filter(|line| serde_json::from_str::<Value>(line).is_err()).count();
     assert!(broken <= 1, "{}", text());
 }

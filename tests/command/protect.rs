@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! End to end: which SYNs reach the server's own stack, and what its clients notice.
+//! End to end: what reaches the server's stack, and what its clients notice.
 
 use std::env;
 use std::fs;
@@ -13,7 +13,7 @@ use lab::pair::Pair;
 use lab::{Process, wait_for, wire};
 use nix::sys::signal::Signal;
 
-/// A port without a listener: the server answers RST, and nothing stays half open.
+/// A port without a listener: the server answers RST, and no connection stays half open.
 const CLOSED_PORT: u16 = 9;
 
 /// A SYN to the pair's server.
@@ -31,13 +31,13 @@ fn syn(from: IpAddr) -> Vec<u8> {
     }
 }
 
-/// The frame as a broadcast, so that no neighbour's MAC is needed.
+/// The frame as a broadcast, so that no neighbour entry is needed.
 fn broadcast(mut frame: Vec<u8>) -> Vec<u8> {
     frame[..6].fill(0xff);
     frame
 }
 
-/// How many of this source's SYNs the program has judged.
+/// How many SYNs of this source the program has judged.
 fn judged(pair: &Pair, name: &str) -> u64 {
     let dump = dump(pair, &["--all"]);
     source(&dump, name)
@@ -58,12 +58,12 @@ fn hping3(pair: &Pair, from: &str, count: u32) {
         from,
         Pair::SERVER,
     ];
-    // hping3 exits with 1 if it gets no answer, and that does not matter here.
+    // hping3 exits with 1 if no answer comes, which does not matter here.
     pair.client.command("hping3", &args).output().unwrap();
 }
 
-/// Burst 5 and rate 1, against 50 SYNs at once and then 20 per second: never more than burst + rate ×
-/// time pass, and that many if enough SYNs come.
+/// Burst 5 and rate 1, against 50 SYNs at once and then 20 per second. Never more than burst + rate ×
+/// time may pass, and that much must pass if enough SYNs come.
 fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_burst: impl Fn(&Pair)) {
     const BURST: u64 = 5;
     let defence =
@@ -77,7 +77,7 @@ fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_
     let most = BURST + start.elapsed().as_secs();
     assert!((BURST..=most).contains(&arrived), "{arrived} of 50 arrived, {BURST} to {most} were due");
 
-    // A SYN 20 times per second, at times that do not depend on the bucket's.
+    // 20 SYNs per second, not synchronised with the bucket's refills.
     let frame = broadcast(syn(from.parse().unwrap()));
     let mut sent = 50;
     let asking = Instant::now();
@@ -89,7 +89,7 @@ fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_
     wait_for("all to be judged", || (judged(pair, source_name) == sent).then_some(()));
     let arrived = pair.arrived(from);
     let most = BURST + start.elapsed().as_secs();
-    // Since the first SYN; the last one came half a second after the fourth token.
+    // Three tokens more since this loop began: the last SYN came half a second after the fourth token.
     let least = BURST + 3;
     assert!((least..=most).contains(&arrived), "{arrived} arrived, {least} to {most} were due");
 }
@@ -124,7 +124,7 @@ fn burst_then_rate_skb_ipv6() {
     });
 }
 
-/// VLAN 0 is only a priority. Linux unwraps it without a VLAN device, so an attacker can use it.
+/// VLAN 0 only carries a priority. Linux unwraps it without a VLAN device, so an attacker can use it.
 #[test]
 fn tagged_frames_are_limited_like_others() {
     let tags = [
@@ -145,12 +145,13 @@ fn tagged_frames_are_limited_like_others() {
         let three = [EtherType::VLAN_TAGGED_FRAME; 3];
         let frame = broadcast(tagged(&three, syn(Ipv4Addr::new(10, 0, 7, 3).into())));
         wire::send(&pair.client, "eth0", &[frame, broadcast(syn(Ipv4Addr::new(10, 0, 7, 4).into()))]);
-        wait_for("the SYN behind it", || (judged(&pair, "10.0.7.4") == 1).then_some(()));
+        wait_for("the SYN after it", || (judged(&pair, "10.0.7.4") == 1).then_some(()));
         assert_eq!(pair.arrived("10.0.7.3"), 0, "{mode}: a third tag is evasion");
     }
 }
 
-/// The kernel may carry a VLAN's tag in the frame or beside it, and the device may be protected itself.
+/// The kernel may keep a VLAN tag in the frame or beside it. The VLAN device may also be the protected
+/// one.
 #[test]
 #[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
 fn what_reaches_a_vlan_device_is_limited() {
@@ -171,14 +172,14 @@ fn what_reaches_a_vlan_device_is_limited() {
         let defence = Defence::start(&pair, &["--iface", interface, "--rate", "1/h", "--mode", mode]);
         wire::send(&pair.client, "vlan5", &fifty(FROM));
         wait_for("50 SYNs to be judged", || (judged(&pair, FROM) == 50).then_some(()));
-        // No other device takes frames of VLAN 5.
+        // Only vlan5 accepts frames of VLAN 5.
         assert_eq!(pair.arrived(FROM), 5, "{mode} on {interface}, VLAN offload {offload}");
         assert_eq!(defence.signal(Signal::SIGINT).status.code(), Some(0));
         assert_eq!(pair.server.xdp(interface), None);
     }
 }
 
-/// SYNFLOOD_NICS: the names of two NICs on one wire, which the test takes for itself.
+/// SYNFLOOD_NICS: the names of two NICs on one wire. The test uses them exclusively.
 #[test]
 #[ignore = "needs two NICs to itself: make test-kernels"]
 fn a_nic_is_protected_in_its_driver() {

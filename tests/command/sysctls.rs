@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `--set-sysctls` changes kernel settings only for as long as a run needs them.
-
-use std::fs;
+//! `--set-sysctls`: kernel settings are changed only while a run needs them.
 
 use lab::defence::Defence;
 use lab::netns::connect;
@@ -10,12 +8,12 @@ use lab::wait_for;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// tcp_syncookies and tcp_timestamps of the server.
+/// The server's current tcp_syncookies and tcp_timestamps.
 fn now(pair: &Pair) -> String {
     pair.server.run("sysctl", &["-n", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps"])
 }
 
-/// A pair whose server has two interfaces, and settings with which challenges do not work.
+/// A pair whose server has two interfaces and settings that are bad for challenges.
 fn pair() -> Pair {
     let pair = lab::pair!();
     connect(&pair.client, "eth1", &pair.server, "eth1");
@@ -43,7 +41,7 @@ fn settings_are_changed_only_if_asked_and_then_restored() {
 }
 
 #[test]
-fn what_somebody_else_has_set_meanwhile_is_said_and_stays() {
+fn a_setting_changed_by_others_is_reported_and_stays() {
     let pair = pair();
     let defence = start(&pair, "eth0", "budget");
     pair.set("net.ipv4.tcp_timestamps=0");
@@ -61,7 +59,7 @@ fn a_killed_run_leaves_no_setting_changed() {
         let defence = start(&pair, "eth0", "all");
         assert_eq!(now(&pair), "2\n2\n");
         assert_eq!(defence.signal(Signal::SIGKILL).status.code(), None);
-        wait_for("the settings of before", || (now(&pair) == "0\n1\n").then_some(()));
+        wait_for("the old settings", || (now(&pair) == "0\n1\n").then_some(()));
     }
 }
 
@@ -82,7 +80,7 @@ fn the_end_of_one_run_undoes_nothing_that_another_needs() {
             assert_eq!(now(&pair), needed, "{first}, then {second}: {signal}");
             other.signal(signal);
             let restored = || (now(&pair) == "0\n1\n").then_some(());
-            wait_for("the settings of before both", restored);
+            wait_for("the settings from before both", restored);
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The properties of a challenged connection.
+//! Properties of a challenged connection.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use lab::tcp_info::tcp_info;
 
 use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
 
-/// The options of a connection, and the scales of both windows, as one end sees them.
+/// What a connection agreed on, as one end sees it: options, and the window scales of both sides.
 #[derive(Debug, PartialEq, Eq)]
 struct Agreed {
     options: u8,
@@ -54,7 +54,8 @@ fn curl_is_served_by_nginx_skb() {
     served_by_nginx("skb");
 }
 
-/// Whether the kernel tells the window's share of a receive buffer: struct tcp_sock has scaling_ratio.
+/// Whether the kernel tells how much of a receive buffer is window: struct tcp_sock has scaling_ratio
+/// since 6.6.
 fn windows_are_known() -> bool {
     let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
     let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));

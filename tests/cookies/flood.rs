@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The purpose of it all: a flood from random addresses, and clients that want to connect.
+//! The main purpose: a flood from random addresses, and clients that still connect.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -61,8 +61,8 @@ fn newcomers_and_known_sources_get_in() {
     assert!(known <= most, "{known} entries, at most {most} were due");
 }
 
-/// The SYNs that the budget admits fill a queue in time, as every half-open connection lives for some
-/// seconds. Then the kernel's own cookies serve the clients that pass.
+/// The SYNs within the budget fill a queue over time, because every half-open connection lives for some
+/// seconds. Then the kernel's own cookies serve the sources that are within their own limit.
 #[test]
 fn a_known_source_is_served_without_challenges_too() {
     let pair = lab::pair!();
@@ -79,7 +79,7 @@ fn a_known_source_is_served_without_challenges_too() {
     }
 }
 
-/// Many clients behind one address are over its limit, and are served.
+/// An office behind one address goes over its limit and is served by cookies. It is no attacker.
 #[test]
 fn a_source_served_by_cookies_does_not_lead_the_blocked() {
     let pair = lab::pair!();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The program follows changes of its host's addresses and settings.
+//! What the program knows about its host follows the host.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::setup::{Challenging, PORT, SERVER, listen};
 
 const ADDED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 
-/// Whether a client connects quickly; if not, its SYN was dropped.
+/// Whether a connection is made quickly. Otherwise the SYN was dropped.
 fn is_served(challenging: &Challenging, to: IpAddr) -> Option<()> {
     let to = SocketAddr::new(to, PORT);
     let connected =
@@ -81,7 +81,7 @@ fn too_many_addresses_are_said_once_and_forgotten_again() {
                    addresses cannot be challenged: there is no room for more of them";
     change_all("add");
     wait_for("a warning", || (said(failure) > 0).then_some(()));
-    // What changes meanwhile is told as far as there is room.
+    // Changes in the meantime reach the program if it has room for them.
     server.run("ip", &["address", "del", "10.9.0.1/32", "dev", "eth0"]);
     server.run("ip", &["address", "flush", "dev", "eth0", "to", "10.9.0.0/16"]);
     wait_for("room", || (said("this host's addresses works again") == 1).then_some(()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Listeners of every kind, and how the kernel judges a cookie that comes back.
+//! Listeners of every kind, and how the kernel judges a returned cookie.
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use lab::wire::Wire;
 
 use crate::setup::{Challenging, PORT, SERVER, listen, server6};
 
-/// Connects from a client over both families, as far as the listener serves them.
+/// Connects from a client to each of these addresses.
 fn connects(challenging: &Challenging, to: &[IpAddr]) {
     for &to in to {
         let from = if to.is_ipv4() { "10.0.0.1" } else { "fd00:5::1" };
@@ -52,7 +52,7 @@ fn eight_that_share_a_port() {
 }
 
 #[test]
-fn started_late_and_started_anew() {
+fn started_late_and_restarted() {
     let challenging = Challenging::new(&[]);
     let nobody = challenging.pair.client.enter(|| {
         let to = std::net::SocketAddr::new(SERVER, PORT);
@@ -68,13 +68,13 @@ fn started_late_and_started_anew() {
     assert!(reasons["drop_no_listener"].as_u64() > Some(0));
 }
 
-/// With a full accept queue the kernel refuses a connection that the client believes to have. So there
-/// must be no cookie.
+/// With a full accept queue the kernel refuses a connection that the client takes for open. So no
+/// cookie is sent.
 #[test]
-fn none_for_a_listener_that_accepts_nobody() {
+fn no_cookie_for_a_listener_with_a_full_queue() {
     let challenging = Challenging::new(&[]);
     let listener = listen(&challenging.pair, "::", |_| {});
-    // One more than its queue of 64 holds.
+    // Its queue of 64 holds one more than that.
     let waiting: Vec<_> =
         (0..65).map(|_| challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap()).collect();
     let more = challenging.pair.client.enter(|| {
@@ -86,7 +86,7 @@ fn none_for_a_listener_that_accepts_nobody() {
     assert!(challenging.reasons()["drop_no_cookie"].as_u64() > Some(0));
 }
 
-/// We make the cookie, and the kernel judges it.
+/// The program sends the cookie, the kernel checks it.
 #[test]
 fn a_wrong_cookie_is_refused() {
     const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
@@ -94,7 +94,7 @@ fn a_wrong_cookie_is_refused() {
     let pair = &challenging.pair;
     let listener = listen(pair, "::", |_| {});
     listener.set_nonblocking(true).unwrap();
-    // Answers to the stranger need a route.
+    // Answers to the stranger need a neighbour entry.
     let neighbour = ["neighbour", "add", "10.0.9.9", "lladdr", "02:00:00:00:00:01", "dev", "eth0"];
     pair.server.run("ip", &neighbour);
     let wire = Wire::open(&pair.client, "eth0").unwrap();
@@ -116,7 +116,7 @@ fn a_wrong_cookie_is_refused() {
     let (cookie, is_reset) = answer();
     assert!(!is_reset);
 
-    // The lowest bits stand for the MSS, so the numbers next to the cookie are right as well.
+    // The lowest bits encode the MSS, so numbers next to the cookie are valid cookies too.
     wire.send(&segment(false, 8, cookie.wrapping_add(1000))).unwrap();
     assert!(answer().1, "a wrong cookie is answered by a reset");
     assert!(listener.accept().is_err());
@@ -137,14 +137,14 @@ fn tcp_to_stranger(frame: &[u8]) -> Option<(u32, bool)> {
     }
 }
 
-/// A cookie over a connection's last state would make the client believe in one that is not there.
+/// With a cookie instead, the client would believe in a connection that the old socket does not know.
 #[test]
 fn a_socket_of_the_same_tuple_gets_its_syn() {
     let challenging = Challenging::new(&[]);
     let listener = listen(&challenging.pair, "::", |_| {});
     let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
     let from = client.local_addr().unwrap();
-    // The side that closes first has TIME_WAIT: here the server.
+    // The server closes first, so it has TIME_WAIT.
     drop(listener.accept().unwrap());
     let has_time_wait = || {
         let sockets = challenging.pair.server.run("ss", &["-Htn", "state", "time-wait"]);
@@ -165,9 +165,9 @@ fn a_socket_of_the_same_tuple_gets_its_syn() {
     assert_eq!((&reasons["challenge_sent"], &reasons["pass_existing_socket"]), (&1.into(), &1.into()));
 }
 
-/// The kernel accepts a listener's cookies for two minutes after its last mark.
+/// The kernel accepts a listener's cookies for two minutes after it last noted that cookies are needed.
 #[test]
-fn idle_for_longer_than_a_cookie_is_taken() {
+fn idle_for_longer_than_cookies_are_accepted() {
     let challenging = Challenging::new(&[]);
     let _listener = listen(&challenging.pair, "::", |_| {});
     connects(&challenging, &[SERVER]);

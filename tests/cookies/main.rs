@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Challenged clients end to end: the program answers, the kernel completes the connection. Needs root.
+//! Challenged clients end to end: the program answers, and the kernel completes the connection. Needs
+//! root.
 
 mod connections;
 mod flood;

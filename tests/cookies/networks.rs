@@ -12,7 +12,7 @@ use lab::wire::Wire;
 
 use crate::setup::{Challenging, PORT, SERVER, listen};
 
-/// A client gets an answer with right checksums, connects and is heard.
+/// Asserts that a client connects and its data arrives, after an answer with correct checksums.
 fn is_challenged(challenging: Challenging, interface: &str, from: &str, to: IpAddr) {
     let listener = listen(&challenging.pair, "::", |_| {});
     let wire = Wire::open(&challenging.pair.client, interface).unwrap();
@@ -45,9 +45,9 @@ fn assert_right_checksums(frame: &[u8]) {
     assert_eq!(tcp.checksum(), tcp.calc_checksum_ipv4(ip.source, ip.destination).unwrap());
 }
 
-/// A sender that leaves the checksum to its NIC sends a SYN with half of a checksum.
+/// If the sender leaves the checksum to its NIC, the SYN arrives with only a partial checksum.
 #[test]
-fn whoever_computes_checksums() {
+fn with_and_without_checksum_offload() {
     for mode in ["native", "skb"] {
         for offload in ["on", "off"] {
             let pair = lab::pair!();
@@ -60,7 +60,7 @@ fn whoever_computes_checksums() {
     }
 }
 
-/// The tag may be in the frame, or beside it where the kernel carries one.
+/// The tag may be in the frame, or the kernel may keep it beside the frame.
 #[test]
 #[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
 fn a_client_in_a_vlan() {
@@ -78,7 +78,7 @@ fn a_client_in_a_vlan() {
     }
 }
 
-/// SYNFLOOD_NICS: the names of two NICs on one wire, which the test takes for itself.
+/// SYNFLOOD_NICS: the names of two NICs on one wire. The test uses them exclusively.
 #[test]
 #[ignore = "needs two NICs to itself: make test-kernels"]
 fn through_a_nic() {

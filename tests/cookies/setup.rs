@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A server whose budget for new sources is spent.
+//! A server that has spent its budget for new sources.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// A pair whose server has its budget for new sources spent, and sends cookies to every client.
+/// A pair whose server has spent its budget for new sources and answers every SYN with a cookie.
 pub struct Challenging {
     pub pair: Pair,
     pub defence: Defence,
@@ -32,7 +32,7 @@ impl Challenging {
         let defaults = ["--iface", "eth0", "--json", "--new-sources", "1/h"];
         let defence = Defence::start(&pair, &[&defaults[..], options].concat());
         let challenging = Self { pair, defence, _pass: pass };
-        // Spends the budget, unless another frame has done so already.
+        // Spends the budget. Without this, any stray frame could spend it.
         challenging.pair.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
         let _ = challenging.connect_from("10.0.0.99", SERVER, 9);
         challenging
@@ -42,7 +42,7 @@ impl Challenging {
         self.pair.client.enter(|| connect(from.parse().unwrap(), SocketAddr::new(to, port)))
     }
 
-    /// Ends the defence. Returns the frames by reason.
+    /// Ends the defence and returns the frames counted for each reason.
     pub fn reasons(self) -> Value {
         summary(self.defence.signal(Signal::SIGTERM))["reasons"].take()
     }
@@ -58,8 +58,8 @@ fn summary(ended: Ended) -> Value {
 pub const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 pub const PORT: u16 = 8080;
 
-/// Whether this kernel shows a namespace the settings on which the window scale depends. Some before
-/// 6.18 do not, and then no timestamps are offered.
+/// Whether this kernel shows net.core.rmem_max, on which the window scale depends, to a namespace. Some
+/// before 6.18 do not. Then no timestamps are offered.
 pub fn shows_rmem_max(pair: &Pair) -> bool {
     let shown = pair.server.command("ls", &["/proc/sys/net/core/rmem_max"]).output().unwrap();
     if !shown.status.success() {
@@ -79,7 +79,7 @@ pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// On any address of both families, unless another is given.
+/// Listens on this address. "::" is any address of both families.
 pub fn listen(pair: &Pair, address: &str, prepare: impl FnOnce(&Socket) + Send) -> TcpListener {
     pair.server.enter(|| {
         let address = SocketAddr::new(address.parse().unwrap(), PORT);

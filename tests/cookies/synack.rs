@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Our answers and the kernel's own, to the same SYNs under the same settings.
+//! Compares our answers with the kernel's, for the same SYNs under the same settings.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const MACOS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 
 const FREEBSD: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0];
 const SMALL_MSS: &[u8] = &[2, 4, 2, 24];
 
-/// An address that nobody has: answers to it end on the wire.
+/// An address without a host: answers to it end on the wire.
 const STRANGER: [u8; 4] = [10, 0, 9, 9];
 const STRANGER6: &str = "fd00:5::99";
 const STRANGER_MAC: &str = "02:00:00:00:00:01";
@@ -52,7 +52,7 @@ fn syns(mac: [u8; 6]) -> Vec<Vec<u8>> {
 /// The parts that must be the same in both answers.
 fn essence(tcp: &TcpSlice<'_>) -> (bool, u32, Vec<TcpOptionElement>) {
     let options = tcp.options_iterator().map(|option| match option.unwrap() {
-        // Only the part of the value that keeps the client's options.
+        // Only the bits of the value that encode the client's options.
         TcpOptionElement::Timestamp(value, echo) => TcpOptionElement::Timestamp(value & 0x3f, echo),
         other => other,
     });

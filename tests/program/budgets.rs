@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The limits that all sources share, by the program's own clock.
+//! The limits that all sources share, measured by the program's own clock.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
@@ -13,8 +13,8 @@ fn syn_of(host: u32) -> Vec<u8> {
     syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))
 }
 
-/// The tokens that a budget of this rate may grant since then: one second's worth at once, and the
-/// rate.
+/// How many SYNs a budget of `rate` per second may have granted since `since`: one second's worth at
+/// once, plus its rate.
 fn due(rate: u64, since: Instant) -> RangeInclusive<u64> {
     rate..=rate + (since.elapsed().as_secs_f64() * rate as f64) as u64
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The token bucket as a source sees it, by the program's own clock. The tests compare what passes with
-//! the time that really went by, so a slow machine does not fail them.
+//! The token bucket of a source, measured by the program's own clock. The tests compare what passed
+//! with the time that really elapsed, so that a slow machine cannot fail them.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
@@ -31,8 +31,9 @@ fn a_burst_passes_at_once_and_the_next_waits() {
 }
 
 #[test]
-fn the_refill_is_exactly_the_rate_however_many_come() {
-    // Emptied at once, and full again only after 10 s, so that a machine that stalls loses no refill.
+fn the_refill_is_exactly_the_rate_under_load() {
+    // The bucket empties at once and is full again only after 10 s, so a stalled machine loses no
+    // refill.
     const BURST: u32 = 500;
     const RATE: f64 = 50.0;
     let mut object = MaybeUninit::uninit();
@@ -45,7 +46,7 @@ fn the_refill_is_exactly_the_rate_however_many_come() {
         program.repeat(&frame, 1000);
     }
     program.repeat(&frame, 1);
-    // The bucket's clock started between the two instants, and has looked at the time just now.
+    // The bucket's clock started between the two instants, and the last SYN has just refilled it.
     let shortest = 1.0;
     let longest = before_first.elapsed().as_secs_f64();
     let passed = program.counters().passed();
@@ -55,7 +56,7 @@ fn the_refill_is_exactly_the_rate_however_many_come() {
 }
 
 #[test]
-fn a_source_shows_what_a_person_asks_of_it() {
+fn a_source_shows_its_tokens_counts_and_times() {
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&["--burst", "3", "--rate", "1/h"], &mut object);
     let frame = ipv4(|_, _| {});
@@ -72,7 +73,7 @@ fn a_source_shows_what_a_person_asks_of_it() {
     assert!(source.last_refusal.is_some() && source.is_blocked());
 }
 
-/// More sources than a CPU has slots for refusals, so many of them meet in one slot.
+/// More sources than a CPU can remember refusals for, so many of them share a slot.
 #[test]
 fn no_source_pays_for_another_that_was_refused() {
     const SOURCES: u32 = 100_000;
@@ -95,7 +96,7 @@ fn no_source_pays_for_another_that_was_refused() {
     assert!(wrong.is_none(), "each has its own drops: {wrong:?}");
 }
 
-/// A source that is refused for long stays in the table, which counts what was dropped in between.
+/// A source that is refused for long stays in the table. The table also counts the drops in between.
 #[test]
 fn remembered_refusals_reach_the_table() {
     cpu::stay();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! SYNs over a budget: which are answered, with what, and why others are not. They run in a namespace
-//! with a listener.
+//! SYNs over a budget: which are answered, how, and why others are not. In a namespace with a listener.
 
 mod reasons;
 mod server;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Several CPUs on one bucket, and on one source at its first SYN: the shipped program, run by the
-//! kernel.
+//! Several CPUs share one bucket, and one source at its first SYN. The kernel runs the shipped program.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
@@ -14,7 +13,7 @@ use lab::program::Program;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-/// Runs `work` on every CPU at once. It gets the CPU's number, and a barrier at which all wait.
+/// Runs `work` on every CPU at once, with the CPU's number and a barrier that all share.
 fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
     let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
     let cpus: Vec<usize> = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap()).collect();
@@ -33,7 +32,7 @@ fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
 
 #[test]
 fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
-    // Tokens are granted for most of the run, as only grants can collide.
+    // Most of the run is within the burst, because only grants can collide.
     const BURST: u64 = 400_000;
     const TIMES: u32 = 500_000;
     let mut object = MaybeUninit::uninit();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The filter of known sources never forgets a source that is in the table, and is renewed.
+//! The filter of known sources never forgets a source in the table, and is renewed.
 
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
@@ -10,7 +10,7 @@ use lab::frames::syn_from;
 use lab::program::Program;
 use libbpf_rs::{MapCore, MapFlags};
 
-/// A small table, whose filter is worn after a few thousand sources. The budget is never spent.
+/// A small filter, worn after a few thousand sources. The budget is never spent.
 const OPTIONS: [&str; 6] = ["--challenge", "off", "--new-sources", "1000000", "--max-sources", "4096"];
 const BITS: u32 = 15;
 
@@ -27,7 +27,7 @@ fn word(map: &impl MapCore, index: u64) -> u64 {
     u64::from_ne_bytes(bytes.try_into().unwrap())
 }
 
-/// Sources in the table, and the number of them that the filter in use does not know.
+/// The number of sources in the table, and how many of them the active filter does not know.
 fn in_the_table(program: &Program<'_>) -> (usize, usize) {
     let maps = &program.skel.maps;
     let filter = maps.data_known.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
@@ -61,7 +61,7 @@ fn a_worn_filter_is_renewed() {
     assert!(all > 3_000 && unknown == 0, "{unknown} of {all} unknown");
     assert!(filter.fill() < 0.125, "{}", filter.fill());
 
-    // A source that is new meanwhile is known to the next filter.
+    // New sources in the meantime are known to the next active filter too.
     enter(&program, 40_000..40_010);
     assert_eq!(in_the_table(&program).1, 0);
     filter.renew().unwrap();
@@ -69,7 +69,7 @@ fn a_worn_filter_is_renewed() {
 }
 
 #[test]
-fn no_source_is_missed_that_enters_while_the_filter_is_renewed() {
+fn no_source_is_missed_while_the_filter_is_renewed() {
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&OPTIONS, &mut object);
     let is_over = AtomicBool::new(false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The shipped program, frame by frame: run by the kernel's test run, on no interface. Needs root.
+//! The shipped program on single frames, in the kernel's test run, without an interface. Needs root.
 
 mod budgets;
 mod burst;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The verdict on each shape of packet, by the shipped program, run by the kernel.
+//! The verdict for each shape of packet. The kernel runs the shipped program.
 
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
@@ -9,7 +9,7 @@ use lab::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
 use lab::program::{Program, Source, XDP_DROP, XDP_PASS};
 use lab::verdicts::{OPTIONS, SYN, plain4, plain6, table};
 
-/// The action follows from the class of the reason.
+/// The class of a reason determines the action.
 fn action(reason: &str) -> u32 {
     if reason.starts_with("drop_") { XDP_DROP } else { XDP_PASS }
 }
@@ -35,7 +35,7 @@ fn every_shape_has_its_reason_and_action() {
 }
 
 #[test]
-fn a_dry_run_judges_alike_and_drops_nothing() {
+fn a_dry_run_gives_the_same_reasons_and_drops_nothing() {
     let mut object = MaybeUninit::uninit();
     let program = load_for_table(&[&OPTIONS[..], &["--dry-run"]].concat(), &mut object);
     for (what, frame, reason) in table() {
@@ -54,12 +54,12 @@ fn headers_beyond_the_first_buffer_are_read() {
     }
     for (what, mut frame, reason) in table() {
         let headers = frame.len();
-        // The kernel's test run wants a second buffer behind the first; payload adds no header.
+        // The kernel's test run needs a second buffer. Extra payload adds no header.
         if matches!(reason, "drop_truncated" | "drop_tiny_fragment" | "skip_not_tcp") {
             continue;
         }
         frame.resize(headers.max(64) + 64, 0);
-        // No longer new, once it is judged whole.
+        // Judging the whole frame first makes the source known.
         let expected = if reason == "pass_new_source" { SYN } else { reason };
         program.judge(&frame);
         for linear in ETHERNET_LEN..headers {
@@ -82,7 +82,7 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // These have tests of their own: burst, concurrency, budgets and challenge here, and tests/cookies.
+    // Other tests cover these: burst, concurrency, budgets and challenge here, and tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The work of the kernel's verifier on the program. It gives up at a million instructions.
+//! How much work the program is for the kernel's verifier. It gives up at a million instructions.
 //!
 
 use std::mem::MaybeUninit;
@@ -7,12 +7,13 @@ use std::mem::MaybeUninit;
 use caps::CapSet;
 use lab::program::Program;
 
-/// Kernels recognise different numbers of paths as equal: 225,110 instructions on 6.12, 441,617 on 6.1.
+/// Kernels differ in how many paths they recognise as equal: from 225,110 instructions on 6.12 to
+/// 441,617 on 6.1.
 const CEILING: u32 = 600_000;
 
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
-    // The constants that are set at load decide which branches the verifier sees.
+    // Constants set at load decide which branches the verifier sees.
     let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--total-rate", "9"];
     let configurations: [&[&str]; 2] = [&[], &most_options];
     let counts = configurations
@@ -23,7 +24,7 @@ fn every_configuration_stays_far_from_the_verifiers_limit() {
     assert!(most <= CEILING, "{most}, and the ceiling is {CEILING}");
 }
 
-/// The report on a refused program has the log of this program, and of no other.
+/// The report of a refused program contains its own log and no other program's.
 #[test]
 fn a_refused_program_has_a_log_of_its_own() {
     let refusal =

@@ -15,7 +15,7 @@ impl Stop {
     }
 }
 
-/// A thread that ends with this value.
+/// A thread that ends when this value is dropped.
 pub struct Background<T> {
     name: &'static str,
     stop: Stop,
@@ -29,7 +29,7 @@ impl<T: Send + 'static> Background<T> {
         Self { name, stop, thread: Some(thread::spawn(move || work(&seen))) }
     }
 
-    /// It ends when it is told to; before, only by a failed assertion.
+    /// Fails if the thread has ended: before it is told to stop, only a failed assertion ends it.
     pub fn check(&self) {
         let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
         assert!(!ended, "{} failed, as said above", self.name);
@@ -47,7 +47,7 @@ impl<T> Drop for Background<T> {
     fn drop(&mut self) {
         self.stop.0.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // The failure that led here is already reported.
+            // The failure that led here has already been reported.
             let _ = thread.join();
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Dumps, one after the other, whatever happens to the instances. Each shows the instances that run, or
-//! says that none runs, and none shows a refusal of the honest client.
+//! Takes dumps all the time, whatever happens to the instances. Each dump shows the running instances
+//! or says that there are none, and no instance has refused the honest client.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::background::{Background, Stop};
 use crate::honest;
 
-/// To read the dump of a full table takes as long as to write it.
+/// Between two dumps: a full table is much work for the reader and for the command.
 const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub fn start(pair: Arc<Pair>) -> Background<Tally> {
     })
 }
 
-/// The number of instances that it shows. None: it says that there is none.
+/// How many instances the dump shows. None: it says that there are none.
 fn dump(pair: &Pair) -> Option<u32> {
     let output = pair.synflood(&["--dump", "--all", "--json"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A flood whose shape changes every second or so. Two sources are always in it: the *probe* of the
-//! instance that protects. A probe sends nothing before its instance protects, so the SYNs of it that
-//! arrive are those that the instance let pass.
+//! A flood that changes its shape about every second. Every shape includes two sources: the *probe* of
+//! the instance that protects. The probe sends nothing before its instance protects, so every probe SYN
+//! that arrives was granted by that instance.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -23,12 +23,12 @@ const BATCH: usize = 64;
 const PROBES_IN_BATCH: usize = 8;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Sources that only one instance sees.
+/// The two sources of one instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe(pub u16);
 
 impl Probe {
-    /// All probes are in these.
+    /// The networks of all probes.
     pub const NETWORK4: &str = "198.18.0.0/16";
     pub const NETWORK6: &str = "2001:db8::/32";
 
@@ -45,17 +45,17 @@ impl Probe {
     }
 }
 
-/// The kinds of most frames. None comes from a probe or from the honest client, whatever byte is
-/// changed.
+/// The shape of most frames. No change of one byte makes a frame come from a probe or from the honest
+/// client.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
-    /// SYNs of some thousand sources, all over their limit.
+    /// SYNs from a few thousand sources, all over their limit.
     Crowd,
-    /// SYNs of more sources than the table holds.
+    /// SYNs from more sources than the table holds.
     Random,
     /// The same over IPv6, behind extension headers.
     Random6,
-    /// A byte changed, or the end cut off.
+    /// Frames with one byte changed or the end cut off.
     Broken,
     NoSyn,
 }
@@ -90,7 +90,7 @@ impl Shape {
     }
 }
 
-/// One of four million.
+/// One of four million addresses.
 fn random_source(rng: &mut Rng) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x6440_0000 | rng.u32(..1 << 22))
 }
@@ -115,7 +115,7 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// From the client's end of this interface, while there is one.
+    /// Sends from the client's end of this interface, whenever it exists.
     pub fn start(pair: Arc<Pair>, interface: &'static str, rng: Rng) -> Self {
         let probe = Arc::new(AtomicU16::new(0));
         let mut sender = Sender { pair, interface, rng, probe: probe.clone(), sent: 0 };
@@ -131,7 +131,7 @@ impl Flood {
         Self { probe, sender: Background::spawn("the flood", send) }
     }
 
-    /// From now on this probe sends.
+    /// From now on, this probe sends.
     pub fn set_probe(&self, probe: Probe) {
         self.probe.store(probe.0, Ordering::Relaxed);
     }
@@ -155,7 +155,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// One shape, for a while.
+    /// Sends one shape for a while.
     fn send(&mut self, stop: &Stop) -> io::Result<()> {
         let shape = Shape::ALL[self.rng.usize(..Shape::ALL.len())];
         let until = Instant::now() + Duration::from_millis(self.rng.u64(200..1500));
@@ -163,7 +163,7 @@ impl Sender {
         while !stop.is_set() && Instant::now() < until {
             for frame in self.batch(shape) {
                 match wire.send(&frame) {
-                    // The other end had no room for all.
+                    // The other end had no room.
                     Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                     result => result?,
                 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A client that stays under its limit, over IPv4 and IPv6 in turn, and its server.
+//! A client that stays under its limit, alternately over IPv4 and IPv6, and its server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,13 +15,13 @@ use lab::wait_for;
 
 use crate::background::{Background, Stop};
 
-/// Its name in dumps.
+/// Its names in dumps.
 pub const SOURCES: [&str; 2] = ["10.0.0.1", "fd00:5::/64"];
 
-/// Between two connections from one source: half of the limit of all instances here.
+/// The time between two connections from one source, at half of the limit of all instances here.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Enough time for milliseconds of work on a very busy machine.
+/// Normally milliseconds. This is enough even on a very busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const WORD: &[u8; 4] = b"soak";
@@ -50,12 +50,12 @@ impl Honest {
         Self { _server: server, client: Background::spawn("the honest client", visits), served, road }
     }
 
-    /// No connection begins or is under way while this is held.
+    /// While this guard is held, no connection is open and none begins.
     pub fn keep_away(&self) -> MutexGuard<'_, ()> {
         self.road.lock().expect("the honest client failed, as said above")
     }
 
-    /// Over IPv4 and over IPv6.
+    /// Waits for new connections over IPv4 and over IPv6.
     pub fn wait_for_connections(&self) {
         // One of them may have begun before.
         let enough = self.served.load(Ordering::Relaxed) + 3;
@@ -78,7 +78,7 @@ fn serve(listener: &TcpListener, stop: &Stop) {
     listener.set_nonblocking(true).unwrap();
     while !stop.is_set() {
         match listener.accept() {
-            // The client judges whether it went well.
+            // The client judges whether this worked.
             Ok((stream, _)) => drop(answer(stream)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(Duration::from_millis(5));
@@ -114,8 +114,8 @@ fn visit(stop: &Stop, road: &Mutex<()>, served: &AtomicU32) -> Tally {
     tally
 }
 
-/// The client speaks first. A server that answered with a SYN cookie learns of the connection only from
-/// the client's next packet, and the client repeats that if it is lost.
+/// The client sends first. After a SYN cookie, the server learns of the connection from the client's
+/// next packet, and the client repeats data if it is lost.
 fn connect(server: &SocketAddr) -> std::io::Result<()> {
     let mut stream = TcpStream::connect_timeout(server, PATIENCE)?;
     let repeated = tcp_info(&stream).tcpi_total_retrans;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Our programs, maps and links in the kernel. Other instances may run on the same machine. Ours have
-//! our processes, and a table of a size that nobody else has.
+//! What the kernel holds for our instances. Other instances may run on the same machine. Ours are
+//! identified by their processes and by a unique table size.
 
 use std::collections::BTreeSet;
 use std::ffi::c_int;
@@ -14,7 +14,7 @@ use libbpf_rs::query::MapInfoIter;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-/// The kernel frees later: after a grace period, and after a dump that still reads.
+/// The kernel frees things late: after a grace period, and after a dump that still reads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The BPF objects that a process holds open, by the kernel's ids.
@@ -23,7 +23,7 @@ pub struct Held {
     pub programs: BTreeSet<u32>,
     pub maps: BTreeSet<u32>,
     pub links: BTreeSet<u32>,
-    /// The memory that these take, by the kernel.
+    /// The memory of these, as the kernel reports it.
     pub bytes: u64,
 }
 
@@ -31,13 +31,13 @@ impl Held {
     pub fn by(pid: Pid) -> Self {
         let mut held = Self::default();
         for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap() {
-            // A descriptor that is closed meanwhile is not held.
+            // A descriptor that was closed meanwhile is not held.
             let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
             let field = |name: &str| {
                 let mut lines = text.lines().filter_map(|line| line.split_once(":\t"));
                 lines.find(|(each, _)| *each == name).map(|(_, value)| value.parse::<u64>().unwrap())
             };
-            // A link tells its program's id as well.
+            // A link also shows its program's id.
             let (ids, id) = match (field("link_id"), field("prog_id"), field("map_id")) {
                 (Some(id), ..) => (&mut held.links, id),
                 (_, Some(id), _) => (&mut held.programs, id),
@@ -70,20 +70,20 @@ impl Held {
     }
 }
 
-/// By id, as a list by libbpf-rs ends at the first entry that it cannot read.
+/// Asks by id, because libbpf-rs's iterators end at the first entry that they cannot read.
 fn exists(fd_by_id: unsafe extern "C" fn(u32) -> c_int, id: u32) -> bool {
-    // SAFETY: no pointers; the descriptor is checked and owned at once.
+    // SAFETY: no pointers; the descriptor is checked and owned below.
     let fd = unsafe { fd_by_id(id) };
     if fd < 0 {
         assert_eq!(Errno::from_raw(-fd), Errno::ENOENT);
         return false;
     }
-    // SAFETY: just opened, and nobody else has it.
+    // SAFETY: just opened, and nothing else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
     true
 }
 
-/// Remembers the objects that instances held.
+/// Remembers what instances have held.
 pub struct Kernel {
     held: Mutex<Held>,
     max_sources: String,
@@ -95,8 +95,8 @@ impl Kernel {
         Self { held: Mutex::default(), max_sources: max_sources.to_string() }
     }
 
-    /// The `--max-sources` of every instance, by which even an unnoticed one is found: a leftover
-    /// program or link keeps its table.
+    /// The `--max-sources` of every instance. It identifies even an instance that was never noted,
+    /// because a leaked program or link keeps its table.
     pub fn max_sources(&self) -> &str {
         &self.max_sources
     }
@@ -107,7 +107,7 @@ impl Kernel {
         held
     }
 
-    /// Once no instance runs.
+    /// Call this when no instance runs.
     pub fn assert_nothing_left(&self) {
         let held = self.held.lock().unwrap();
         let deadline = Instant::now() + PATIENCE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! An instance's life, and the checks during it.
+//! The life of an instance, and what must hold during it.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use crate::kernel::Held;
 const BURST: u64 = 5;
 const RATE: u64 = 2;
 
-/// One of the server's interfaces, and the flood that arrives at it.
+/// One of the server's interfaces, and the flood to it.
 pub struct Line {
     pub interface: &'static str,
     pub flood: Flood,
@@ -26,14 +26,14 @@ pub struct Life<'a> {
     soak: &'a Soak,
     line: &'a Line,
     pub defence: Defence,
-    /// The time just after it began to protect.
+    /// What it held when it had just begun to protect.
     pub held: Held,
     probe: Probe,
     since: Instant,
 }
 
 impl<'a> Life<'a> {
-    /// With these options, and those of all instances.
+    /// Starts it with these options, in addition to those of all instances.
     pub fn start(soak: &'a Soak, line: &'a Line, more: &[&str]) -> Self {
         soak.check();
         let defence = Defence::start(&soak.pair, &options(soak, line, more));
@@ -46,7 +46,8 @@ impl<'a> Life<'a> {
         Self { soak, line, defence, held, probe, since }
     }
 
-    /// The burst of either source has arrived at the server, and no more than burst + rate × time.
+    /// Asserts that the burst of each probe source reached the server, and no more than burst + rate ×
+    /// time.
     pub fn check_bucket(&self) {
         let sources = [self.probe.source4().to_string(), self.probe.source6().to_string()];
         for source in &sources {
@@ -69,14 +70,14 @@ impl<'a> Life<'a> {
         ended
     }
 
-    /// Ends it by SIGKILL: nobody is left to detach.
+    /// Ends it by SIGKILL, so that nothing is left to detach it.
     pub fn kill(self) {
         let (soak, interface) = (self.soak, self.line.interface);
         assert_eq!(self.defence.signal(Signal::SIGKILL).status.code(), None);
         wait_until_open(soak, interface);
     }
 
-    /// Waits for its end by itself.
+    /// Waits until it ends by itself.
     pub fn wait(self) -> Ended {
         self.defence.wait()
     }
@@ -86,7 +87,7 @@ pub fn wait_until_open(soak: &Soak, interface: &str) {
     wait_for("the interface to be open", || soak.pair.server.xdp(interface).is_none().then_some(()));
 }
 
-/// Without a budget for new sources, unless `more` has one: then only its own limit refuses a probe.
+/// Without a budget for new sources, unless `more` has one, so that only its own bucket limits a probe.
 pub fn options<'a>(soak: &'a Soak, line: &Line, more: &[&'a str]) -> Vec<&'a str> {
     let limit = ["--burst", "5", "--rate", "2", "--max-sources", soak.kernel.max_sources()];
     let budget: &[&str] = if more.contains(&"--new-sources") { &[] } else { &["--new-sources", "0"] };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Strain over a longer time: `make soak`. In phases, instances are started, stopped and killed, and
-//! their interface is deleted. A flood, dumps and an honest client go on throughout. Needs root.
+//! A stress test over a longer time: `make soak`. In phases, instances are started, stopped and killed,
+//! and lose their interface. A flood, dumps and an honest client run all the time. Needs root.
 //!
-//! SOAK_SECONDS (120): how long, about. SOAK_SEED (a new one each time): the same choices again.
+//! SOAK_SECONDS (120) is the approximate duration. SOAK_SEED (new each time) repeats the choices of a
+//! run.
 
 mod background;
 mod dumps;
@@ -61,12 +62,12 @@ impl Soak {
         }
     }
 
-    /// The interface of the phases that use only one.
+    /// The interface for phases that use only one.
     fn flooded(&self) -> &Line {
         &self.lines[0]
     }
 
-    /// Fails if anything in the background has.
+    /// Fails if anything in the background has failed.
     fn check(&self) {
         self.honest.check();
         self.dumps.check();
@@ -89,7 +90,7 @@ impl Soak {
     }
 }
 
-/// The server answers the flood, as it would on the Internet; what it sends there ends at the client.
+/// Lets the server answer the flood, as on the Internet. These answers end at the client.
 fn route(pair: &Pair) {
     let mac = SERVER_MAC.map(|octet| format!("{octet:02x}")).join(":");
     for interface in ["eth0", "eth1"] {
@@ -99,7 +100,7 @@ fn route(pair: &Pair) {
     pair.server.run("ip", &["-6", "route", "replace", "default", "via", "fd00:5::1"]);
 }
 
-/// All other sources would fill the server's sets.
+/// Other sources would fill the server's sets.
 fn count_only_probes(pair: &Pair) {
     for (family, probes) in [("ip", Probe::NETWORK4), ("ip6", Probe::NETWORK6)] {
         let rule = format!("insert rule inet arrived first {family} saddr != {probes} accept");
@@ -109,12 +110,12 @@ fn count_only_probes(pair: &Pair) {
 
 fn setting<T: FromStr>(name: &str, default: T) -> T {
     let Ok(text) = env::var(name) else { return default };
-    text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number"))
+    text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number"))
 }
 
 type Phase = fn(&Soak, Duration, &mut Rng) -> String;
 
-/// Each with its share of the time, in hundredths.
+/// Each phase with its share of the time in percent.
 const PHASES: [(&str, u32, Phase); 6] = [
     ("steady", 15, phases::steady),
     ("answered", 10, phases::answered),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The phases: events in the life of instances, while the flood, the honest client and the dumps go on.
-//! Each phase returns a sentence that says what it did.
+//! The phases, one after the other, while the flood, the honest client and the dumps go on. Each
+//! returns a description of what it did.
 
 use std::fs;
 use std::process::Stdio;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::Soak;
 use crate::life::{self, Life, Line};
 
-/// A phase lasts for its time, and for at least this many rounds.
+/// The rounds of a phase: until its time is over, and at least this many.
 fn rounds(time: Duration, at_least: u32) -> impl Iterator<Item = u32> {
     let end = Instant::now() + time;
     (0..).take_while(move |&round| round < at_least || Instant::now() < end)
@@ -31,7 +31,7 @@ pub fn steady(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     format!("one instance: {memory}; in the kernel {kernel_kb} kB throughout")
 }
 
-/// One instance that answers the flood and the honest client by cookies.
+/// One instance that answers the flood and the honest client with cookies.
 pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     let _pass = pass::attach(&soak.pair.client, soak.flooded().interface);
     let life = Life::start(soak, soak.flooded(), &["--new-sources", "10", "--json"]);
@@ -43,10 +43,10 @@ pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     format!("one instance sent {challenged} cookies: {memory}")
 }
 
-/// Watches a running instance for a while: its objects in the kernel stay the same, and its memory does
-/// not grow. Returns a sentence with the figures.
+/// Watches a running instance for a while. What it holds in the kernel must stay the same, and its
+/// memory must not grow. Returns a description of its memory.
 fn watch(soak: &Soak, life: &Life<'_>, time: Duration, check: impl Fn(&Life<'_>)) -> String {
-    /// The allocator's own variation. A leak in each status line would be more.
+    /// For the allocator's fluctuation. A leak in each status line would be more.
     const MARGIN_KB: u64 = 512;
     let look = || {
         check(life);
@@ -89,7 +89,7 @@ pub fn refused(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     format!("{count} second instances refused, the first went on")
 }
 
-/// The interface is deleted under the flood, and made again. The honest client pauses meanwhile.
+/// The interface is deleted under the flood and added again. The honest client pauses meanwhile.
 pub fn deleted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     let away = soak.honest.keep_away();
     let mut count = 0;
@@ -115,7 +115,7 @@ pub fn deleted(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     format!("eth0 deleted and made again {count} times, the honest client away meanwhile")
 }
 
-/// SIGKILL at random moments from the start on, and then to an instance that protects.
+/// SIGKILL at a random moment after the start, and then SIGKILL to an instance that protects.
 pub fn killed(soak: &Soak, time: Duration, rng: &mut Rng) -> String {
     let line = soak.flooded();
     let (mut count, mut attached) = (0, 0);

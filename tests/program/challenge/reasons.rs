@@ -12,7 +12,7 @@ use super::server::{on_a_server, refusing, syn4, syn6};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// The reason for a frame. Checks that a frame without an answer stays as it was.
+/// The reason for a frame. Asserts that a frame without an answer is unchanged.
 fn reason(program: &Program<'_>, frame: &[u8]) -> String {
     let (reason, action, left) = program.answer(frame);
     let expected = match reason.split_once('_').unwrap().0 {
@@ -62,7 +62,7 @@ fn an_address_that_has_gone_is_forgotten() {
 }
 
 #[test]
-fn nobody_is_answered_who_could_not_have_asked() {
+fn impossible_sources_get_no_answer() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
@@ -77,7 +77,7 @@ fn nobody_is_answered_who_could_not_have_asked() {
         }
         let from_a_group = patched(syn4(&[]), 6, |_| 1);
         assert_eq!(reason(&program, &from_a_group), "drop_unanswerable");
-        // NAT64's own prefix begins with a zero byte.
+        // NAT64's prefix begins with a zero byte.
         let translated = ipv6(&[], |ip, _| {
             ip.source = "64:ff9b::c000:201".parse::<Ipv6Addr>().unwrap().octets();
         });
@@ -156,7 +156,7 @@ fn set_md5_key(listener: &TcpListener, peer: Ipv4Addr) {
     // SAFETY: a sockaddr_storage has room for every address, and both are only integers.
     unsafe { std::ptr::write((&raw mut signature.address).cast(), address) };
     (signature.key_len, signature.key[0]) = (1, 7);
-    // SAFETY: the option outlives the call, which gets its size.
+    // SAFETY: the option outlives the call, and its size is right.
     let set = unsafe {
         libc::setsockopt(
             listener.as_raw_fd(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A host with a listener. The shipped program answers for it, frame by frame.
+//! A host with a listener. The shipped program answers single frames for it.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, TcpListener};
@@ -12,7 +12,7 @@ use libbpf_rs::OpenObject;
 
 const MTU: u32 = 1500;
 
-/// Runs a test where a listener waits on [`SERVER_PORT`] of any address.
+/// Runs a test with a listener on [`SERVER_PORT`] of any address.
 pub fn on_a_server(test: impl FnOnce() + Send) {
     let server = Netns::new("server");
     server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
@@ -23,7 +23,7 @@ pub fn on_a_server(test: impl FnOnce() + Send) {
     });
 }
 
-/// The program with these options, and with its budget for new sources spent.
+/// Loads the program with these options and spends its budget for new sources.
 pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
     let program = Program::load(&[&["--new-sources", "1/h"], options].concat(), object);
     program.tell(HOST);
@@ -44,5 +44,5 @@ pub fn syn6(options: &[u8]) -> Vec<u8> {
     ipv6(&[], |_, tcp| tcp.set_options_raw(options).unwrap())
 }
 
-/// Ports of an answer.
+/// The source and destination port of an answer.
 pub const ANSWER_PORTS: (u16, u16) = (SERVER_PORT, CLIENT_PORT);

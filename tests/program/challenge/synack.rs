@@ -21,7 +21,7 @@ const TSVAL: u32 = 0x1234_5678;
 /// For tcp_rmem[2] of [`HOST`], 2^25 bytes; 2^16 bytes need no scale.
 const OUR_SCALE: u8 = 10;
 
-/// The options of the SYNs of several systems, in their order.
+/// The options in the SYNs of several systems, in their order.
 const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 1, 3, 3, 7];
 const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
 const MACOS: &[u8] =
@@ -30,13 +30,13 @@ const FREEBSD: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 8, 10, 0x12, 0x34, 0x56
 const OPENBSD: &[u8] =
     &[2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
 
-/// The parts of an answer with right checksums.
+/// A parsed answer with correct checksums.
 struct Answer {
     options: Vec<TcpOptionElement>,
     ece: bool,
     window: u16,
     timestamp: u32,
-    /// From the IP header to the last option.
+    /// Bytes from the IP header to the last option.
     packet_len: usize,
 }
 
@@ -85,7 +85,7 @@ fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
     }
 }
 
-/// The options, without the timestamp's value.
+/// The options without the timestamp's value.
 fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
     let blank = |option: &TcpOptionElement| match option {
         Timestamp(..) => Timestamp(0, 0),
@@ -149,7 +149,7 @@ fn what_each_system_offers_is_kept_in_the_timestamp() {
     });
 }
 
-/// The kernel compares the timestamp with its clock when it comes back: it must not be ahead.
+/// The kernel compares the returned timestamp with its clock, so it must not be ahead.
 #[test]
 fn the_timestamp_is_of_just_now() {
     on_a_server(|| {
@@ -212,7 +212,8 @@ fn ecn_is_agreed_to_as_the_kernel_would() {
     });
 }
 
-/// It is no reflector: the answer is four bytes longer than a SYN without options, for the MSS.
+/// The host must not become a reflector. An answer is at most four bytes longer than its SYN: the MSS,
+/// if the SYN had no options.
 #[test]
 fn an_answer_is_hardly_larger_than_its_syn() {
     on_a_server(|| {
@@ -224,7 +225,7 @@ fn an_answer_is_hardly_larger_than_its_syn() {
                 assert!(answer.packet_len <= frame.len() - mac + 4, "{options:?}");
             }
         }
-        // Data with the SYN (TFO) does not come back.
+        // Data in the SYN (TFO) is not sent back.
         let mut with_data = syn4(LINUX);
         with_data.extend([7; 1000]);
         with_data[16..18].copy_from_slice(&1060_u16.to_be_bytes());
