@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The limit: nothing costs less than dropping a frame unseen. */
+/* The limit: nothing is cheaper than dropping a frame without a look at it. */
 #include "types.h"
 
 char LICENSE[] SEC("license") = "GPL";

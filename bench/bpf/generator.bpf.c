@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes a SYN flood. BPF_PROG_TEST_RUN runs this program with live frames: it writes each frame that it
- * gets from the kernel, and redirects it into a veth.
+ * A SYN-flood generator. BPF_PROG_TEST_RUN runs it on live frames. It writes each frame and redirects
+ * it into a veth.
  *
- * The kernel uses the frames again, and the other side may have written into them. So the program
- * writes every byte of every frame. That includes the checksums, which a kernel behind the veth checks.
+ * The kernel recycles the frames, and the other side may have changed them. So every byte of every
+ * frame is written again. This includes checksums, because a kernel behind the veth checks them.
  */
 #include "csum.h"
 #include "types.h"
 
 /* Set before load; addresses in network byte order. */
 struct flood {
-	__u64 interval_ns; /* between two frames; 0: as fast as it goes */
+	__u64 interval_ns; /* between two frames; 0: as fast as possible */
 	__u64 count;       /* frames at most; 0: no end */
 	__u32 ifindex;     /* the veth to send from */
 	__u32 source_mask; /* the bits in which sources differ, host byte order */
-	__be32 source4;    /* the other bits; the masked ones are 0 */
+	__be32 source4;    /* the other bits, with the masked ones 0 */
 	__be32 server4;
 	__be32 server6[4];
 	unsigned char server_mac[6];
@@ -28,7 +28,7 @@ SEC(".rodata.flood") const volatile struct flood flood = {};
 
 /* The state of the flood, which runs on one CPU. */
 struct progress {
-	__u64 due;  /* the time of the next frame, CLOCK_MONOTONIC ns */
+	__u64 due;  /* time of the next frame, CLOCK_MONOTONIC ns */
 	__u64 sent; /* frames */
 } progress SEC(".data.progress");
 
@@ -67,7 +67,7 @@ static __always_inline struct tcphdr tcp_syn(__u32 random)
 	return tcp;
 }
 
-/* The checksum of the TCP header and its pseudo header, whose addresses have this many words. */
+/* Covers the TCP header and its pseudo header. The addresses have this many 32-bit words. */
 static __always_inline __sum16 tcp_checksum(const struct tcphdr *tcp, const void *addresses, int words)
 {
 	__u64 sum = bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(*tcp));
@@ -124,7 +124,7 @@ static __always_inline bool write_ipv6(void *data, void *data_end)
 	return true;
 }
 
-/* A frame that comes too early is returned unsent, and the kernel gives the next at once. */
+/* Whether to send this frame. If it is too early, the kernel hands over the next one at once. */
 static __always_inline bool is_due(void)
 {
 	__u64 now;
@@ -136,7 +136,7 @@ static __always_inline bool is_due(void)
 	now = bpf_ktime_get_ns();
 	if ((__s64)(now - progress.due) < 0)
 		return false;
-	/* After a delay of more than a millisecond, skip the frames that were missed. */
+	/* After a pause of more than a millisecond, the missed frames are not sent later. */
 	if (now - progress.due > 1000000)
 		progress.due = now;
 	progress.due += flood.interval_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The cost of a program that does nothing, to compare with the cost of packets that pass. */
+/* The cost of an empty program, as a reference for everything that passes. */
 #include "types.h"
 
 char LICENSE[] SEC("license") = "GPL";

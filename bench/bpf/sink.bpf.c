@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs at the sender's end of the wire and drops answers to forged addresses unseen, as their cost
- * there is not a cost of the defence. A veth also needs a program at this end to receive what XDP
+ * Runs at the sender's end of the wire. It drops answers to forged addresses at once, because their
+ * cost there is not part of the defence. The veth also needs an XDP program here to receive what XDP
  * sends.
  */
 #include "types.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The algorithm of the tutorial with which this project began, only for comparison: IPv4 without
- * options, and two LRU maps (last time and tokens), both looked up and written for every SYN.
+ * The algorithm of the tutorial that this project began with, only for comparison. It has two LRU maps,
+ * for the last time and for tokens. It reads and writes both for every SYN over IPv4 without options.
  */
 #include "types.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A sender and a server in network namespaces, made again for every measurement, so that no contender
-//! finds what another has left.
+//! A sender and a server in network namespaces. Every measurement gets new ones, so that no contender
+//! sees the leftovers of another.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
@@ -20,7 +20,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
 pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);
-/// The gateway for all addresses that are not on the link.
+/// The next hop for everything outside the local network.
 const GATEWAY: &str = "10.0.0.1";
 const GATEWAY6: &str = "fd00:5::1";
 const GATEWAY_MAC: &str = "02:00:00:00:00:01";
@@ -36,7 +36,7 @@ pub struct Arena {
 
 /// The listener on the server's port 80.
 enum Service {
-    /// A listener that accepts nothing: it is enough that it listens.
+    /// It listens, which is enough, and accepts no connection.
     Listener {
         _listener: TcpListener,
     },
@@ -54,7 +54,7 @@ impl Arena {
         })
     }
 
-    /// With nginx, and with the clients' addresses 10.0.0.x on the sender's side.
+    /// An arena with nginx, and with clients' addresses 10.0.0.x on the sender's side.
     pub fn with_web_server(clients: Range<u8>) -> Result<Self> {
         let arena = Self::serving(|server| {
             let root = tempfile::tempdir()?;
@@ -77,8 +77,7 @@ impl Arena {
         for (end, name) in [(&sender, "flood0"), (&server, "eth0")] {
             end.run("ethtool", &["-L", name, "rx", &cpus, "tx", &cpus]);
         }
-        // Frames that XDP redirects into a veth arrive only where its peer polls: with XDP, or with
-        // GRO.
+        // Frames that XDP redirects into a veth arrive only if its peer polls, with XDP or with GRO.
         server.run("ethtool", &["-K", "eth0", "gro", "on"]);
         server.run("ip", &["address", "add", &format!("{SERVER4}/24"), "dev", "eth0"]);
         server.run("ip", &["address", "add", &format!("{SERVER6}/64"), "dev", "eth0", "nodad"]);
@@ -115,8 +114,8 @@ impl Arena {
         self.sender.enter(work)
     }
 
-    /// Floods from the first CPUs, one for each flood. Runs `work` once all have begun, and also
-    /// returns the SYNs per second that were sent meanwhile.
+    /// Floods from the first `cpus` CPUs. Runs `work` once all of them have begun. Returns its result
+    /// and how many SYNs per second were sent meanwhile.
     pub fn during<T>(
         &self,
         flood: Flood,
@@ -127,7 +126,7 @@ impl Arena {
         thread::scope(|scope| {
             let flood = |cpu| self.sender.enter(|| self.flood(flood, cpu, has_begun, is_over));
             let floods: Vec<_> = (0..cpus).map(|cpu| scope.spawn(move || flood(cpu))).collect();
-            // A flood that cannot begin ends, and its error is seen below.
+            // A flood that cannot begin ends, and its error is returned below.
             while has_begun.load(Ordering::Relaxed) < cpus
                 && !floods.iter().any(|flood| flood.is_finished())
             {
@@ -143,7 +142,7 @@ impl Arena {
         })
     }
 
-    /// SYNs per second.
+    /// Returns SYNs per second.
     fn flood(
         &self,
         flood: Flood,
@@ -172,18 +171,18 @@ impl Arena {
         packets.filter_map(|(_, count)| count.parse::<u64>().ok()).sum()
     }
 
-    /// TcpInSegs of the server, both families.
+    /// TcpInSegs of the server, for both families.
     pub fn tcp_segments(&self) -> u64 {
         figures::nstat(&self.server, "TcpInSegs")
     }
 }
 
-/// A real flood comes from another machine, so it must not take the CPU from the kernel's packet
-/// thread.
+/// Gives this thread the lowest priority. A real flood comes from another machine, so the generator
+/// must not take the CPU from the kernel's own thread for packets.
 fn run_last() -> Result<()> {
     let lowest = libc::sched_param { sched_priority: 0 };
-    // SAFETY: it acts on this thread only, and the parameters outlive the call.
+    // SAFETY: for this thread only, and the parameters outlive the call.
     let error = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) };
-    ensure!(error == 0, "cannot let the generator run last: {}", std::io::Error::last_os_error());
+    ensure!(error == 0, "cannot lower the generator's priority: {}", std::io::Error::last_os_error());
     Ok(())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The cost of each kind of packet, by the kernel's own test run of the shipped program.
+//! The cost of each kind of packet, from the kernel's test run of the shipped program.
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
@@ -17,23 +17,23 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{OpenObject, ProgramMut};
 use serde::Serialize;
 
-/// Runs of one frame; the kernel returns their mean.
+/// Runs of one frame. The kernel reports the mean.
 const REPEAT: u32 = 1_000_000;
-/// Runs of frames that must differ; each is timed by itself.
+/// Runs with a different frame each, timed one by one.
 const SINGLE: u32 = 20_000;
 
 /// The cost of one kind of packet.
 #[derive(Debug, Clone, Serialize)]
 pub struct Class {
     pub name: &'static str,
-    /// The shipped program, ns per packet; the median.
+    /// The shipped program's median, in ns per packet.
     pub ns: f64,
-    /// A program that does nothing, measured in the same way.
+    /// The median of an empty program, measured in the same way.
     pub bare_ns: f64,
 }
 
 impl Class {
-    /// The difference: the program's own cost.
+    /// What the program costs on top of an empty one.
     pub fn cost(&self) -> f64 {
         self.ns - self.bare_ns
     }
@@ -62,7 +62,7 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
     let mut samples = Samples::default();
     for round in 0..rounds {
         for (name, frame, program) in same_frame_each_time(&refuse, &grant) {
-            // The first run is a SYN of a new source.
+            // The first frame comes from a new source.
             program.repeat(&frame, 1);
             samples.add(name, ours(program, &frame, REPEAT), nothing(bare, &frame, REPEAT));
         }
@@ -77,7 +77,7 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
     Ok(samples.classes())
 }
 
-/// Packets on which the kernel can run the program many times, as it does not change the frame.
+/// Frames that the program does not change, so that the kernel can run it on one many times.
 fn same_frame_each_time<'a, 'obj>(
     refuse: &'a Program<'obj>,
     grant: &'a Program<'obj>,
@@ -95,7 +95,7 @@ fn same_frame_each_time<'a, 'obj>(
     ]
 }
 
-/// Rounds of each class, in ns: the shipped program, and the bare one.
+/// The rounds of each class in ns, of the shipped program and of the empty one.
 #[derive(Default)]
 struct Samples(Vec<(&'static str, Vec<f64>, Vec<f64>)>);
 
@@ -116,16 +116,16 @@ impl Samples {
     }
 }
 
-/// Tells the program what user space tells it in a run, and spends its budget of new sources.
+/// Tells the program about this host, as user space does. Then spends its budget for new sources.
 fn answer_for_this_host(program: &Program<'_>) {
-    // On a host with few addresses, few sources have a hash like one of them.
+    // So that few sources are looked up among the host's addresses.
     program.tell(types::host { address_bits: 0, ..HOST });
     program.own_mac(SERVER_MAC, 1500);
     program.own(SERVER.into());
     program.repeat(&syn4(Ipv4Addr::new(203, 0, 113, 1)), 1);
 }
 
-/// The mean of the runs.
+/// The mean of the runs in ns.
 fn ours(program: &Program<'_>, frame: &[u8], times: u32) -> f64 {
     program.time(frame, times).as_nanos() as f64
 }

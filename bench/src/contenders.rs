@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The defences. All that can have it get the same policy: one SYN from each source, then one per hour.
+//! The defences. If possible, all have the same policy: one SYN from each source, then one per hour.
 
 use std::any::Any;
 use std::mem::MaybeUninit;
@@ -20,15 +20,15 @@ pub type Running = Box<dyn Any>;
 pub struct Contender {
     pub name: &'static str,
     pub start: fn(&Netns) -> Result<Running>,
-    /// Whether it keeps the flood of one source from the server's TCP. The kernel's cookies do not:
-    /// they are part of TCP.
+    /// Whether it stops a flood from one source before the server's TCP. The kernel's cookies are part
+    /// of TCP.
     pub stops_before_tcp: bool,
     pub shapes: &'static [Shape],
 }
 
 const ALL: &[Shape] = &[Shape::One, Shape::Many, Shape::Random, Shape::Ipv6];
 const IPV4: &[Shape] = &[Shape::One, Shape::Many, Shape::Random];
-/// The floods for which budgets and challenges are made.
+/// The floods that budgets and challenges are for.
 const RANDOM: &[Shape] = &[Shape::Random, Shape::Ipv6];
 
 const fn defence(
@@ -39,14 +39,14 @@ const fn defence(
     Contender { name, start, stops_before_tcp: true, shapes }
 }
 
-/// The limit to which all others are compared.
+/// The reference for all others.
 pub const LIMIT: Contender = defence("bare XDP_DROP", ALL, bare_drop);
 
 pub const OURS: Contender = defence("synflood-xdp", ALL, |server| {
     synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0"])
 });
 
-/// synflood-xdp with its defaults.
+/// With its default options.
 pub const OURS_BY_DEFAULT: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
 
 pub const NONE: Contender =
@@ -67,7 +67,7 @@ pub const OTHERS: &[Contender] = &[
     defence("nftables ingress", ALL, nftables),
     defence("iptables hashlimit", ALL, hashlimit),
     defence("nftables synproxy", ALL, synproxy),
-    // Nothing to start: the listener is there anyway, and the kernel's cookies are on by default.
+    // Nothing to start: the server has a listener, and cookies are on by default.
     Contender {
         name: "kernel SYN cookies",
         start: |_| Ok(Box::new(())),
@@ -138,7 +138,7 @@ fn hashlimit(server: &Netns) -> Result<Running> {
     for (command, prefix) in [("iptables", "32"), ("ip6tables", "64")] {
         let rule = ["-t", "raw", "-A", "PREROUTING"].into_iter().chain(rule.split_whitespace());
         let rule = rule.chain(["--hashlimit-srcmask", prefix]);
-        // iptables wants the match's options before the target.
+        // The options of the match come before the target.
         let mut rule: Vec<_> = rule.collect();
         rule.extend(["-j", "DROP"]);
         server.run(command, &rule);

@@ -14,7 +14,7 @@ use libbpf_rs::{MapCore, MapFlags, OpenObject};
 
 use crate::skels::generator::{GeneratorSkel, GeneratorSkelBuilder};
 
-/// Who the SYNs come from.
+/// The sources of the SYNs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
@@ -29,7 +29,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// As fast as possible.
+    /// A flood of this shape, as fast as possible.
     pub fn flood(self) -> Flood {
         let source_bits = match self {
             Self::One => 0,
@@ -44,11 +44,11 @@ impl Shape {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flood {
     pub ipv6: bool,
-    /// The binary logarithm of the number of sources, at most 32; they come in random order.
+    /// The number of sources is 2 to the power of this, at most 32. They come in random order.
     pub source_bits: u32,
-    /// SYNs per second; None: as fast as possible.
+    /// SYNs per second. None: as fast as possible.
     pub rate: Option<f64>,
-    /// SYNs in all; None: no end.
+    /// SYNs in total. None: no end.
     pub count: Option<u64>,
 }
 
@@ -65,8 +65,8 @@ pub struct Target {
     pub source: Ipv4Addr,
 }
 
-/// Each call into the kernel makes its frames again, which costs as much as sending 100,000 of them. So
-/// the calls get longer, until that no longer matters.
+/// Each call into the kernel sets up its frames again, which costs as much as sending 100,000. So the
+/// calls double in size until one takes long enough for that not to matter.
 const FIRST_CHUNK: u32 = 65_536;
 const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
@@ -103,7 +103,7 @@ impl<'obj> Generator<'obj> {
         let (words, _) = octets.as_chunks();
         constants.server6 = std::array::from_fn(|i| u32::from_ne_bytes(words[i]));
         let skel = open.load().context("the kernel refused the generator")?;
-        // Ethernet's shortest frame; for IPv6 the length of its headers.
+        // The minimum on Ethernet, or the length of the headers over IPv6.
         let frame = vec![0; if flood.ipv6 { 74 } else { 60 }];
         Ok(Self { skel, frame, chunk: FIRST_CHUNK, count: flood.count })
     }
@@ -131,7 +131,7 @@ impl<'obj> Generator<'obj> {
     }
 }
 
-/// BPF_PROG_TEST_RUN with live frames; libbpf-rs does not set a batch size.
+/// BPF_PROG_TEST_RUN with live frames. libbpf-rs cannot set a batch size.
 fn send(program: BorrowedFd<'_>, frame: &[u8], count: u32) -> io::Result<()> {
     let mut options = libbpf_sys::bpf_test_run_opts {
         sz: size_of::<libbpf_sys::bpf_test_run_opts>() as _,
@@ -142,7 +142,7 @@ fn send(program: BorrowedFd<'_>, frame: &[u8], count: u32) -> io::Result<()> {
         batch_size: BATCH,
         ..Default::default()
     };
-    // SAFETY: the frame outlives the call, which gets its size; the options contain their own.
+    // SAFETY: the frame outlives the call, its size is right, and the options contain their own size.
     let error = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) };
     if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(()) }
 }

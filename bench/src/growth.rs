@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! How the cost grows: with sources, the size of the table, the family, and CPUs.
+//! How the cost grows with sources, the size of the table, the family and CPUs.
 
 use std::thread;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use serde::Serialize;
 use crate::contenders::{Contender, LIMIT, OURS, synflood};
 use crate::trial::Trial;
 
-/// One point.
+/// One point of a plot.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     pub series: &'static str,
     /// The number of sources, of places in the table, or of CPUs.
     pub x: u64,
-    /// Frames per second of synflood-xdp, and of a bare XDP_DROP in the same rounds; the medians.
+    /// Median frames per second of synflood-xdp. `limit` is that of a bare XDP_DROP in the same rounds.
     pub absorbed: f64,
     pub limit: f64,
 }
@@ -45,7 +45,7 @@ pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec
     let point = |series, x, contender: &Contender, flood: Flood, cpus| -> Result<Point> {
         let limit = Trial::of(&LIMIT)?;
         let ours = Trial::of(contender)?;
-        // About 200,000 new sources per second get into the table; all must be known.
+        // About 200,000 new sources enter per second. Wait until all are known.
         let sources = (1_u64 << flood.source_bits) as f64;
         ours.endure(flood, cpus, time + Duration::from_secs_f64(sources / 150_000.0))?;
         let mut absorbed = [const { Vec::new() }; 2];

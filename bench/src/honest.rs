@@ -16,14 +16,13 @@ use socket2::{Domain, Socket, Type};
 use crate::arena::{Arena, SERVER4};
 use crate::contenders::Contender;
 
-/// The clients' addresses: a hundred.
+/// The last bytes of the clients' hundred addresses.
 const CLIENTS: Range<u8> = 101..201;
 
-/// Between two requests of any clients. At this pace no client exceeds its burst within a second and a
-/// half.
+/// The time between two requests of any clients. No client exceeds its burst within 1.5 s.
 const INTERVAL: Duration = Duration::from_millis(4);
 
-/// A client gives up after this time. It sends a dropped SYN again after about 1, 2, 3 and 4 s.
+/// A client gives up after this time. It repeats a dropped SYN after 1 and 3 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The clients' results.
@@ -31,21 +30,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Service {
     pub defence: &'static str,
     pub shape: Shape,
-    /// SYNs per second that the flood sent.
+    /// SYNs per second of the flood, as sent.
     pub flood: f64,
-    /// The share of what synflood-xdp absorbs.
+    /// The flood as a share of what our defence absorbs.
     pub share: f64,
-    /// CPU time for a million of its SYNs, in s, with the generator's; measured without clients.
+    /// CPU time for a million SYNs of the flood, in s, including the generator. Measured without
+    /// clients.
     pub cpu_s: f64,
     pub requests: usize,
     pub served: usize,
-    /// Connect times of the clients that were served, in ms.
+    /// Connect times of the served requests, in ms.
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
-/// The clients' requests during a flood. `share` is its rate, as a share of what synflood-xdp absorbs;
-/// 0 is no flood. `absorbed` is what this contender absorbs.
+/// Measures the clients' requests during a flood of `rate` SYNs per second. `share` is this rate as a
+/// share of what our defence absorbs; 0 means no flood. `absorbed` is what this contender absorbs.
 pub fn measure(
     contender: &Contender,
     shape: Shape,
@@ -59,7 +59,7 @@ pub fn measure(
     let is_calm = share == 0.0;
     let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
     let (mut times, flood) = arena.during(flood, usize::from(!is_calm), || {
-        // Wait until the flood has reached its rate, and the caches are warm.
+        // Until the flood has reached its rate and has warmed up what it touches first.
         thread::sleep(Duration::from_millis(500));
         Ok(arena.on_the_clients_side(|| requests(time)))
     })?;
@@ -88,10 +88,10 @@ pub fn measure(
     })
 }
 
-/// One request after the other, the clients taking turns, from a CPU that the flood does not use. None:
-/// not served.
+/// One request after the other, each from the next client, on a CPU without the flood. None: not
+/// served.
 fn requests(time: Duration) -> Vec<Option<Duration>> {
-    // A machine with one CPU has no other.
+    // Fails on a machine with one CPU.
     let _ = cpu::stay_on(1);
     let start = Instant::now();
     let count = time.div_duration_f64(INTERVAL) as usize;
@@ -105,7 +105,7 @@ fn requests(time: Duration) -> Vec<Option<Duration>> {
         .collect()
 }
 
-/// Gets a page over a new connection. Returns the time that connecting took.
+/// Requests a page over a new connection. Returns the connect time.
 fn request(from: Ipv4Addr) -> std::io::Result<Duration> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Measures synflood-xdp beside other defences, side by side in one run: see docs/bench.md.
+//! Measures synflood-xdp and other defences side by side in one run, see docs/bench.md.
 
 mod arena;
 mod classes;
@@ -21,10 +21,10 @@ use clap::{Parser, ValueEnum};
 use results::{Machine, Results};
 use trial::Trial;
 
-/// Measure synflood-xdp beside other defences against the same SYN floods.
+/// Measure synflood-xdp and other defences against the same SYN floods.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Times that each defence meets each flood; the median counts
+    /// Rounds of each defence against each flood; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 
@@ -32,11 +32,11 @@ struct Cli {
     #[arg(long, default_value_t = 0.5)]
     seconds: f64,
 
-    /// Only defences whose name contains this, beside the limit
+    /// Only the limit and defences whose name contains this
     #[arg(long)]
     only: Vec<String>,
 
-    /// Floods to meet [default: all]
+    /// Floods to measure [default: all]
     #[arg(long, value_enum)]
     shape: Vec<Shape>,
 
@@ -51,9 +51,9 @@ struct Cli {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Defences beside each other
+    /// Defences side by side
     Defences,
-    /// What each kind of packet costs
+    /// The cost of each kind of packet
     Packets,
     /// Honest clients during a flood
     Clients,
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(cli: &Cli) -> Result<()> {
-    ensure!(cli.rounds > 0 && cli.seconds > 0.0, "give at least one round of some time");
+    ensure!(cli.rounds > 0 && cli.seconds > 0.0, "--rounds and --seconds must be more than 0");
     let time = Duration::from_secs_f64(cli.seconds);
     let shapes = if cli.shape.is_empty() { Shape::value_variants() } else { &cli.shape };
     let is_wanted = |part| cli.part.is_empty() || cli.part.contains(&part);
@@ -95,7 +95,7 @@ fn measure(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// At shares of what ours absorbs of that flood, measured just before.
+/// Floods at shares of what our defence absorbs of that flood, measured just before.
 fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Service>> {
     let mut services = Vec::new();
     for &shape in shapes.iter().filter(|&&shape| shape != Shape::Ipv6) {

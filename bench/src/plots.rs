@@ -101,7 +101,7 @@ fn growth(results: &Results, path: &Path) -> Result<()> {
     Ok(area.present()?)
 }
 
-/// The 99th percentile of the connect times, by the flood's rate.
+/// The p99 of connect times, by the flood's rate.
 fn clients(results: &Results, path: &Path) -> Result<()> {
     let area = area(path)?;
     let served = results.clients.iter().filter(|service| service.p99_ms.is_finite());

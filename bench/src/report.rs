@@ -71,7 +71,7 @@ pub fn growth(results: &Results) -> String {
     text
 }
 
-/// Writes tables and plots to their places in the documentation.
+/// Writes tables and plots into the documentation.
 pub fn publish(results: &Results) -> Result<()> {
     let document = fs::read_to_string(DOCUMENT)
         .with_context(|| format!("cannot read {DOCUMENT}: run this in the project's root"))?;

@@ -21,7 +21,7 @@ pub struct Results {
     pub growth: Vec<Point>,
 }
 
-/// The machine: without it the figures mean nothing.
+/// The machine of a run. Figures mean nothing without it.
 #[derive(Debug, Default, Serialize)]
 pub struct Machine {
     pub kernel: String,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The defences beside each other.
+//! The defences side by side.
 
 use std::iter;
 use std::time::Duration;
@@ -18,12 +18,12 @@ pub struct Row {
     pub defence: &'static str,
     pub shape: Shape,
     pub rounds: Vec<Round>,
-    /// The share of the bare XDP_DROP's speed in the same rounds.
+    /// The speed as a share of a bare XDP_DROP's in the same rounds.
     pub of_limit: f64,
 }
 
 impl Row {
-    /// Frames per second; the median.
+    /// Median frames per second.
     pub fn absorbed(&self) -> f64 {
         median(self.rounds.iter().map(|round| round.absorbed))
     }
@@ -49,7 +49,7 @@ pub fn measure(only: &[String], shapes: &[Shape], rounds: usize, time: Duration)
         let others = contenders::OTHERS.iter().filter(is_chosen);
         let contenders: Vec<_> = iter::once(&contenders::LIMIT).chain(others).collect();
         let mut all = vec![Vec::new(); contenders.len()];
-        // Interleaved, so that a disturbance of the machine hits all of them.
+        // Interleaved, so that a disturbance of the machine affects all of them.
         for _ in 0..rounds {
             for (contender, rounds) in contenders.iter().zip(&mut all) {
                 rounds.push(Trial::of(contender)?.measure(shape.flood(), 1, time, time)?);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A contender in an arena of its own, under a flood.
+//! A contender in its own arena, under a flood.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use serde::Serialize;
 use crate::arena::Arena;
 use crate::contenders::{Contender, Running};
 
-/// The results of one round.
+/// The result of one round.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Round {
     /// Frames per second that the defence took in.
     pub absorbed: f64,
-    /// Segments of these that reached the server's TCP, per second.
+    /// Segments per second that reached the server's TCP.
     pub to_tcp: f64,
 }
 
-/// A defence at work.
+/// A running defence.
 pub struct Trial<'a> {
     // First, as fields are dropped in this order: the defence ends before the arena.
     _running: Running,
@@ -35,7 +35,7 @@ impl<'a> Trial<'a> {
         Ok(Self { _running: running, contender, arena })
     }
 
-    /// Runs a flood, and ignores the result.
+    /// Runs a flood without measuring it.
     pub fn endure(&self, flood: Flood, cpus: usize, time: Duration) -> Result<()> {
         let ((), _) = self.arena.during(flood, cpus, || {
             thread::sleep(time);
@@ -44,8 +44,7 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// `warm_up`: the time before the measurement, as the first SYN of each source costs more than the
-    /// rest.
+    /// `warm_up` is not measured: the first SYN of each source is not typical of the flood.
     pub fn measure(
         &self,
         flood: Flood,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Sends a SYN flood into a veth: for trying a defence in network namespaces. See docs/bench.md.
+//! Sends a SYN flood into a veth, to try a defence in network namespaces. See docs/bench.md.
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -29,22 +29,22 @@ struct Cli {
     #[arg(long)]
     to_ipv6: Option<Ipv6Addr>,
 
-    /// The server's MAC address [default: that of the neighbour with its IPv4 address]
+    /// The server's MAC address [default: resolved from its IPv4 address]
     #[arg(long, value_parser = mac)]
     mac: Option<Mac>,
 
     #[arg(long, default_value_t = 80)]
     port: u16,
 
-    /// Who the SYNs come from
+    /// The sources of the SYNs
     #[arg(long, value_enum, default_value = "random")]
     shape: Shape,
 
-    /// The one source, or of 65,536 the first two bytes
+    /// The one source, or the first two bytes of 65,536 sources
     #[arg(long, default_value = "10.9.0.1")]
     source: Ipv4Addr,
 
-    /// Millions of SYNs a second [default: as fast as it goes]
+    /// Millions of SYNs per second [default: as fast as possible]
     #[arg(long)]
     mpps: Option<f64>,
 
@@ -52,7 +52,7 @@ struct Cli {
     #[arg(long, default_value_t = 1_000_000)]
     count: u64,
 
-    /// End after this many seconds, whatever is sent
+    /// End after this many seconds at the latest
     #[arg(long, default_value_t = 60.0)]
     seconds: f64,
 }
@@ -75,10 +75,10 @@ fn main() -> ExitCode {
 }
 
 fn check(cli: &Cli) -> Result<()> {
-    ensure!(cli.mpps.is_none_or(|mpps| mpps > 0.0), "--mpps is more than 0");
+    ensure!(cli.mpps.is_none_or(|mpps| mpps > 0.0), "--mpps must be more than 0");
     ensure!(
         cli.seconds > 0.0 && cli.seconds <= 86_400.0,
-        "--seconds is more than 0 and at most a day's 86400"
+        "--seconds must be more than 0 and at most 86400, a day"
     );
     ensure!(
         cli.shape != Shape::Ipv6 || cli.to_ipv6.is_some() && cli.mac.is_some(),
@@ -125,14 +125,14 @@ fn flood(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// Makes the kernel ask for the MAC of this address, and waits for the answer.
+/// Makes the kernel resolve this address, and waits for the answer.
 fn neighbour(address: Ipv4Addr) -> Result<[u8; 6]> {
-    /// The discard service, which ignores what it gets.
+    /// The discard service, which ignores everything.
     const DISCARD: u16 = 9;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket
         .send_to(&[0], (address, DISCARD))
-        .with_context(|| format!("there is no way to {address} from here; give --mac"))?;
+        .with_context(|| format!("there is no route to {address} from here; give --mac"))?;
     let deadline = Instant::now() + Duration::from_secs(2);
     while Instant::now() < deadline {
         let table = fs::read_to_string("/proc/net/arp")?;
@@ -146,5 +146,5 @@ fn neighbour(address: Ipv4Addr) -> Result<[u8; 6]> {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    bail!("{address} is no neighbour: nobody answers for it; give --mac of the next hop")
+    bail!("{address} is not a neighbour: no host answers for it; give --mac of the next hop")
 }
