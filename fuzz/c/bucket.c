@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer on bucket.h. An input is a limit, a clock and a list of waits. The bucket is compared with
- * one that counts its tokens in 128 bits, and has no full_at.
+ * libFuzzer on bucket.h. An input is a limit, a clock and a list of waits. The model for comparison is
+ * a bucket that counts its tokens in 128 bits and has no full_at.
  */
 #include "bucket.h"
 
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest bucket that src/policy/limit.rs accepts: it takes 2^62 ns to fill (146 years). */
+/* The maximum in config.rs: a bucket that takes 2^62 ns to fill (146 years). */
 #define MAX_CAPACITY (1ULL << 62)
-/* With the longest input this stays far from the 2^63 ns at which a bucket's time wraps. */
+/* Even with the longest input, far below the 2^63 ns at which a bucket's time wraps. */
 #define MAX_WAIT ((1ULL << 48) - 1)
 
 struct input {
@@ -22,7 +22,7 @@ struct input {
 };
 
 struct model {
-	unsigned __int128 held; /* tokens, as the time that they took to come */
+	unsigned __int128 held; /* tokens, as the time that they took to refill */
 	struct limit limit;
 };
 
@@ -43,7 +43,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* A limit that src/policy/limit.rs could make from these. */
+/* Makes a limit that config.rs would accept. */
 static struct limit make_limit(const struct input *input)
 {
 	__u64 interval = input->interval_ns % MAX_CAPACITY + 1;
@@ -81,14 +81,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	model.held = model.limit.capacity_ns;
 	now = head.now;
 
-	/* The first token, as in ask_table(), which enters a source. */
+	/* The first token, as when take_token() enters a source. */
 	full_at = bucket_after_first(&model.limit, now);
 	require(model_take(&model, 0));
 	for (size_t at = sizeof(head); at + sizeof(__u64) <= len; at += sizeof(__u64)) {
 		__u64 wait;
 
 		memcpy(&wait, data + at, sizeof(wait));
-		/* The top bits choose the scale: intervals, then any time. */
+		/* The top bit chooses the scale: half intervals, or any time. */
 		wait = wait >> 63 ? wait % 4 * model.limit.interval_ns / 2 : wait;
 		wait &= MAX_WAIT;
 		now += wait;

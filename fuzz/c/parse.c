@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer on parse.h. The fuzzer hands over a copy of exactly the frame's size, so that the address
- * sanitizer sees the first byte that is read beyond it.
+ * libFuzzer on parse.h. The fuzzer passes a copy of exactly the frame's size, so that the address
+ * sanitizer sees the first byte read beyond it.
  */
 #include "parse.h"
 
@@ -22,7 +22,7 @@ static void require(bool holds)
 		abort();
 }
 
-/* Bytes behind the packet's end by its IP header decide nothing, and are not even read. */
+/* Bytes after the packet's end, by its IP header, do not matter and are not even read. */
 static void check_cut(const uint8_t *frame, const struct hdr_cursor *nh, const struct packet *pkt,
 		      enum reason reason)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! New frames, built header by header: most are honest, and many have one wrong field or two. Also
-//! mutations of these, and of the kept frames.
+//! New frames, built header by header. Most are valid, and many have one or two wrong fields. Others
+//! are mutations of these and of the kept frames.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::shipped::MIN_LEN;
 
-/// The kernel's test run takes frames of up to 64 KiB in several buffers; most frames here are far
+/// The kernel's test run takes frames of up to 64 KiB in several buffers. Most frames here are far
 /// shorter.
 const MAX_LEN: usize = 16_000;
 
@@ -17,13 +17,14 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 /// Hop-by-hop, routing, destination options: lengths in units of 8.
 const PLAIN_EXTENSIONS: [u8; 3] = [0, 43, 60];
-/// Not followed: ICMP, IPv4 and IPv6 in IP, UDP, ESP, ICMPv6, no next header, SCTP, mobility.
+/// Protocols that are not followed: ICMP, IPv4 and IPv6 in IP, UDP, ESP, ICMPv6, no next header, SCTP,
+/// mobility.
 const OTHER_PROTOCOLS: [u8; 9] = [1, 4, 41, 17, 50, 58, 59, 132, 135];
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const TAGS: [u16; 2] = [0x8100, 0x88a8];
-/// QinQ as it was before the standard, ARP, MPLS, PPPoE, LLC by its length.
+/// QinQ before the standard, ARP, MPLS, PPPoE, LLC by its length.
 const OTHER_ETHER_TYPES: [u16; 5] = [0x9100, 0x0806, 0x8847, 0x8864, 0x0040];
 
 const SYN: u8 = 2;
@@ -67,7 +68,7 @@ fn structured(rng: &mut Rng) -> Vec<u8> {
     let is_ipv4 = rng.bool();
     let mut packet = if is_ipv4 { ipv4(rng) } else { ipv6(rng) };
     if one_in(4, rng) {
-        packet.extend(bytes(rng.usize(..40), rng)); // padding, or what a length does not cover
+        packet.extend(bytes(rng.usize(..40), rng)); // padding, or bytes beyond a length field
     }
     if one_in(8, rng) {
         packet.truncate(rng.usize(..=packet.len()));
@@ -93,7 +94,7 @@ fn structured(rng: &mut Rng) -> Vec<u8> {
     frame
 }
 
-/// Mostly the right length.
+/// Usually the right length.
 fn length(right: usize, rng: &mut Rng) -> u16 {
     let right = right as u16;
     match rng.u8(..16) {
@@ -133,7 +134,7 @@ fn ipv4(rng: &mut Rng) -> Vec<u8> {
     packet.extend(bytes(2, rng)); // identification
     packet.extend(fragment.to_be_bytes());
     packet.extend([64, protocol]);
-    packet.extend(bytes(2, rng)); // checksum: no concern of the program's
+    packet.extend(bytes(2, rng)); // checksum, which the program ignores
     packet.extend(source.octets());
     packet.extend(destination.octets());
     packet.extend(bytes(4 * usize::from(options), rng));
@@ -163,14 +164,14 @@ fn ipv6(rng: &mut Rng) -> Vec<u8> {
     packet
 }
 
-/// A header before one of this number. Returns its own number and bytes.
+/// An extension header before a header of this number. Returns its own number and bytes.
 fn extension(next: u8, rng: &mut Rng) -> (u8, Vec<u8>) {
     let number = match rng.u8(..8) {
         0 | 1 => FRAGMENT,
         2 | 3 => AUTHENTICATION,
         _ => *pick(&PLAIN_EXTENSIONS, rng),
     };
-    // In the number's own unit, beyond the first 8 bytes.
+    // The length beyond the first 8 bytes, in this header's unit.
     let more = match rng.u8(..32) {
         0 => rng.u8(..),
         1..=12 => rng.u8(..6),
@@ -246,7 +247,7 @@ fn mutate(frame: &mut Vec<u8>, rng: &mut Rng) {
     if frame.is_empty() {
         return;
     }
-    // Headers stand in front.
+    // Headers are at the front.
     let reach = if rng.bool() { frame.len() } else { frame.len().min(80) };
     let at = rng.usize(..reach);
     let end = frame.len().min(at + rng.usize(1..24));

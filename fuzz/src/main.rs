@@ -2,7 +2,7 @@
 //! Compares the shipped program with an oracle, frame by frame: first the kept frames, then new ones
 //! until the time is over. Needs root.
 //!
-//! FUZZ_SECONDS (60): how long. FUZZ_SEED (a new one each time): makes the same frames again.
+//! FUZZ_SECONDS (60) is the duration. FUZZ_SEED (new each time) repeats the same frames.
 
 #![deny(unsafe_code)]
 
@@ -26,7 +26,7 @@ use generate::Generator;
 use oracle::Verdict;
 use shipped::Shipped;
 
-/// A frame on which the two differ.
+/// The oracle and the program disagree on a frame.
 struct Disagreement {
     /// The length of the frame's first buffer.
     linear: usize,
@@ -54,12 +54,12 @@ fn compare(
     })
 }
 
-/// All places where the first buffer may end.
+/// All ends that the first buffer can have.
 fn everywhere(frame: &[u8]) -> impl Iterator<Item = usize> + use<> {
     (shipped::MIN_LEN..=frame.len()).rev()
 }
 
-/// Makes the frame small, keeps it and shows it.
+/// Minimises, saves and prints a frame with a disagreement.
 fn report(shipped: &Shipped<'_>, frame: &[u8]) -> Result<()> {
     let differs = |frame: &[u8]| {
         frame.len() >= shipped::MIN_LEN && compare(shipped, frame, everywhere(frame)).is_some()
@@ -73,7 +73,7 @@ fn report(shipped: &Shipped<'_>, frame: &[u8]) -> Result<()> {
 
 fn setting<T: FromStr>(name: &str, default: T) -> Result<T> {
     let Ok(text) = env::var(name) else { return Ok(default) };
-    text.parse().ok().with_context(|| format!("{name}={text} is no number"))
+    text.parse().ok().with_context(|| format!("{name}={text} is not a number"))
 }
 
 fn run() -> Result<bool> {

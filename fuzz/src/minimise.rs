@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! From a frame that fails to a small one that fails too.
+//! Reduces a failing frame to a small one that also fails.
 
-/// Removes bytes, the larger pieces first, and then clears the rest, as long as `fails` holds.
+/// As long as `fails` holds, removes bytes, larger pieces first, and then clears the rest.
 pub fn minimise(frame: &[u8], fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut best = frame.to_vec();
     loop {
@@ -17,7 +17,7 @@ pub fn minimise(frame: &[u8], fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
 fn shorten(best: &mut Vec<u8>, fails: &impl Fn(&[u8]) -> bool) {
     let mut piece = best.len() / 2;
     while piece > 0 {
-        // From the end, as headers in front say which headers follow.
+        // From the end, because each header determines the ones after it.
         let mut end = best.len();
         while end >= piece {
             let mut shorter = best.clone();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The right verdict on a frame, found a second time: with a packet-parsing crate, and by the rules of
-//! docs/ARCHITECTURE.md. Nothing here comes from the BPF program.
+//! An independent verdict on a frame, from a packet-parsing crate and the rules of
+//! docs/ARCHITECTURE.md. It shares nothing with the BPF program.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -15,16 +15,16 @@ const MAX_EXTENSIONS: usize = 8;
 
 const IPV4_LEN: usize = 20;
 const TCP_LEN: usize = 20;
-/// No extension header is shorter.
+/// The length of the shortest extension header.
 const EXTENSION_LEN: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not a SYN: passes unjudged.
+    /// Not a SYN, so it passes.
     Skip,
-    /// A well-formed SYN of this source, an IPv4 address mapped.
+    /// A well-formed SYN from this source. An IPv4 address is mapped.
     Syn(Ipv6Addr),
-    /// A frame that no honest stack sends.
+    /// A packet that no honest stack sends.
     Drop,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What the headers before TCP say.
+/// What is known about a packet before its TCP header.
 struct Addresses {
     source: Ipv6Addr,
     destination: Ipv6Addr,
@@ -65,7 +65,7 @@ pub fn judge(frame: &[u8]) -> Verdict {
     }
 }
 
-/// The packet cut to the length in its header, if that is shorter; a length of 0 cuts nothing.
+/// At most `len` of these bytes. `len` is the length in a header; 0 means all bytes.
 fn limited(bytes: &[u8], len: usize) -> &[u8] {
     if len == 0 { bytes } else { &bytes[..len.min(bytes.len())] }
 }
@@ -79,7 +79,7 @@ fn ipv4(packet: &[u8]) -> Verdict {
     if header_len < IPV4_LEN {
         return Verdict::Drop;
     }
-    // The crate refuses a header whose options are cut, but all fields in use are before them.
+    // The crate refuses a header with cut options, but everything needed comes before them.
     let mut without_options = *fixed;
     without_options[0] = fixed[0] & 0xf0 | 5;
     let Ok(ip) = Ipv4HeaderSlice::from_slice(&without_options) else { return Verdict::Drop };
@@ -110,7 +110,7 @@ fn ipv6(packet: &[u8]) -> Verdict {
     let mut extensions = 0;
     while is_extension(next) {
         if rest.len() < EXTENSION_LEN {
-            // It may or may not be TCP. But a first fragment must hold the whole chain.
+            // It is unknown whether this is TCP. But a first fragment must contain the whole chain.
             return if in_fragments { Verdict::Drop } else { Verdict::Skip };
         }
         if next == ip_number::IPV6_FRAGMENTATION_HEADER
@@ -143,28 +143,27 @@ fn is_extension(number: IpNumber) -> bool {
     )
 }
 
-/// The number of the next header after an extension header of at least 8 bytes, and the bytes behind
-/// it.
+/// The number of the next header after an extension header of at least 8 bytes, and the bytes after it.
 fn behind_extension(number: IpNumber, bytes: &[u8]) -> (IpNumber, &[u8]) {
     let len = match number {
         ip_number::IPV6_FRAGMENTATION_HEADER => {
             Ipv6FragmentHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok()
         }
-        // The crate refuses it, as it is too short for its own fields; Linux steps over it.
+        // Too short for its own fields. The crate refuses it, but Linux skips it.
         ip_number::AUTHENTICATION_HEADER if bytes[1] == 0 => Some(EXTENSION_LEN),
         ip_number::AUTHENTICATION_HEADER => {
             IpAuthHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok()
         }
         _ => Ipv6RawExtHeaderSlice::from_slice(bytes).map(|header| header.slice().len()).ok(),
     };
-    // A header that is longer than the packet still names the next one, which is then missing.
+    // A header that is longer than the packet still names the next one, but has no bytes after it.
     let rest = len.map_or(&[][..], |len| &bytes[len..]);
     (IpNumber(bytes[0]), rest)
 }
 
 fn tcp(segment: &[u8], addresses: &Addresses) -> Verdict {
     let Some(fixed) = segment.first_chunk::<TCP_LEN>() else { return Verdict::Drop };
-    // As with IPv4: the flags are before the options, whatever the data offset says.
+    // As with IPv4: the flags come before the options, whatever the data offset is.
     let mut without_options = *fixed;
     without_options[12] = fixed[12] & 15 | 5 << 4;
     let Ok(tcp) = TcpHeaderSlice::from_slice(&without_options) else { return Verdict::Drop };
@@ -185,14 +184,14 @@ mod tests {
     use super::{Verdict, judge};
     use lab::verdicts::table;
 
-    /// The two have no code in common: the table was written by hand, row by row.
+    /// The two share no code: the table was written by hand, row by row.
     #[test]
     fn the_oracle_agrees_with_the_table_of_verdicts() {
         for (what, frame, reason) in table() {
             let verdict = judge(&frame);
             let agrees = match reason.split('_').next() {
                 Some("skip") => verdict == Verdict::Skip,
-                // The policy decides it, not the parser.
+                // drop_denied comes from the policy, not from the parser.
                 Some("drop") if reason != "drop_denied" => verdict == Verdict::Drop,
                 _ => matches!(verdict, Verdict::Syn(_)),
             };

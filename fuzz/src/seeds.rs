@@ -14,7 +14,8 @@ fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Every frame with its name, always in the same order, on which the mutations of a FUZZ_SEED depend.
+/// Every frame with its name. The order is always the same, because the mutations of a FUZZ_SEED depend
+/// on it.
 pub fn all() -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Vec::new();
     for path in files("corpus", "hex")? {
@@ -31,7 +32,7 @@ pub fn all() -> Result<Vec<(String, Vec<u8>)>> {
     Ok(all)
 }
 
-/// Writes a frame to the corpus, with what is wrong with it.
+/// Writes a frame to the corpus, with a description of the problem.
 pub fn keep(frame: &[u8], what: &str) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
     frame.hash(&mut hasher);
@@ -41,7 +42,7 @@ pub fn keep(frame: &[u8], what: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// 16 bytes a line.
+/// 16 bytes per line.
 pub fn hex(frame: &[u8]) -> String {
     let line = |bytes: &[u8]| {
         let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -59,7 +60,7 @@ fn files(name: &str, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Bytes of two digits; # begins a comment.
+/// Bytes of two hexadecimal digits. # begins a comment.
 fn parse_hex(text: &str) -> Result<Vec<u8>> {
     let words = text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace());
     words.map(|word| u8::from_str_radix(word, 16).with_context(|| format!("'{word}'"))).collect()
@@ -68,7 +69,7 @@ fn parse_hex(text: &str) -> Result<Vec<u8>> {
 /// The classic format, as tcpdump on x86 writes it: a header of 24 bytes, then 16 before each packet.
 fn parse_pcap(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     const MAGIC: [u8; 4] = 0xa1b2_c3d4_u32.to_le_bytes();
-    ensure!(bytes.starts_with(&MAGIC), "no pcap file of this byte order");
+    ensure!(bytes.starts_with(&MAGIC), "not a pcap file of this byte order");
     let mut frames = Vec::new();
     let mut rest = bytes.get(24..).context("no header")?;
     while let Some((header, behind)) = rest.split_first_chunk::<16>() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The verdict of the shipped program, read from its action and its table of sources, which is empty
-//! before each frame. That is fast; the counters are read only once, at the end.
+//! The verdict of the shipped program, from its action and its table of sources, which is empty before
+//! each frame. To be fast, this reads the counters only once, at the end.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -11,26 +11,26 @@ use libbpf_rs::{MapCore, OpenObject};
 
 use crate::oracle::Verdict;
 
-/// The kernel's test run takes no shorter frame: an Ethernet header.
+/// The minimum for the kernel's test run: an Ethernet header.
 pub const MIN_LEN: usize = 14;
 
 pub struct Shipped<'obj> {
     program: Program<'obj>,
-    /// Some kernels' test runs take no frame in two buffers.
+    /// Whether this kernel's test run takes a frame in two buffers.
     can_split: bool,
     frames: Cell<u64>,
 }
 
 impl<'obj> Shipped<'obj> {
     pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
-        // The smallest table, as all of it is read for every frame, and sources of whole addresses.
+        // The smallest allowed table, because every frame searches it, and whole addresses as sources.
         let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
         let table = ["--max-sources", &sources, "--ipv6-prefix", "128", "--new-sources", "0"];
         let options = [&table[..], &["--burst", "1", "--rate", "1/h"]].concat();
         let program = Program::load(&options, object);
         let can_split = program.can_split();
         if !can_split {
-            println!("  this kernel's test run splits no frames: each is judged in one buffer");
+            println!("  this kernel's test run cannot split frames: each is judged in one buffer");
         }
         let frames = program.counters().reasons.values().sum();
         Self { program, can_split, frames: Cell::new(frames) }
@@ -57,7 +57,7 @@ impl<'obj> Shipped<'obj> {
         }
     }
 
-    /// Checks that every frame was counted once. Shows which reasons were reached.
+    /// Asserts that every frame was counted once. Prints the reasons that were reached.
     pub fn check_counters(&self) {
         let counters = self.program.counters();
         assert_eq!(counters.reasons.values().sum::<u64>(), self.frames.get(), "frames counted");
