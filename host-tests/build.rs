@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Compiles bpf/*.h for the host, exactly as they are.
+//! Compiles bpf/*.h for the host, without any change.
 
 use std::env;
 use std::fs;
@@ -18,12 +18,11 @@ fn main() {
     }
 }
 
-/// Writes `[NAME] = "NAME",` for each member of enum reason, so that C itself gives the values their
-/// names.
+/// `[NAME] = "NAME",` for each member of enum reason, so that the C compiler pairs values and names.
 fn write_reason_names(out: &Path) {
     let header = fs::read_to_string(format!("{HEADERS}/intf.h")).unwrap();
     let (_, members) = header.split_once("enum reason {\n").expect("enum reason in intf.h");
-    let (members, _) = members.split_once("REASON_COUNT,").expect("REASON_COUNT behind the reasons");
+    let (members, _) = members.split_once("REASON_COUNT,").expect("REASON_COUNT after the reasons");
     let names: String = members
         .lines()
         .filter_map(|line| line.trim().split_once(','))
@@ -32,7 +31,7 @@ fn write_reason_names(out: &Path) {
     fs::write(out.join("reason_names.inc"), names).unwrap();
 }
 
-/// A program of its own, without the flags of this build: sanitizers do not work with static linking.
+/// Builds a separate program without this build's flags: sanitizers do not work with static linking.
 fn build_parser(out: &Path) {
     let program = out.join("parse");
     let compiler = cc::Build::new().get_compiler();
@@ -45,7 +44,7 @@ fn build_parser(out: &Path) {
             "-fsanitize=address,undefined",
             "-fno-sanitize-recover=all",
         ])
-        // Headers lie on the wire at 2 mod 4, and the kernel reads them there.
+        // Headers are at 2 mod 4 on the wire, and the kernel reads them there.
         .arg("-fno-sanitize=alignment")
         .args(["-I", HEADERS, "-I"])
         .arg(out)
@@ -55,7 +54,7 @@ fn build_parser(out: &Path) {
         .expect("a C compiler");
     assert!(
         status.success(),
-        "cannot compile c/parse.c with {}: has it its sanitizers (libasan, libubsan)?",
+        "cannot compile c/parse.c with {}: are its sanitizers (libasan, libubsan) installed?",
         compiler.path().display()
     );
     println!("cargo:rustc-env=PARSER={}", program.display());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs parse.h over frames from standard input. Each frame follows its length (32 bits, the host's
- * order). Writes a line for each: reason, family, source (32 hexadecimal digits), destination port, and
- * whether a header lies beyond the frame.
+ * Runs parse.h on frames from standard input, each after its length (32 bits, the host's order). Writes
+ * a line for each: reason, family, source (32 hexadecimal digits), destination port, and whether a
+ * header went beyond the frame.
  *
- * Each frame lies in memory of exactly its size, so that the address sanitizer ends the program at the
- * first byte that is read beyond it. With the argument "overread" this program does that itself, as a
- * proof that the sanitizer is there.
+ * Each frame is in memory of exactly its size, so that the address sanitizer ends the program at the
+ * first byte read beyond it. With the argument "overread" the program reads beyond it on purpose, to
+ * prove that the sanitizer works.
  */
 #include "parse.h"
 
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Exactly as long as enum reason, so that the sanitizer ends the program at any other value. */
+/* Has exactly this length, so that the sanitizer ends the program at any other reason. */
 static const char *const reason_names[REASON_COUNT] = {
 #include "reason_names.inc"
 };

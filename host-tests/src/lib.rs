@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The pure headers of the BPF program, callable from Rust: see `tests/`.
+//! The pure headers of the BPF program, callable from Rust, see `tests/`.
 
 use std::ffi::c_int;
 use std::sync::atomic::AtomicU64;
@@ -16,7 +16,7 @@ unsafe extern "C" {
     fn host_bucket_missing(full_at: u64, now: u64) -> u64;
 }
 
-/// What `bucket_take()` answers: enum bucket_answer.
+/// The answer of `bucket_take()`: enum bucket_answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Taken,
@@ -36,7 +36,7 @@ impl Limit {
         Self { interval_ns, capacity_ns: burst * interval_ns }
     }
 
-    /// The word of a full bucket after one token is taken.
+    /// The word of a full bucket after the first token was taken.
     pub fn after_first(self, now: u64) -> u64 {
         // SAFETY: no pointers.
         unsafe { host_bucket_after_first(self.interval_ns, self.capacity_ns, now) }
@@ -46,12 +46,11 @@ impl Limit {
         self.take_or_wait(full_at, now).0
     }
 
-    /// The bucket is empty. The time from `now` until it holds a token, ns.
+    /// The second value is for an empty bucket: the time from `now` until it holds a token, in ns.
     pub fn take_or_wait(self, full_at: &AtomicU64, now: u64) -> (Answer, u64) {
         let Self { interval_ns, capacity_ns } = self;
         let mut wait_ns = 0;
-        // SAFETY: both words outlive the call, and C changes the bucket's word atomically, as Rust
-        // does.
+        // SAFETY: both words outlive the call, and C also changes the bucket's word only atomically.
         let answer =
             unsafe { host_bucket_take(full_at.as_ptr(), interval_ns, capacity_ns, now, &mut wait_ns) };
         let answer = match answer {
@@ -64,7 +63,7 @@ impl Limit {
     }
 }
 
-/// How far ahead of `now` a bucket is full again, ns.
+/// The time from `now` until a bucket is full again, in ns.
 pub fn missing(full_at: u64, now: u64) -> u64 {
     // SAFETY: no pointers.
     unsafe { host_bucket_missing(full_at, now) }

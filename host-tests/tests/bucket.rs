@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The token bucket, with a clock that the test sets.
+//! The token bucket with a simulated clock.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +12,10 @@ use proptest::prelude::*;
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
 
-/// The largest capacity that user space accepts.
+/// User space keeps capacities below this.
 const MAX_CAPACITY: u64 = 1 << 62;
 
-/// A word that stands for a full bucket at any time from `now` on.
+/// The word of a bucket that is full from `now` on.
 fn full(now: u64) -> AtomicU64 {
     AtomicU64::new(now)
 }
@@ -26,7 +26,7 @@ fn taken(limit: Limit, bucket: &AtomicU64, now: u64, attempts: u64) -> u64 {
 }
 
 #[test]
-fn five_pass_at_once_and_then_one_a_second_however_many_come() {
+fn five_pass_at_once_and_then_one_per_second() {
     let limit = Limit::new(5, SECOND);
     let start = 1000 * SECOND;
     let bucket = AtomicU64::new(limit.after_first(start));
@@ -73,8 +73,7 @@ fn an_idle_bucket_fills_up_to_its_burst_and_no_further() {
     }
 }
 
-/// SYNs come at irregular moments over milliseconds, hours, days, weeks and years. Exactly as many pass
-/// as the rate allows.
+/// With attempts at odd moments over milliseconds to years, exactly the due number passes.
 #[test]
 fn no_fraction_of_a_token_is_ever_lost() {
     const BURST: u64 = 5;
@@ -117,7 +116,7 @@ fn the_ends_of_the_clock_are_no_different() {
     for start in [0, 1, u64::MAX / 2, u64::MAX - 2 * SECOND, u64::MAX] {
         let bucket = full(start);
         assert_eq!(taken(limit, &bucket, start, 20), 5, "at {start}");
-        // The last of these wrap.
+        // The last of these run past the end.
         for second in 1..=10 {
             let now = start.wrapping_add(second * SECOND);
             assert_eq!(taken(limit, &bucket, now, 20), 1, "{second} s after {start}");
@@ -162,14 +161,14 @@ fn threads_share_the_burst_and_every_attempt_is_answered() {
             .into_iter()
             .fold([0; 3], |sum, answers| std::array::from_fn(|i| sum[i] + answers[i]))
     });
-    // An attempt gives up after sixteen lost rounds, so others took sixteen tokens; attempts are left
-    // for all.
+    // An attempt fails only after sixteen lost rounds, in which others took sixteen tokens. So enough
+    // attempts are left for all tokens.
     assert_eq!(totals[Answer::Taken as usize], BURST);
     assert_eq!(totals.iter().sum::<u64>(), ATTEMPTS * THREADS as u64);
     assert_eq!(missing(bucket.into_inner(), SECOND), limit.capacity_ns);
 }
 
-/// The bucket as one would explain it: an amount of refill time, which grows with the clock.
+/// A simple model of the bucket: an amount of refill time that grows with the clock.
 struct Reference {
     limit: Limit,
     amount: u128,
@@ -199,7 +198,7 @@ fn any_limit() -> impl Strategy<Value = Limit> {
     (1..=1000_u64, interval).prop_map(|(burst, interval)| Limit::new(burst, interval))
 }
 
-/// Some intervals, or ages.
+/// A few intervals, or a very long time.
 fn any_pause(limit: Limit) -> impl Strategy<Value = u64> {
     prop_oneof![7 => 0..=4 * limit.interval_ns, 1 => 0..MAX_CAPACITY]
 }
@@ -216,7 +215,7 @@ proptest! {
     #[test]
     fn agrees_with_the_reference(
         start: u64,
-        // Pauses, and the number of SYNs after each.
+        // Each pause, and how many SYNs come after it.
         (limit, schedule) in any_limit()
             .prop_flat_map(|limit| (Just(limit), vec((any_pause(limit), 1..8_u32), 1..60))),
     ) {
@@ -233,11 +232,11 @@ proptest! {
         }
     }
 
-    /// CPUs read their clocks before they reach the bucket, so some bring an earlier time.
+    /// CPUs read their clocks before they reach the bucket, so some come with an earlier time.
     #[test]
     fn clocks_out_of_order_grant_nothing_twice(
         start: u64,
-        // The pause before a SYN, and how old its time is.
+        // The pause before each SYN, and how late its time is.
         (limit, schedule) in any_limit().prop_flat_map(|limit| {
             (Just(limit), vec((0..=2 * limit.interval_ns, 0..=3 * limit.interval_ns), 1..200))
         }),

@@ -17,13 +17,13 @@ use proptest::test_runner::TestRunner;
 use parser::{Verdict, parse, run};
 use shape::{ETHERNET_LEN, Extension, Fragment, Ip, Shape, any_shape, any_shape_over_ipv6};
 
-/// `count` values, always the same, so that a failure can be repeated.
+/// `count` samples, always the same, so that a failure can be repeated.
 fn samples<T: Debug>(strategy: impl Strategy<Value = T>, count: usize) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// The parser gives every frame its reason.
+/// Asserts that the parser gives every frame its reason.
 fn check_reasons(cases: impl IntoIterator<Item = (&'static str, Vec<u8>)>) {
     let (reasons, frames): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     for ((reason, frame), verdict) in reasons.iter().zip(&frames).zip(parse(&frames)) {
@@ -32,7 +32,7 @@ fn check_reasons(cases: impl IntoIterator<Item = (&'static str, Vec<u8>)>) {
 }
 
 #[test]
-fn the_sanitizer_is_awake() {
+fn the_sanitizer_works() {
     let frames = [vec![0; 13]];
     parse(&frames);
     let output = run("overread", &frames);
@@ -57,10 +57,10 @@ fn every_well_formed_syn_is_found_and_described() {
     }
 }
 
-/// A change to a SYN, and the reason that the SYN must then have.
+/// The reason that a SYN must have after a change, and the change.
 type Change = (&'static str, fn(&mut Shape));
 
-/// Changes after which a SYN is something else, or almost.
+/// Changes that make any SYN something else, or almost.
 const CHANGES: &[Change] = &[
     ("SKIP_NOT_TCP", |syn| syn.protocol = ip_number::UDP),
     ("SKIP_NOT_TCP", |syn| syn.protocol = ip_number::ENCAPSULATING_SECURITY_PAYLOAD),
@@ -132,7 +132,7 @@ fn one_bit_of_the_address_makes_the_difference_to_a_land() {
 }
 
 #[test]
-fn a_header_that_says_of_itself_what_cannot_be_is_refused() {
+fn a_header_with_impossible_lengths_or_version_is_refused() {
     let mut cases = Vec::new();
     let mut refuse = |mut frame: Vec<u8>, at: usize, byte: u8, reason| {
         frame[at] = byte;
@@ -155,7 +155,7 @@ fn a_header_that_says_of_itself_what_cannot_be_is_refused() {
     check_reasons(cases);
 }
 
-/// Every shape, cut at every length: it is a SYN only if its whole header is there.
+/// Every shape at every length. It is a SYN only if its whole header is there.
 #[test]
 fn a_cut_header_is_never_a_syn() {
     let cases = samples(any_shape(), 150).into_iter().flat_map(|shape| {
@@ -165,14 +165,14 @@ fn a_cut_header_is_never_a_syn() {
     check_reasons(cases);
 }
 
-/// The IP header's length cuts a packet as the frame's end does, although more of the SYN's bytes
-/// follow.
+/// The length in the IP header cuts a packet like the frame's end, even if the SYN's bytes go on after
+/// it.
 #[test]
-fn nothing_is_read_between_the_end_of_the_packet_and_that_of_the_frame() {
+fn nothing_is_read_between_the_ends_of_packet_and_frame() {
     let (mut cut_frames, mut cut_packets) = (Vec::new(), Vec::new());
     for shape in samples(any_shape(), 150) {
         let frame = shape.frame();
-        // From 1 on, as length 0 stands for the rest of the frame.
+        // From 1 on, because length 0 means the rest of the frame.
         for end in shape.behind_fixed_header() + 1..frame.len() {
             cut_frames.push(frame[..end].to_vec());
             cut_packets.push(shape.frame_of_packet_ending_at(end));
@@ -200,7 +200,7 @@ fn arbitrary_frame() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..200)
 }
 
-/// Arbitrary bytes rarely have an EtherType that the parser looks into.
+/// Arbitrary bytes rarely have an EtherType that the parser follows.
 fn arbitrary_packet() -> impl Strategy<Value = Vec<u8>> {
     let ether_type = select(&[
         EtherType::IPV4,
@@ -213,7 +213,7 @@ fn arbitrary_packet() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Few of those lead to TCP. So these are SYNs with some bytes changed, whole or cut.
+/// Few of those reach TCP. This is a SYN with some bytes changed, whole or cut.
 fn damaged_syn() -> impl Strategy<Value = Vec<u8>> {
     let changes = vec((any::<Index>(), any::<u8>()), 1..4);
     (any_shape(), changes, prop::option::of(any::<Index>())).prop_map(|(shape, changes, cut)| {
@@ -228,7 +228,7 @@ fn damaged_syn() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn whatever_the_bytes_they_are_read_within_bounds_and_described_in_full() {
+fn any_bytes_are_read_within_bounds_and_described_in_full() {
     let mut frames = samples(arbitrary_frame(), 10_000);
     frames.extend(samples(arbitrary_packet(), 20_000));
     frames.extend(samples(damaged_syn(), 30_000));
@@ -248,7 +248,7 @@ fn whatever_the_bytes_they_are_read_within_bounds_and_described_in_full() {
     let undecided = verdicts.iter().filter(|verdict| verdict.reason == "UNDECIDED").count();
     assert!(undecided > 1000, "too few of these frames reach the end of the parser: {undecided}");
 
-    // A verdict for which no header was missing must not depend on the bytes that follow.
+    // If no header was cut, the verdict must not depend on what follows.
     let longer: Vec<_> = frames.iter().map(|frame| [&frame[..], &[0xff; 80]].concat()).collect();
     for ((verdict, of_longer), frame) in verdicts.iter().zip(parse(&longer)).zip(&frames) {
         if !verdict.cut {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The parser as a program of its own: frames in, verdicts out.
+//! The parser as a separate program: frames in, verdicts out.
 
 use std::io::{BufWriter, Write};
 use std::net::Ipv6Addr;
@@ -14,14 +14,14 @@ pub struct Verdict {
     pub family: u8,
     pub source: Ipv6Addr,
     pub port: u16,
-    /// A header lies beyond the frame.
+    /// Whether a header went beyond the frame.
     pub cut: bool,
 }
 
 pub fn run(argument: &str, frames: &[Vec<u8>]) -> Output {
     let mut parser = Command::new(env!("PARSER"))
         .arg(argument)
-        // No search for leaks, as it fails where ptrace is forbidden or in use.
+        // No leak check, because it fails if ptrace is forbidden or in use.
         .env("ASAN_OPTIONS", "detect_leaks=0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -30,7 +30,7 @@ pub fn run(argument: &str, frames: &[Vec<u8>]) -> Output {
         .unwrap();
     let stdin = parser.stdin.take().unwrap();
     thread::scope(|scope| {
-        // If a sanitizer has ended the parser, this fails, and the parser's output says why.
+        // Fails if a sanitizer ended the parser. Its output then shows that.
         scope.spawn(|| feed(stdin, frames).ok());
         parser.wait_with_output().unwrap()
     })

@@ -16,7 +16,7 @@ const MACS_LEN: usize = 12;
 const TAG_LEN: usize = 4;
 pub const ETHERNET_LEN: usize = MACS_LEN + 2;
 
-/// A frame by its headers. Lengths and the numbers of the next headers are made to fit.
+/// A frame as a list of headers. [`Shape::frame`] sets the lengths and the number of each next header.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub tags: Vec<EtherType>,
@@ -36,9 +36,9 @@ pub enum Ip {
 /// A header between IPv6 and TCP.
 #[derive(Debug, Clone)]
 pub enum Extension {
-    /// Hop-by-hop, routing or destination options: eight bytes, and eight for each of these words.
+    /// Hop-by-hop, routing or destination options: 8 bytes, plus 8 for each of this many words.
     Options(IpNumber, usize),
-    /// Twelve bytes and four for each of these words.
+    /// 12 bytes, plus 4 for each of this many words.
     Authentication(usize),
     Fragment(Fragment),
 }
@@ -171,13 +171,13 @@ impl Shape {
         }
     }
 
-    /// Over IPv6.
+    /// Sets the source. Only over IPv6.
     pub fn send_from(&mut self, source: &str) {
         let Ip::V6(header, _) = &mut self.ip else { panic!("{source} over IPv4") };
         header.source = source.parse::<Ipv6Addr>().unwrap().octets();
     }
 
-    /// Makes a fragment of it.
+    /// Makes it a fragment.
     pub fn fragment(&mut self, fragment: Fragment) {
         match &mut self.ip {
             Ip::V4(header) => {
@@ -202,7 +202,7 @@ impl Shape {
         self.tcp.destination_port = self.tcp.source_port;
     }
 
-    /// The reason that the parser must give when the packet ends after `len` bytes of the frame.
+    /// The reason that the parser must give if the packet ends after `len` bytes of the frame.
     pub fn reason_when_cut(&self, len: usize) -> &'static str {
         let mut at = self.behind_fixed_header();
         if len < at {
