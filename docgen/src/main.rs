@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Writes the documents that follow from the definition of the command line, and wraps all Markdown.
+//! Generates documents from the definition of the command line, and wraps all Markdown.
 
 mod man;
 mod markdown;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 
-/// Renew what is generated in docs/, and wrap Markdown.
+/// Update the generated files in docs/, and wrap Markdown.
 #[derive(Debug, Parser)]
 struct Cli {
     /// Write nothing, and fail if something is not up to date
@@ -56,7 +56,7 @@ fn renew(cli: &Cli) -> Result<()> {
     }
     match stale.join(", ") {
         files if files.is_empty() => {}
-        files if cli.check => bail!("not as `make docs` writes it: {files}"),
+        files if cli.check => bail!("out of date, `make docs` updates it: {files}"),
         files => println!("written: {files}"),
     }
     Ok(())

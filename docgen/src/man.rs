@@ -23,7 +23,7 @@ pub fn page(command: Command) -> Result<String> {
     Ok(String::from_utf8(page)?)
 }
 
-/// What follows the options in `--help`: paragraphs, of which each begins with its title and a colon.
+/// The text after the options in `--help`. Each paragraph begins with its title and a colon.
 fn sections(after_help: &str) -> Roff {
     let mut roff = Roff::new();
     for paragraph in after_help.split("\n\n") {
@@ -33,7 +33,7 @@ fn sections(after_help: &str) -> Roff {
         };
         roff.control("SH", [title.trim().to_uppercase().as_str()]);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            // A command, and behind a gap what it does.
+            // A command, a gap, and what it does.
             match line.split_once("  ") {
                 Some((command, meaning)) => {
                     roff.control("TP", []).text([bold(command)]).text([roman(meaning.trim())])
@@ -50,7 +50,7 @@ mod tests {
     use clap::Command;
 
     #[test]
-    fn paragraphs_behind_the_options_are_sections() {
+    fn paragraphs_after_the_options_are_sections() {
         let help = "Examples:\n  tool --go      go on\n  tool\n\nExit status: 0 fine\n";
         let page = super::page(Command::new("tool").after_help(help)).unwrap();
         let (_, sections) = page.split_once(".SH EXAMPLES\n").unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! One form for all Markdown.
+//! One format for all Markdown.
 
 use anyhow::Result;
 use dprint_plugin_markdown::configuration::{ConfigurationBuilder, EmphasisKind, TextWrap};
@@ -7,8 +7,8 @@ use dprint_plugin_markdown::format_text;
 
 const WIDTH: u32 = 100;
 
-/// Wraps prose. Code between backticks stays on one line; blocks of code and tables are left alone, as
-/// one long cell would make every row as long.
+/// Wraps prose. Code between backticks stays on one line. Code blocks and tables are not changed,
+/// because one long cell would make every row as long.
 pub fn wrap(text: &str) -> Result<String> {
     let config = ConfigurationBuilder::new()
         .line_width(WIDTH)

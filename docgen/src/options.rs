@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! docs/options.md: what every option is for, by heading.
+//! docs/options.md: the meaning of every option, by heading.
 
 use std::fmt::Write as _;
 
@@ -66,7 +66,7 @@ fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
 }
 
-/// Plain text as a cell of a table; what is between backticks is code in help texts too.
+/// Plain text as a table cell. As in help texts, text between backticks is code.
 fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(number, part)| match number % 2 {
         0 => part.replace('<', "\\<").replace('*', "\\*"),
