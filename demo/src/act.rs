@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The acts: one play, whose parameters are these.
+//! The acts. All run the same code with different parameters.
 
 use crate::figures::Counters;
 use crate::network::{ATTACKER, NEWCOMERS};
@@ -8,36 +8,36 @@ use crate::requests::REQUESTS;
 /// A flood, and a protection against it.
 #[derive(Debug)]
 pub struct Act {
-    /// What the flood comes from.
+    /// The source of the flood.
     pub from: &'static str,
     /// What hping3 does.
     pub flood: &'static str,
     /// hping3's options for it.
     pub hping3: &'static [&'static str],
     pub counters: Counters,
-    /// Who requests pages.
+    /// The clients that request pages.
     pub clients: &'static str,
     /// The last bytes of their addresses.
     pub hosts: [u8; REQUESTS],
     /// What the options mean.
     pub policy: &'static str,
-    /// synflood-xdp's.
+    /// synflood-xdp's options.
     pub options: &'static [&'static str],
-    /// What `--dump` is asked for.
+    /// The question that `--dump` answers.
     pub question: &'static str,
     pub expected: Expected,
-    /// What else may surprise in the comparison.
+    /// An explanation of what may surprise in the comparison.
     pub explanation: &'static str,
 }
 
-/// What must be so if the protection does what it is for.
+/// What must hold if the protection works.
 #[derive(Debug)]
 pub struct Expected {
-    /// By what the SYNs that reach the server's TCP are divided at least.
+    /// The least factor by which fewer SYNs reach the server's TCP.
     pub received_by: u64,
-    /// And its answers.
+    /// The least factor by which it sends fewer answers.
     pub answered_by: u64,
-    /// Words in what `--dump` shows.
+    /// Words in the output of `--dump`.
     pub in_dump: &'static str,
     /// A word in the summary at the end.
     pub in_summary: &'static str,
@@ -55,13 +55,14 @@ pub const ONE_ADDRESS: Act = Act {
     question: "Who is blocked?",
     expected: Expected {
         received_by: 20,
-        // What is half-open from before is answered again, at worst all in these seconds.
+        // The kernel repeats its answers to older half-open connections, at worst to all in these
+        // seconds.
         answered_by: 5,
         in_dump: ATTACKER,
         in_summary: "drop_over_limit",
     },
-    explanation: "What is half-open with protection is mostly left from before: the kernel repeats its\n\
-                  SYN-ACKs to these for up to a minute before it gives up.",
+    explanation: "With protection, most half-open connections are left from before: the kernel\n\
+                  repeats its SYN-ACKs to them for up to a minute before it gives up.",
 };
 
 pub const RANDOM_ADDRESSES: Act = Act {
@@ -71,19 +72,19 @@ pub const RANDOM_ADDRESSES: Act = Act {
     counters: Counters { received: "forged_received", answered: "forged_answered" },
     clients: "Clients that the server does not know request",
     hosts: newcomers(),
-    policy: "All unknown sources share a budget of 200 a second; beyond it, SYNs are answered from XDP\n\
-             with a SYN cookie. (In skb mode, as the other end of this veth would not take what native\n\
-             XDP sends.)",
+    policy: "All unknown sources share a budget of 200 a second. Beyond it, XDP answers SYNs with\n\
+             a SYN cookie. (In skb mode, because the other end of this veth would not receive what\n\
+             native XDP sends.)",
     options: &["--new-sources", "200", "--mode", "skb"],
-    question: "Who is blocked? Nobody, as no address comes twice: the budget refuses them.",
+    question: "Who is blocked? Nobody, because no address comes twice. The budget refuses them.",
     expected: Expected {
         received_by: 2,
         answered_by: 1,
         in_dump: "over the budget",
         in_summary: "challenge_sent",
     },
-    explanation: "What is half-open with protection is what the budget lets through: each lives for some \
-                  seconds.",
+    explanation: "With protection, the half-open connections are those within the budget. Each lives \
+                  for some seconds.",
 };
 
 const fn newcomers() -> [u8; REQUESTS] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the hosts have counted of a flood.
+//! The hosts' counts of a flood.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use lab::figures::{nftables, nstat};
 
 use crate::network::Network;
 
-/// Which of the server's counters tell of a flood.
+/// The server's counters for a flood.
 #[derive(Debug, Clone, Copy)]
 pub struct Counters {
     pub received: &'static str,
     pub answered: &'static str,
 }
 
-/// Packets, or packets a second.
+/// Packets, or packets per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Syns {
     /// SYNs that the attacker sent.
@@ -23,7 +23,7 @@ pub struct Syns {
     pub received: u64,
     /// SYN-ACKs for them that it sent.
     pub answered: u64,
-    /// SYN cookies that it sent, in answers to whomever.
+    /// SYN cookies that it sent, to any client.
     pub cookies: u64,
 }
 
@@ -48,12 +48,12 @@ impl Sample {
         Self { at, counts }
     }
 
-    /// SYNs that the attacker sent from an earlier one to this one.
+    /// SYNs that the attacker sent since an earlier sample.
     pub fn sent_since(&self, earlier: &Self) -> u64 {
         self.counts.sent - earlier.counts.sent
     }
 
-    /// A second, from an earlier one to this one.
+    /// Rates per second since an earlier sample.
     pub fn rates_since(&self, earlier: &Self) -> Syns {
         rates(earlier.counts, self.counts, self.at - earlier.at)
     }
@@ -72,7 +72,7 @@ fn rates(earlier: Syns, later: Syns, time: Duration) -> Syns {
 }
 
 #[test]
-fn rates_are_of_what_came_meanwhile() {
+fn rates_are_differences_per_second() {
     let earlier = Syns { sent: 1000, received: 900, answered: 10, cookies: 0 };
     let later = Syns { sent: 3000, received: 1000, answered: 13, cookies: 0 };
     let expected = Syns { sent: 1000, received: 50, answered: 2, cookies: 0 };

@@ -10,16 +10,16 @@ use crate::act::Act;
 use crate::figures::Sample;
 use crate::network::{Network, SERVER};
 
-/// Between two SYNs: at most 10,000 a second.
+/// The time between two SYNs: at most 10,000 per second.
 const PAUSE: &str = "u100";
 
-/// SYNs that take two minutes at least: the flood ends by itself, should nobody be left to end it.
+/// SYNs for at least two minutes. After them the flood ends by itself, if nothing else has ended it.
 const LIMIT: &str = "1200000";
 
-/// When a flood has begun.
+/// The number of SYNs after which a flood has begun.
 const BEGUN_SYNS: u64 = 100;
 
-/// Starts an act's flood; it goes on while this value lives.
+/// Starts an act's flood. It ends when the returned value is dropped.
 pub fn start(network: &Network, act: &Act) -> Result<Process> {
     let before = Sample::take(network, act.counters);
     let options = ["-q", "-S", "-p", "80", "-i", PAUSE, "-c", LIMIT, SERVER];
@@ -32,6 +32,6 @@ pub fn start(network: &Network, act: &Act) -> Result<Process> {
         let has_begun = sent >= BEGUN_SYNS && half_open(&network.server) as u64 >= BEGUN_SYNS;
         (has_ended || has_begun).then_some(!has_ended)
     });
-    ensure!(is_on, "hping3 has ended instead of flooding");
+    ensure!(is_on, "hping3 ended instead of flooding");
     Ok(flood)
 }

@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 use network::Network;
 use supervise::Ended;
 
-/// What `up` makes, and `down` removes.
+/// The network that `up` makes and `down` removes.
 const LAB: &str = "synflood-lab";
 
 /// SYN floods on a real web server, in network namespaces.
@@ -32,24 +32,24 @@ struct Cli {
     #[command(subcommand)]
     action: Action,
 
-    /// Work in a network of this name, and leave it: the process that gave the option cleans up.
+    /// Work in a network of this name, and do not remove it: the parent process does.
     #[arg(long, global = true, hide = true)]
     network: Option<String>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Show floods without and with protection; fails if the protection does not do what it is for
+    /// Show floods without and with protection; fails if the protection does not work
     Show {
         /// synflood-xdp
         binary: PathBuf,
     },
-    /// Set up the network, leave it, and print commands to try
+    /// Set up the network, keep it, and print commands to try
     Up {
         /// synflood-xdp, for the commands
         binary: PathBuf,
     },
-    /// End what runs in the network, and remove it
+    /// End all processes in the network, and remove it
     Down,
 }
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
-            // Whoever reads has seen enough (`| head`).
+            // The reader has closed the pipe (`| head`).
             return ExitCode::SUCCESS;
         }
         eprintln!("error: {error:#}");
@@ -69,9 +69,9 @@ fn main() -> ExitCode {
     })
 }
 
-/// However it ends, nothing is left but what `up` is for.
+/// However it ends, only a successful `up` leaves a network.
 fn supervise(action: &Action) -> Result<ExitCode> {
-    // What /proc says of this process belongs to its effective user.
+    // The effective user owns this process's files in /proc.
     ensure!(fs::metadata("/proc/self")?.uid() == 0, "network namespaces need root");
     match action {
         Action::Show { binary } => {
@@ -81,12 +81,12 @@ fn supervise(action: &Action) -> Result<ExitCode> {
             Ok(ended?.exit_code())
         }
         Action::Up { binary } if network::stands(LAB) => {
-            stage::say("The lab is up already; here is how to use it. To begin afresh: make lab-down")?;
+            stage::say("The lab is already up; here is how to use it. To start over: make lab-down")?;
             try_out::print(LAB, &absolute(binary)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Action::Up { binary } => {
-            network::remove(LAB)?; // what an `up` that was killed has left
+            network::remove(LAB)?; // the leftovers of a killed `up`
             let ended = supervise::run_again("up", LAB, binary);
             if !matches!(ended, Ok(Ended::ByItself(status)) if status.success()) {
                 network::remove(LAB)?;
@@ -95,16 +95,16 @@ fn supervise(action: &Action) -> Result<ExitCode> {
         }
         Action::Down => {
             network::remove(LAB)?;
-            stage::say("The lab is gone.")?;
+            stage::say("The lab is removed.")?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 fn work_in(name: &str, action: &Action) -> Result<ExitCode> {
-    // What the lab cannot do is for whoever watches, not for whoever debugs.
+    // A panic of the lab is a message for the user here, without a developer's details.
     panic::set_hook(Box::new(|info| {
-        eprintln!("error: {}", info.payload_as_str().unwrap_or("a panic without words"));
+        eprintln!("error: {}", info.payload_as_str().unwrap_or("a panic without a message"));
     }));
     match action {
         Action::Show { binary } => {
@@ -122,7 +122,7 @@ fn work_in(name: &str, action: &Action) -> Result<ExitCode> {
     }
 }
 
-/// For whoever is in another directory.
+/// The absolute path, so that the commands work in any directory.
 fn absolute(binary: &Path) -> Result<String> {
     ensure!(binary.exists(), "there is no {}", binary.display());
     let path = std::path::absolute(binary)?.into_os_string();

@@ -6,7 +6,7 @@
 //!            fd00:5::1            fd00:5::2          fd00:5::10
 //! ```
 //!
-//! Over IPv6 the three are one source to the program: it takes a /64 for one customer's.
+//! Over IPv6 the program treats the three as one source: it takes a /64 for one customer.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -26,19 +26,19 @@ pub const ATTACKER: &str = "10.0.0.2";
 pub const SERVER: &str = "10.0.0.10";
 pub const SERVER6: &str = "fd00:5::10";
 
-/// The last bytes of more addresses of the client's: clients whom the server does not know.
+/// The last bytes of the client's other addresses, for clients that the server does not know.
 pub const NEWCOMERS: RangeInclusive<u8> = 101..=120;
 
-/// What the attacker sends is counted by itself, as what the server gets and answers is by the server, and not
-/// by the program on show.
+/// The attacker counts what it sends, and the server counts what it gets and answers. The program on
+/// show counts nothing here.
 const ATTACKER_COUNTS: &str = "table inet lab {
     counter syns_sent { }
     counter rsts_withheld { }
     chain output {
         type filter hook output priority 0
         ip daddr 10.0.0.10 tcp flags & (syn | ack) == syn counter name syns_sent
-        # The attacker's own kernel knows nothing of the connections that its SYNs ask for and would end
-        # each with an RST. With a forged source none comes.
+        # The attacker's kernel does not know the connections of these SYNs and would end each with an
+        # RST. It sends no RST for a forged source.
         ip daddr 10.0.0.10 tcp flags & rst == rst counter name rsts_withheld drop
     }
 }";
@@ -60,7 +60,7 @@ const SERVER_COUNTS: &str = "table inet lab {
     }
 }";
 
-/// The hosts, gone with this value. Whatever cannot be set up panics.
+/// The hosts. They are removed when this value is dropped.
 #[derive(Debug)]
 pub struct Network {
     nginx: Process,
@@ -71,7 +71,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// With a web server that answers its client. Two networks of different names can stand at a time.
+    /// Sets up the hosts, with a web server that answers the client. Two networks with different names
+    /// can exist at a time. Panics if something cannot be set up.
     pub fn new(name: &str) -> Self {
         let mut lan = Lan::new(name);
         let mut addresses = vec!["10.0.0.1/24".to_string(), "fd00:5::1/64".to_string()];
@@ -79,7 +80,7 @@ impl Network {
         let client = lan.add_host("client", &addresses);
         let attacker = lan.add_host("attacker", &["10.0.0.2/24", "fd00:5::2/64"]);
         let server = lan.add_host("server", &["10.0.0.10/24", "fd00:5::10/64"]);
-        // What the server answers to forged addresses leaves by the attacker's host, and ends there.
+        // The server's answers to forged addresses go to the attacker's host, and end there.
         server.run("ip", &["route", "add", "default", "via", ATTACKER]);
         attacker.run("nft", &[ATTACKER_COUNTS]);
         server.run("nft", &[SERVER_COUNTS]);
@@ -92,14 +93,14 @@ impl Network {
         Self { nginx, client, attacker, server, lan }
     }
 
-    /// Lets it outlive this process, until it is removed by its name.
+    /// Keeps the network after this process ends, until [`remove`] removes it by its name.
     pub fn leave(self) {
         let Self { nginx, client, attacker, server, lan } = self;
         mem::forget((nginx, client, attacker, server, lan));
     }
 }
 
-/// Whether a whole network of this name stands.
+/// Whether a complete network of this name exists.
 pub fn stands(name: &str) -> bool {
     let client = format!("{name}-client");
     let mut curl = Command::new("ip");
@@ -108,7 +109,7 @@ pub fn stands(name: &str) -> bool {
     curl.status().is_ok_and(|status| status.success())
 }
 
-/// Ends and removes what there is of the network of this name, whoever made it.
+/// Ends and removes whatever exists of the network of this name.
 pub fn remove(name: &str) -> Result<()> {
     netns::remove_all(&format!("{name}-"))?;
     match fs::remove_dir_all(directory(name)) {
@@ -119,7 +120,7 @@ pub fn remove(name: &str) -> Result<()> {
     }
 }
 
-/// The web server's.
+/// The web server's directory.
 fn directory(name: &str) -> PathBuf {
     PathBuf::from("/run").join(name)
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::network::{Network, SERVER};
 
-/// Pages that are requested at a time.
+/// How many pages are requested at a time.
 pub const REQUESTS: usize = 20;
 
-/// Longer than a client waits before it sends a lost SYN again, which is a second.
+/// Longer than the one second after which a client repeats a lost SYN.
 const PATIENCE_S: &str = "3";
 
-/// What became of [`REQUESTS`] requests.
+/// The results of [`REQUESTS`] requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pages {
     pub served: usize,
@@ -20,7 +20,7 @@ pub struct Pages {
     pub slowest: Duration,
 }
 
-/// Requests a page from each of these addresses 10.0.0.x, all at once, each over a connection of its own. So
+/// Requests a page from each of these addresses 10.0.0.x, all at once, each over its own connection. So
 /// it ends soon even if none is served.
 pub fn request(network: &Network, hosts: [u8; REQUESTS]) -> Pages {
     let url = format!("http://{SERVER}/");
@@ -34,12 +34,12 @@ pub fn request(network: &Network, hosts: [u8; REQUESTS]) -> Pages {
         args.extend(["-o", "/dev/null", "-w", "%{http_code} %{time_total}\n", &url]);
     }
     let mut curl = network.client.command("curl", &args);
-    // Its --parallel draws a progress meter, even if told --silent. It fails if one request does.
+    // --parallel draws a progress meter even with --silent. curl fails if one request fails.
     let output = curl.stderr(Stdio::null()).output().expect("curl starts");
     summarize(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Of lines with a status and the seconds that it took.
+/// Sums up lines with a status and the seconds that the request took.
 fn summarize(lines: &str) -> Pages {
     let results = lines.lines().filter_map(|line| {
         let (status, seconds) = line.split_once(' ')?;

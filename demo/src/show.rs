@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The play: a flood without protection, then the same with it, and what differed.
+//! The show: a flood without protection, the same flood with it, and a comparison.
 
 use std::fmt::Display;
 use std::process::{Command, Stdio};
@@ -20,9 +20,10 @@ use crate::stage::{Stage, say};
 use crate::table::{Results, comparison, milliseconds};
 use crate::try_out;
 
-/// SYNs a second. A busy machine sends fewer than the pause allows, but fewer than this prove nothing.
+/// SYNs per second. A busy machine sends fewer than the pause allows, but fewer than this prove
+/// nothing.
 const LEAST_FLOOD: u64 = 1_000;
-/// Both acts; how many expectations were not met.
+/// Runs both acts. Returns how many expectations were not met.
 pub fn perform(network: Network, binary: &str) -> Result<usize> {
     let mut show = Show { network, binary, stage: Stage::new(), headings: 0 };
     show.peace()?;
@@ -43,7 +44,7 @@ struct Show<'a> {
     headings: usize,
 }
 
-/// The protection, and how many bytes of what it says were shown.
+/// The protection, and how many bytes of its messages were shown.
 struct Protection {
     defence: Defence,
     shown: usize,
@@ -60,11 +61,11 @@ impl Show<'_> {
         let cookies = self.network.server.run("sysctl", &["-n", "net.ipv4.tcp_syncookies"]);
         say(&format!(
             "Network namespaces are set up: a client, an attacker and a server on one bridge.\nnginx listens \
-             at {SERVER}, all as by default: net.ipv4.tcp_syncookies is {}.",
+             at {SERVER}. All settings are defaults: net.ipv4.tcp_syncookies is {}.",
             cookies.trim()
         ))?;
         let pages = self.request(&ONE_ADDRESS)?;
-        self.stage.expect(pages.served == REQUESTS, "the server does not serve even in peace")
+        self.stage.expect(pages.served == REQUESTS, "some pages are not served even without a flood")
     }
 
     fn act(&mut self, act: &Act) -> Result<()> {
@@ -73,7 +74,7 @@ impl Show<'_> {
         let _flood = flood::start(&self.network, act)?;
         let rates = self.watch(act, 4, None)?;
         let is_thick = rates.sent >= LEAST_FLOOD;
-        self.stage.expect(is_thick, "the flood is too thin to show anything")?;
+        self.stage.expect(is_thick, "the flood is too weak to show anything")?;
         let pages = self.request(act)?;
         let without = Results { rates, half_open: half_open(&self.network.server), pages };
 
@@ -82,7 +83,7 @@ impl Show<'_> {
         let mut protection = self.protect(act)?;
         self.watch(act, 4, Some(&mut protection))?;
         let pages = self.request(act)?;
-        // Again, as at first the server still repeats its answers to what came before.
+        // Measured again, because at first the server still repeats older answers.
         let rates = self.watch(act, 3, Some(&mut protection))?;
         let with = Results { rates, half_open: half_open(&self.network.server), pages };
         self.dump(act)?;
@@ -90,7 +91,7 @@ impl Show<'_> {
         self.compare(act, &without, &with)
     }
 
-    /// A line each second; the averages.
+    /// Prints a line each second. Returns the averages.
     fn watch(
         &mut self,
         act: &Act,
@@ -100,7 +101,7 @@ impl Show<'_> {
         let first = Sample::take(&self.network, act.counters);
         let mut previous = first;
         for second in 0..seconds {
-            thread::sleep(Duration::from_secs(1)); // the time over which is counted
+            thread::sleep(Duration::from_secs(1)); // the time for counting
             let sample = Sample::take(&self.network, act.counters);
             let rates = sample.rates_since(&previous);
             previous = sample;
@@ -141,7 +142,7 @@ impl Show<'_> {
         Ok(protection)
     }
 
-    /// What it has said since the last time.
+    /// Shows its messages since the last call.
     fn tell_news(&self, protection: &mut Protection) -> Result<()> {
         let said = protection.defence.stderr();
         self.stage.quote(&said[protection.shown..])?;
@@ -160,16 +161,16 @@ impl Show<'_> {
     }
 
     fn end(&mut self, act: &Act, mut protection: Protection) -> Result<()> {
-        say("synflood-xdp is ended, and tells what it did:")?;
+        say("synflood-xdp ends and says what it did:")?;
         self.tell_news(&mut protection)?;
         let ended = protection.defence.signal(Signal::SIGTERM);
         self.stage.quote(&ended.stderr[protection.shown..])?;
         self.stage.quote(&ended.stdout)?;
-        self.stage.expect(ended.status.success(), "synflood-xdp did not end well")?;
+        self.stage.expect(ended.status.success(), "synflood-xdp ended with an error")?;
         let is_attached = self.network.server.xdp("eth0").is_some();
         self.stage.expect(!is_attached, "synflood-xdp is still attached after its end")?;
         let word = act.expected.in_summary;
-        self.stage.expect(ended.stdout.contains(word), &format!("the summary does not tell {word}"))
+        self.stage.expect(ended.stdout.contains(word), &format!("the summary does not show {word}"))
     }
 
     fn compare(&mut self, act: &Act, without: &Results, with: &Results) -> Result<()> {
@@ -179,7 +180,7 @@ impl Show<'_> {
         let (before, now) = (without.rates, with.rates);
         for (is_met, failure) in [
             (with.pages.served == REQUESTS, "with protection not every page was served"),
-            (now.sent >= LEAST_FLOOD, "with protection on, the flood was too thin to show anything"),
+            (now.sent >= LEAST_FLOOD, "with protection on, the flood was too weak to show anything"),
             (now.received * received_by <= before.received, "the flood still reaches the server's TCP"),
             (now.answered * answered_by <= before.answered, "the server still answers the flood"),
         ] {
@@ -187,14 +188,14 @@ impl Show<'_> {
         }
         say("")?;
         if without.pages.served == with.pages.served {
-            say("SYN cookies served the clients without protection too: the kernel answered every")?;
-            say("SYN of the flood for it.")?;
+            say("SYN cookies served the clients without protection too, but the kernel answered")?;
+            say("every SYN of the flood.")?;
         }
         say(act.explanation)
     }
 }
 
-/// In columns.
+/// A row in columns.
 fn row<T: Display>(columns: [T; 4]) -> String {
     columns.map(|column| format!("{column:>12}")).join("  ")
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Where the show is seen: standard output.
+//! The output of the show, on standard output.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
 
-/// A paragraph.
+/// Prints a paragraph.
 pub fn say(text: &str) -> Result<()> {
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
 
-/// Standard output, and what has failed on it.
+/// Standard output, and how many expectations have failed.
 #[derive(Debug)]
 pub struct Stage {
     is_bold: bool,
@@ -31,12 +31,12 @@ impl Stage {
         self.say_bold(text)
     }
 
-    /// What a program writes, line by line.
+    /// Prints a program's output, indented.
     pub fn quote(&self, text: &str) -> Result<()> {
         text.lines().try_for_each(|line| say(&format!("    {line}")))
     }
 
-    /// Told at once and remembered: the figures that follow help to see the cause.
+    /// Reports a failure at once and counts it. The show goes on, as later figures may show the cause.
     pub fn expect(&mut self, is_met: bool, failure: &str) -> Result<()> {
         if !is_met {
             self.failures += 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The work is done in a process of its own, so that however it ends, by a signal or a panic, somebody is
-//! left who cleans up behind it.
+//! The work is done in a child process. However it ends, by a signal or a panic, this process cleans up
+//! after it.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -13,20 +13,20 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// Where `su` without a dash does not look.
+/// Directories that are not in PATH after `su` without a dash.
 const MORE_PATHS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
 /// How the process that did the work ended.
 #[derive(Debug, Clone, Copy)]
 pub enum Ended {
-    /// As it wanted.
+    /// By itself, with this status.
     ByItself(ExitStatus),
-    /// By Ctrl-C, SIGTERM or SIGHUP: it was killed.
+    /// It was killed after Ctrl-C, SIGTERM or SIGHUP.
     Interrupted,
 }
 
 impl Ended {
-    /// A shell's for SIGINT, where it was interrupted.
+    /// If it was interrupted, the same as a shell's for SIGINT.
     pub fn exit_code(self) -> ExitCode {
         match self {
             Self::ByItself(status) if status.success() => ExitCode::SUCCESS,
@@ -36,13 +36,13 @@ impl Ended {
     }
 }
 
-/// Has this program do an action in the network of this name.
+/// Runs this program again, for an action in the network of this name.
 pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
     // None: a signal.
     let (send, receive) = channel();
     let interrupt = send.clone();
     ctrlc::set_handler(move || {
-        // Fails only when nobody waits any more.
+        // Fails only if nothing waits any more.
         let _ = interrupt.send(None);
     })
     .context("cannot listen for signals")?;
@@ -51,8 +51,8 @@ pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
     let mut command = Command::new(env::current_exe().context("cannot find this program")?);
     command.args([action, "--network", network]).arg(binary);
     command.env("PATH", format!("{path}:{MORE_PATHS}"));
-    command.env("LC_ALL", "C"); // a dot in the decimal fractions that tools print
-    // Of its own, so that Ctrl-C comes only here, and one signal ends all that it has started.
+    command.env("LC_ALL", "C"); // decimal points in the output of tools
+    // Its own process group, so that Ctrl-C comes only here, and one signal ends everything it started.
     let mut child = command.process_group(0).spawn().context("cannot start this program again")?;
     let group = Pid::from_raw(child.id() as i32);
     thread::spawn(move || send.send(Some(child.wait())));
@@ -62,8 +62,8 @@ pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
         ensure!(status.code().is_some(), "{action} was ended: {status}");
         return Ok(Ended::ByItself(status));
     }
-    // Fails only if it has ended just now.
+    // Fails only if it has just ended.
     let _ = killpg(group, Signal::SIGKILL);
-    while receive.recv()?.is_none() {} // Ctrl-C again
+    while receive.recv()?.is_none() {} // another Ctrl-C
     Ok(Ended::Interrupted)
 }

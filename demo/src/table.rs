@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What an act has measured.
+//! The results of an act.
 
 use std::time::Duration;
 
 use crate::figures::Syns;
 use crate::requests::{Pages, REQUESTS};
 
-/// At the end of a phase.
+/// The results of one phase.
 #[derive(Debug, Clone, Copy)]
 pub struct Results {
     pub rates: Syns,
@@ -19,7 +19,7 @@ pub fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
-/// Both phases of an act beside each other.
+/// Both phases of an act side by side.
 pub fn comparison(without: &Results, with: &Results) -> String {
     let row = |label: &str, figure: &dyn Fn(&Results) -> String| {
         format!("{label:<36} {:>12} {:>12}\n", figure(without), figure(with))
@@ -38,7 +38,7 @@ pub fn comparison(without: &Results, with: &Results) -> String {
 }
 
 #[test]
-fn figures_are_beside_each_other() {
+fn figures_are_side_by_side() {
     let results = |sent| Results {
         rates: Syns { sent, received: 0, answered: 0, cookies: 0 },
         half_open: 512,

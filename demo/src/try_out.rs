@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What to do with a network that is left standing.
+//! How to use a network that stays up.
 
 use std::env;
 
@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::network::{SERVER, SERVER6};
 use crate::stage::say;
 
-/// What comes before commands for root, where the one who reads is not.
+/// The prefix for commands that need root, if the user is not root.
 pub fn sudo() -> &'static str {
     if env::var_os("SUDO_USER").is_some() { "sudo " } else { "" }
 }
@@ -20,8 +20,8 @@ pub fn print(name: &str, binary: &str) -> Result<()> {
     let (client, attacker, server) = (inside("client"), inside("attacker"), inside("server"));
     say(&format!(
         "\
-The lab stands: client 10.0.0.1, attacker 10.0.0.2, server 10.0.0.10 with nginx.
-In a terminal each:
+The lab is up: client 10.0.0.1, attacker 10.0.0.2, server 10.0.0.10 with nginx.
+Use a terminal for each:
 
   # flood the server, until Ctrl-C
   {attacker} hping3 -q -S -p 80 -i u100 {SERVER}
@@ -29,11 +29,11 @@ In a terminal each:
   # or from random addresses
   {attacker} hping3 -q -S -p 80 -i u100 --rand-source {SERVER}
 
-  # watch its half-open connections, at most half a thousand as nginx sets it
+  # watch its half-open connections; nginx limits them to about 500
   {server} watch -n 1 'ss -Htn state syn-recv | wc -l'
 
-  # protect it, until Ctrl-C; skb, as the other end of its veth has no XDP program, without
-  # which it takes no SYN cookies that XDP sends
+  # protect it, until Ctrl-C; skb, because the other end of its veth has no XDP program and so
+  # would not receive SYN cookies from native XDP
   {server} {binary} --iface eth0 --mode skb --burst 5 --rate 1
 
   # see who is blocked
@@ -43,7 +43,7 @@ In a terminal each:
   {client} curl http://{SERVER}/
   {client} curl 'http://[{SERVER6}]/'
 
-  # what the hosts themselves have counted
+  # the hosts' own counts
   {attacker} nft list counters
   {server} nft list counters
 
