@@ -3,19 +3,19 @@
 #
 # run.sh BINARY   boot Debian's kernels in qemu, and test this static binary there
 #
-# No root, no KVM, and no network in the guests. The kernels come through apt, with package lists and a
-# cache of their own; apt checks Debian's signatures. The cache may be deleted at any time.
-# KERNELS='6.1 6.12' chooses among them; KERNEL_LOGS=DIRECTORY keeps the output of the guests.
+# Needs no root and no KVM. The guests have no network. apt gets the kernels, with separate package
+# lists and a separate cache, and checks Debian's signatures. The cache may be deleted at any time.
+# KERNELS='6.1 6.12' chooses kernels. KERNEL_LOGS=DIRECTORY keeps the guests' output.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# The oldest must be refused; the last is the newest one.
+# The binary must refuse the oldest. The last is the newest available.
 read -ra SERIES <<<"${KERNELS:-5.10 6.1 6.12 [0-9]+}"
 readonly SERIES
 readonly TESTS=(program command cookies)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly GUEST_TOOLS=(bash ethtool ip nft)
-# The places, in a kernel's tree, of the modules that guest-init loads, and of those that these need.
+# The places in a kernel's tree of the modules that guest-init loads, and of their dependencies.
 readonly MODULES=(crypto drivers/net/{net_failover,veth,virtio_net}.ko* drivers/virtio lib
 	net/{802,8021q,bridge,core,llc} net/netfilter/{nf_tables,nfnetlink}.ko*)
 readonly BOOT_SECONDS=900
@@ -32,7 +32,7 @@ die() {
 	exit 1
 }
 
-# Jobs in the background do not get a Ctrl-C.
+# Ctrl-C does not reach background jobs.
 # shellcheck disable=SC2317 # called on exit
 stop_guests() {
 	local file
@@ -41,7 +41,7 @@ stop_guests() {
 	done
 }
 
-# Runs an apt tool with lists and settings of our own, apart from the machine's.
+# Runs an apt tool with lists and settings that are separate from this machine's.
 apt() { # TOOL ARGUMENT...
 	"$1" -qq -o Dir::Etc::sourcelist="$cache/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::State="$cache/apt" -o Dir::State::status=/dev/null -o Dir::Cache="$cache/apt" \
@@ -50,14 +50,14 @@ apt() { # TOOL ARGUMENT...
 		"${@:2}"
 }
 
-# The address from which this machine's own apt gets this Debian archive.
+# The address from which this machine's apt gets this Debian archive.
 archive_of() { # LABEL
 	# shellcheck disable=SC2016 # apt-get's own variables
 	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
 		awk -v label="$1" '$1 == label { print $2; exit }'
 }
 
-# Once a day; without a network the cached lists must do.
+# Once a day. Without a network, the cached lists are used.
 update_lists() {
 	local suite archive main security
 	if [[ -n $(find "$cache/apt/updated" -mtime -1 2>/dev/null) ]]; then
@@ -67,7 +67,7 @@ update_lists() {
 	main=$(archive_of Debian)
 	security=$(archive_of Debian-Security)
 	if [[ -z $main || -z $security ]]; then
-		die "this machine's apt knows no Debian archive; it has to be a Debian, with its lists up to date"
+		die "this machine's apt knows no Debian archive; it must be a Debian with up-to-date lists"
 	fi
 	for suite in bullseye{,-security} bookworm{,-security} trixie{,-security,-backports}; do
 		archive=$main
@@ -77,7 +77,7 @@ update_lists() {
 	if apt apt-get update; then
 		touch "$cache/apt/updated"
 	else
-		echo 'warning: apt-get update failed; going on with the lists of before' >&2
+		echo 'warning: apt-get update failed; going on with the old lists' >&2
 	fi
 }
 
@@ -95,7 +95,7 @@ fetch() { # RELEASE
 	fi
 	rm -rf "$new"
 	mkdir -p "$new/debs" "$new/unpacked" "$new/kernel"
-	# The image may be in a package with its modules, or in one of its own.
+	# The image and its modules may be in one package or in two.
 	mapfile -t packages < <(apt apt-cache pkgnames linux- |
 		grep -xE "linux-(image|binary|modules)-${release//[.+]/[&]}")
 	(cd "$new/debs" && apt apt-get download "${packages[@]}")
@@ -112,7 +112,7 @@ fetch() { # RELEASE
 	mv "$new" "$cache/$release"
 }
 
-# The part that all guests have in common.
+# The files that all guests share.
 make_root() { # BINARY
 	local root=$scratch/root tool libraries tests test
 	mkdir -p "$root/bin" "$root/tests"
@@ -145,7 +145,7 @@ expectation() { # SERIES
 	if [[ $1 == 5.10 ]]; then echo refused; else echo accepted; fi
 }
 
-# The two NICs are on one wire, with nobody else on it.
+# The two NICs are alone on one wire.
 boot() { # RELEASE EXPECT
 	timeout "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg -m 1024 -smp 2 -no-reboot \
 		-display none -serial stdio -monitor none -pidfile "$scratch/$1.pid" \
@@ -156,7 +156,7 @@ boot() { # RELEASE EXPECT
 		</dev/null 2>&1 | tr -d '\r' >"$scratch/$1.log"
 }
 
-# Adds a row to `table`; false if the guest did not end well.
+# Adds a row to `table`; fails if the guest did not pass.
 judge() { # RELEASE EXPECT
 	local log=$scratch/$1.log result=FAILED verified skipped
 	verified=$(grep -o 'verified instructions: [0-9]*' "$log" | grep -o '[0-9]*$') || verified=-
@@ -170,8 +170,8 @@ judge() { # RELEASE EXPECT
 	[[ $result != FAILED ]]
 }
 
-[[ $(uname -m) == x86_64 ]] || die "the kernels are for x86_64, and so must the binary be"
-command -v apt-get dpkg-deb >/dev/null || die "the kernels come through apt, which is not here"
+[[ $(uname -m) == x86_64 ]] || die "the kernels are for x86_64, so the binary must be too"
+command -v apt-get dpkg-deb >/dev/null || die "the kernels come through apt, which is missing here"
 update_lists
 make_root "$1"
 releases=()
@@ -194,7 +194,7 @@ failed=0
 for i in "${!SERIES[@]}"; do
 	release=${releases[i]}
 	if ! judge "$release" "$(expectation "${SERIES[i]}")"; then
-		printf '\n=== what %s said\n' "$release"
+		printf '\n=== output of %s\n' "$release"
 		cat "$scratch/$release.log"
 		failed=1
 	fi
