@@ -2,7 +2,7 @@
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-# What a target needs is done in the order in which it is named.
+# Prerequisites run one after the other, in the order in which they are listed.
 .NOTPARALLEL:
 
 PREFIX ?= /usr/local
@@ -10,13 +10,13 @@ CLANG_FORMAT ?= $(or $(shell command -v clang-format-19),clang-format)
 
 cargo := scripts/cargo.sh
 deps := scripts/deps.sh
-# What cargo has built lies where ./synflood-xdp points.
+# The directory of cargo's release build, to which ./synflood-xdp points.
 release = $(dir $(realpath synflood-xdp))
 
 c_files = $(shell find . -name target -prune -o -name '*.[ch]' ! -name vmlinux.h -print)
 markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -name '*.md' -printf '%P\n' | sort)
 docgen = $(cargo) run --quiet -p docgen --
-# Each is named like its program: tests/bucket.rs, tests/parse/main.rs.
+# The name of each test program is that of its file or directory: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
 shell_files := scripts/*.sh fuzz/*.sh tests/kernels/* .ci/run
 
@@ -29,8 +29,8 @@ build: ## build the static binary, ./synflood-xdp (the default)
 	@echo ./synflood-xdp: $$(stat -Lc %s synflood-xdp | numfmt --to=si --suffix=B)
 
 .PHONY: install
-install: ## install it and its man page to $(PREFIX), below $(DESTDIR)
-	@# As root without Rust, what the user has built is what they want installed.
+install: ## install the binary and its man page to $(PREFIX), below $(DESTDIR)
+	@# If root has no Rust, install the binary that the user has built.
 	@if [[ ! -x synflood-xdp ]] || $(cargo) --version >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory build; \
 	fi
@@ -47,7 +47,7 @@ demo: the-demo ## show SYN floods without and with protection, in network namesp
 	@$(release)demo show ./synflood-xdp
 
 .PHONY: lab
-lab: the-demo ## set up the demo's namespaces and leave them, to try things out
+lab: the-demo ## set up the demo's namespaces and keep them, to try things out
 	@$(release)demo up ./synflood-xdp
 
 .PHONY: lab-down
@@ -73,7 +73,7 @@ test-host: ## run the tests that need no root
 	@scripts/test.sh --workspace --lib --bins $(host_tests:%=--test %)
 
 .PHONY: bench
-bench: root needs-build-bench build ## measure beside other defences (about nine minutes)
+bench: root needs-build-bench build ## measure this project and other defences (about nine minutes)
 	@$(cargo) build --release -p bench
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp $(release)bench $(BENCH)
 
@@ -83,23 +83,23 @@ bench-quick: bench ## measure this project alone (one minute)
 
 .PHONY: bench-publish
 bench-publish: BENCH = --publish
-bench-publish: bench docs ## measure as bench does, and renew docs/bench.md and docs/plots
+bench-publish: bench docs ## run bench, and update docs/bench.md and docs/plots
 
 .PHONY: fuzz
-fuzz: root needs-build-fuzz build ## look for frames that the program misjudges, FUZZ_SECONDS=60 for each of three ways
+fuzz: root needs-build-fuzz build ## search for frames that the program misjudges, in three ways of FUZZ_SECONDS=60 each
 	@$(cargo) build --release -p fuzz
 	@fuzz/fuzz.sh $(release)fuzz
 
 .PHONY: fuzz-smoke
 fuzz-smoke: export FUZZ_SECONDS = 10
-fuzz-smoke: fuzz ## the same in under two minutes
+fuzz-smoke: fuzz ## run fuzz in under two minutes
 
 .PHONY: soak
-soak: root needs-build-demo-test build ## strain the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak or lock out
+soak: root needs-build-demo-test build ## stress the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak, no client be locked out
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 
 .PHONY: docs
-docs: ## renew what is generated in docs/, and wrap all Markdown
+docs: ## update the generated files in docs/, and wrap all Markdown
 	@$(docgen) $(markdown_files)
 
 .PHONY: lint
@@ -119,7 +119,7 @@ fmt: docs ## format the sources and all Markdown
 	$(CLANG_FORMAT) -i $(c_files)
 
 .PHONY: vmlinux
-vmlinux: ## make vmlinux/vmlinux.h again from types.txt (needs libbpf-dev)
+vmlinux: ## regenerate vmlinux/vmlinux.h from types.txt (needs libbpf-dev)
 	@scratch=$$(mktemp -d vmlinux/.new.XXXXXX); trap 'rm -r "$$scratch"' EXIT; \
 	$(CC) -O1 -Wall -Wextra -o "$$scratch/dump" vmlinux/dump.c -lbpf; \
 	"$$scratch/dump" <vmlinux/types.txt >"$$scratch/vmlinux.h"; \
@@ -127,7 +127,7 @@ vmlinux: ## make vmlinux/vmlinux.h again from types.txt (needs libbpf-dev)
 	@echo 'wrote vmlinux/vmlinux.h'
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove everything that was built
 	$(cargo) clean
 	rm -f synflood-xdp
 
@@ -135,15 +135,15 @@ clean: ## remove what was built
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-# needs-build-demo installs what these two need.
+# needs-build-demo installs the packages for `build` and `demo`.
 needs-%:
 	@$(deps) $(subst -, ,$*)
 
-# Network namespaces and BPF programs are for root only.
+# Only root may make network namespaces and load BPF programs.
 .PHONY: root
 root:
 	@if [[ $$EUID != 0 ]]; then \
 		echo 'Network namespaces and BPF need root: sudo make $(firstword $(MAKECMDGOALS))' >&2; \
-		$(if $(filter test,$(MAKECMDGOALS)),echo 'The tests that need none: make test-host' >&2;) \
+		$(if $(filter test,$(MAKECMDGOALS)),echo 'The tests that need no root: make test-host' >&2;) \
 		exit 1; \
 	fi

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     SkeletonBuilder::new()
         .source(SOURCE)
         .clang(clang())
-        // v3: jumps and arithmetic on 32 bits, in every kernel since 5.1.
+        // v3 has 32-bit jumps and arithmetic. Every kernel since 5.1 supports it.
         .clang_args(["-Ivmlinux", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
         .build_and_generate(&out)
         .with_context(|| {
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// `$CLANG`, else Debian's versioned name where it exists: its plain `clang` may be much older.
+/// `$CLANG`, or else Debian's versioned name if it exists: Debian's plain `clang` may be much older.
 fn clang() -> String {
     env::var("CLANG").unwrap_or_else(|_| {
         let versioned = "clang-19";

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# cargo.sh ARGUMENT...   run cargo as the user whose clone this is
+# cargo.sh ARGUMENT...   run cargo as the owner of this clone
 #
 # What cargo cannot do itself:
-# - Under sudo root mostly has no Rust, and what root builds its user cannot build again. So root's
-#   cargo runs as the owner of the clone. A `runner` in cargo's settings is no way back: nothing
-#   that the owner starts becomes root without asking. So scripts/test.sh runs the tests.
-# - `rust-version` in Cargo.toml speaks only where there is a cargo, and one that is new enough to
-#   read Cargo.toml: Debian 12's is not.
+# - Under sudo, root usually has no Rust, and the user could not rebuild what root has built. So
+#   root's cargo runs as the owner of the clone. A `runner` in cargo's settings could not get back to
+#   root: no process of the owner becomes root without a prompt. So scripts/test.sh runs the tests.
+# - Only a cargo that can read Cargo.toml checks `rust-version` in it. Debian 12's is too old, and
+#   some machines have none.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The libraries that cargo builds with make would follow what `make install DESTDIR=…` passes on.
+# Cargo builds some libraries with make. These would obey the DESTDIR of `make install DESTDIR=…`.
 unset DESTDIR PREFIX MAKEFLAGS MFLAGS MAKEOVERRIDES
 
 # rustup changes PATH in login shells only.
@@ -31,7 +31,7 @@ fi
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 found=$("${as[@]}" cargo --version 2>/dev/null | cut -d' ' -f2) || true
 printf '%s\n' "$wanted" "${found:-0}" | sort --version-sort --check=quiet || {
-	echo "error: this needs Rust $wanted or later, and $(stat -c %U .), whose clone it is, has" \
+	echo "error: this needs Rust $wanted or later, but $(stat -c %U .), who owns this clone, has" \
 		"${found:-none}. rustup installs it: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2
 	exit 1
 }

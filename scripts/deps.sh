@@ -3,12 +3,12 @@
 #
 # deps.sh [--check] [build|demo|test|bench|lint|kernels|fuzz]...   install what is missing for these
 #
-# Without any: for all but `bench`, `kernels` and `fuzz`, which only their own targets want.
-# With --check nothing is installed, only told. Programs are looked for, not packages, so that the
-# check holds on every distribution; installing is for Debian and Ubuntu.
+# Without arguments: for all but `bench`, `kernels` and `fuzz`, which only their own targets need. With
+# --check it installs nothing and only reports. It looks for programs, not packages, so that the check
+# works on every distribution. It installs only on Debian and Ubuntu.
 set -euo pipefail
 
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # where `su` without a dash does not look
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # not in PATH after `su` without a dash
 
 POLICY=/usr/sbin/policy-rc.d
 
@@ -61,7 +61,7 @@ has() {
 	command -v "$1" >/dev/null
 }
 
-# COMMAND-19, or a COMMAND of another name that is not older.
+# COMMAND-19, or a plain COMMAND of version 19 or later.
 has_llvm() {
 	local major
 	has "$1-19" && return
@@ -69,7 +69,7 @@ has_llvm() {
 	((${major:-0} >= 19))
 }
 
-# With the sanitizers: clang has them in a package of their own.
+# With the sanitizers, which are in a separate package of clang.
 has_libfuzzer() {
 	local clang=${CLANG:-clang-19}
 	has "$clang" || clang=clang
@@ -100,11 +100,11 @@ find_missing() {
 	done <<<"$REQUIREMENTS"
 }
 
-# Debian starts what it installs, and a web server on port 80 is not what a demo should leave behind.
+# Debian starts the services that it installs, but a demo must not leave a web server on port 80 behind.
 forbid_start_of_nginx() {
 	policy_is_ours=false
 	trap keep_nginx_down EXIT
-	# Trapped, a signal waits for apt-get's end; else apt-get would go on without the policy.
+	# A trapped signal waits until apt-get has ended. Otherwise apt-get would go on without the policy.
 	trap 'exit 130' INT
 	trap 'exit 143' HUP TERM
 	[[ ! -e $POLICY ]] || return 0
@@ -126,12 +126,12 @@ keep_nginx_down() {
 	has nginx || return 0
 	if has systemctl; then
 		systemctl --quiet disable nginx
-		# In case a policy of the machine's own let it start.
+		# The machine's own policy may have let it start.
 		[[ ! -d /run/systemd/system ]] || systemctl stop nginx
 	elif has update-rc.d; then
 		update-rc.d nginx disable
 	fi
-	echo "deps: nginx is here for the demo only: it was not started, and is disabled at boot"
+	echo "deps: nginx is only for the demo: it was not started, and is disabled at boot"
 }
 
 install_missing() {
@@ -157,7 +157,7 @@ explain_missing() {
 	fi
 	echo "Run 'sudo make deps', or: sudo apt-get install --no-install-recommends ${missing[*]}"
 	if [[ " ${missing[*]} " == *" nginx "* ]]; then
-		echo "(apt-get alone also starts nginx on port 80; 'make deps' keeps it from that.)"
+		echo "(apt-get alone also starts nginx on port 80; 'make deps' prevents that.)"
 	fi
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # test.sh CARGO_OPTION... [-- TEST_OPTION...]   build tests as the owner of the clone, run them as
-#                                               whoever calls this, and add up
+#                                               the caller, and add up the results
 #
 # The options are those of `cargo test`. Unlike cargo, it goes on after a failure, and runs no doc tests.
 set -euo pipefail
@@ -23,8 +23,8 @@ list_programs() {
 		sed -nE "s|.*$directory.*$source.*$is_test.*$program.*|\1\t\2\t\3|p" | sort
 }
 
-# Prints what the output of a test program says: how many passed, failed, were ignored, and the names
-# of those that failed. Nothing, if the program did not get to its end.
+# Reads the output of a test program. Prints how many tests passed, failed and were ignored, and the
+# names of those that failed. Prints nothing if the program did not finish.
 add_up() {
 	awk '
 		/^failures:$/ { names = "" }
@@ -32,8 +32,8 @@ add_up() {
 		/^test result: / { sub(/.*\. /, ""); print $1, $3, $5, names }'
 }
 
-# The tests judge what signals do: none may be ignored, as SIGHUP is under nohup. So that a lost
-# terminal does not end them then, they get a session of their own.
+# The tests check signals, so none may be ignored, as nohup ignores SIGHUP. Under nohup the tests get
+# their own session, so that a lost terminal does not end them.
 start=(env --default-signal)
 [[ -z $(trap -p HUP) ]] || start=(setsid --wait "${start[@]}")
 
