@@ -95,7 +95,7 @@ fuzz-smoke: export FUZZ_SECONDS = 10
 fuzz-smoke: fuzz ## run fuzz in under two minutes
 
 .PHONY: soak
-soak: root needs-build-demo-test build ## stress the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak, no client be locked out
+soak: root needs-build-demo-test build ## stress the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak, no client may be locked out
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 
 .PHONY: docs

@@ -52,7 +52,7 @@ pub struct Flood {
     pub count: Option<u64>,
 }
 
-/// Where the flood goes.
+/// The target of the flood.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The veth to send from.

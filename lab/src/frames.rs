@@ -45,7 +45,7 @@ pub fn ipv4(edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
     ipv4_with(&[], edit)
 }
 
-/// The same with data behind the TCP header.
+/// The same with data after the TCP header.
 pub fn ipv4_with(data: &[u8], edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)) -> Vec<u8> {
     let mut ip = Ipv4Header::new(0, 64, ip_number::TCP, CLIENT.octets(), SERVER.octets()).unwrap();
     let mut tcp = syn();
@@ -56,12 +56,12 @@ pub fn ipv4_with(data: &[u8], edit: impl FnOnce(&mut Ipv4Header, &mut TcpHeader)
     [&ethernet(EtherType::IPV4)[..], &ip.to_bytes(), &tcp.to_bytes(), data].concat()
 }
 
-/// A SYN over IPv6 behind these extension headers, changed by `edit`.
+/// A SYN over IPv6 with these extension headers, changed by `edit`.
 pub fn ipv6(chain: &[Extension], edit: impl FnOnce(&mut Ipv6Header, &mut TcpHeader)) -> Vec<u8> {
     ipv6_with(&[], chain, edit)
 }
 
-/// The same with data behind the TCP header.
+/// The same with data after the TCP header.
 pub fn ipv6_with(
     data: &[u8],
     chain: &[Extension],

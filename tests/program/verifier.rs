@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How much work the program is for the kernel's verifier. It gives up at a million instructions.
-//!
 
 use std::mem::MaybeUninit;
 

@@ -53,7 +53,7 @@ enum Shape {
     Crowd,
     /// SYNs from more sources than the table holds.
     Random,
-    /// The same over IPv6, behind extension headers.
+    /// The same over IPv6, with up to three extension headers.
     Random6,
     /// Frames with one byte changed or the end cut off.
     Broken,

@@ -127,7 +127,7 @@ const PHASES: [(&str, u32, Phase); 6] = [
 
 #[test]
 #[ignore = "takes two minutes: make soak"]
-fn nothing_leaks_and_nobody_honest_is_locked_out() {
+fn nothing_leaks_and_no_honest_client_is_locked_out() {
     let time = Duration::from_secs(setting("SOAK_SECONDS", 120));
     let seed = setting("SOAK_SEED", fastrand::u64(..));
     println!("\nsoak: {} s, SOAK_SEED={seed}", time.as_secs());

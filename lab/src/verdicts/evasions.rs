@@ -16,7 +16,7 @@ pub fn rows() -> Vec<Row> {
     [flags_and_addresses(), headers(), fragments(), too_many()].concat()
 }
 
-/// Where TCP begins behind a plain IPv4 header, and behind a plain IPv6 one.
+/// The offset of TCP after a plain IPv4 header, and after a plain IPv6 one.
 const TCP_AT: usize = ETHERNET_LEN + IPV4_LEN;
 const TCP6_AT: usize = ETHERNET_LEN + IPV6_LEN;
 
