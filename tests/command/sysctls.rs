@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `--set-sysctls`: kernel settings are changed only while a run needs them.
 
+use std::fs;
+
 use lab::defence::Defence;
 use lab::netns::connect;
 use lab::pair::Pair;
