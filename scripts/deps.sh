@@ -118,7 +118,7 @@ forbid_start_of_nginx() {
 	chmod 755 "$POLICY"
 }
 
-# On exit, so that an interrupted apt-get leaves no nginx for the next boot either.
+# On exit, so that even an interrupted apt-get does not leave an nginx that starts at the next boot.
 keep_nginx_down() {
 	if $policy_is_ours; then
 		rm -f "$POLICY"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What on this host will matter: said before anybody finds out.
+//! Advice at the start: settings of this host that will matter.
 
 pub mod driver;
 pub mod firewall;

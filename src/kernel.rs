@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What touches the kernel: the BPF program and its maps, interfaces, settings. It prints nothing, and knows
-//! nothing of words or screens.
+//! All access to the kernel: the BPF program and its maps, interfaces, settings. It prints nothing, and
+//! knows neither options nor screens.
 
 pub mod addresses;
 pub mod attach;

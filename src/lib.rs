@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Stops TCP SYN floods with XDP: the parts of the `synflood-xdp` command.
 //!
-//! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`] and [`settings`]
-//! make a policy of words. docs/ARCHITECTURE.md draws it.
+//! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`] and
+//! [`settings`] make a policy from the command line. docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
 
@@ -22,7 +22,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::{fs, io};
 
-    /// Of each module, those that it may know.
+    /// For each module, the modules that it may use.
     const MAY_KNOW: [(&str, &[&str]); 8] = [
         ("note", &[]),
         ("policy", &[]),
@@ -47,7 +47,7 @@ mod tests {
         Ok(found)
     }
 
-    /// The modules named behind `crate::` in code: a link in a comment is no import.
+    /// The modules that are named after `crate::` in code. A link in a comment is not a use.
     fn known_by(module: &str) -> BTreeSet<String> {
         let mut known = BTreeSet::new();
         for path in sources_of(module).unwrap() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a run has to tell beside its figures. A note is a plain value: any module makes one, and the run
-//! alone says it.
+//! What a run has to tell beside its figures. A note is a plain value: any module makes one, and the
+//! run alone says it.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Note {
     }
 }
 
-/// As a line for a person.
+/// The line for people.
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

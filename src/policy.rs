@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What is protected, and how, in plain values: no type of the kernel's, no word of the command line's.
+//! What is protected, and how, in plain values. They know neither the kernel nor the command line.
 
 mod limit;
 mod lists;
@@ -16,16 +16,16 @@ pub use lists::{Listed, Lists, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
 
-/// What decides about a SYN. The command line turns into it, and so does a running program; text and JSON
-/// are made of it. The fields' names are those in the JSON.
+/// The limits and ports that decide about a SYN. It is made from the command line or from a running
+/// program; text and JSON are made from it. Its fields have the same names in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Policy {
-    /// Of each source: `burst` and `rate` in the JSON.
+    /// The limit of each source: `burst` and `rate` in the JSON.
     #[serde(flatten)]
     pub source_limit: Limit,
-    /// SYNs from sources not seen before, in total.
+    /// New sources admitted, in total.
     pub new_sources: Budget,
-    /// SYNs from all sources, in total.
+    /// SYNs let through, in total.
     pub total_rate: Budget,
     pub challenge: Challenge,
     pub challenge_ports: Ports,

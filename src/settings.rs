@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! From words to what a run needs, checked against each other. Nothing is attached before.
+//! Makes the settings of a run from its options, and checks them against each other before anything is
+//! attached.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::policy::{Limit, Lists, Place, Policy, Ports, Sizes};
 /// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
 const MIN_SOURCES_PER_CPU: u32 = 128;
 
-/// All that a run is told.
+/// All settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub policy: Policy,
@@ -23,7 +24,7 @@ pub struct Settings {
     pub set_sysctls: bool,
     /// The run ends after this time; None: it does not end by itself.
     pub stop_after: Option<Duration>,
-    /// Between two status lines.
+    /// The time between two status lines.
     pub interval: Duration,
     /// No status lines.
     pub quiet: bool,

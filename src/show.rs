@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a person or a program reads: a model of plain values, its renderers, and the way out.
+//! Output for people and programs: a model of plain values, its renderers, and the streams.
 
 pub mod model;
 pub mod out;

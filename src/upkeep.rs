@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a run looks after once a second. Nothing here prints or ends a run: what is found out becomes a
-//! [`Note`], and what fails is tried again.
+//! The tasks of a run once per second. Nothing here prints or ends a run: a finding becomes a [`Note`],
+//! and a failed task is tried again.
 
 pub mod budgets;
 pub mod filter;
@@ -28,7 +28,7 @@ pub struct Upkeep<'a> {
 }
 
 impl Upkeep<'_> {
-    /// To be called once a second.
+    /// Call it once per second.
     pub fn tick(&mut self) -> Vec<Note> {
         [
             self.host.tick(),
@@ -41,8 +41,8 @@ impl Upkeep<'_> {
     }
 }
 
-/// Something that may fail again and again. A failure is said when it begins, when it becomes another one,
-/// and when it is over.
+/// A task that may fail again and again. There is a note when a failure begins, when it changes, and
+/// when it is over.
 #[derive(Debug)]
 pub struct Watched {
     what: &'static str,

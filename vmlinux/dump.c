@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writes a C header with the types that standard input names, one
- * "struct NAME", "enum NAME" or "typedef NAME" a line, and all that they need, from the running
- * kernel's BTF to standard output.
+ * Writes a C header to standard output, from the running kernel's BTF. Standard input names its types,
+ * one "struct NAME", "enum NAME" or "typedef NAME" per line. The header also has the types that these
+ * need.
  */
 #include <bpf/btf.h>
 #include <stdarg.h>

@@ -10,16 +10,16 @@ use crate::requests::REQUESTS;
 pub struct Act {
     /// The source of the flood.
     pub from: &'static str,
-    /// What hping3 does.
+    /// A sentence on what hping3 does.
     pub flood: &'static str,
-    /// hping3's options for it.
+    /// The options of hping3.
     pub hping3: &'static [&'static str],
     pub counters: Counters,
     /// The clients that request pages.
     pub clients: &'static str,
     /// The last bytes of their addresses.
     pub hosts: [u8; REQUESTS],
-    /// What the options mean.
+    /// A sentence on the options of synflood-xdp.
     pub policy: &'static str,
     /// synflood-xdp's options.
     pub options: &'static [&'static str],
@@ -39,7 +39,7 @@ pub struct Expected {
     pub answered_by: u64,
     /// Words in the output of `--dump`.
     pub in_dump: &'static str,
-    /// A word in the summary at the end.
+    /// A word that the summary must contain.
     pub in_summary: &'static str,
 }
 

@@ -19,9 +19,9 @@ pub struct Counters {
 pub struct Syns {
     /// SYNs that the attacker sent.
     pub sent: u64,
-    /// Of these, the ones that the server's TCP received.
+    /// Those of them that the server's TCP received.
     pub received: u64,
-    /// SYN-ACKs for them that it sent.
+    /// SYN-ACKs to the attacker that the server sent.
     pub answered: u64,
     /// SYN cookies that it sent, to any client.
     pub cookies: u64,

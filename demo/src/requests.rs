@@ -16,7 +16,7 @@ const PATIENCE_S: &str = "3";
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pages {
     pub served: usize,
-    /// Of all, served or not.
+    /// The slowest of all, served or not.
     pub slowest: Duration,
 }
 

@@ -45,7 +45,7 @@ impl Stage {
         Ok(())
     }
 
-    /// How many expectations were not met.
+    /// The number of failed expectations.
     pub fn failures(&self) -> usize {
         self.failures
     }

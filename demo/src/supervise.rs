@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 /// Directories that are not in PATH after `su` without a dash.
 const MORE_PATHS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
-/// How the process that did the work ended.
+/// The end of the process that did the work.
 #[derive(Debug, Clone, Copy)]
 pub enum Ended {
     /// By itself, with this status.

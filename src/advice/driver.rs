@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a driver does to the answers that challenged clients wait for.
+//! Drivers that lose or damage the answers to challenged clients.
 
 use crate::kernel::attach::Attachment;
 use crate::note::Note;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Rules of the host's firewall that a challenged connection does not get through: to connection
-//! tracking it begins with an ACK, as the SYN never came that far.
+//! Rules of the host's firewall that stop a challenged connection. To connection tracking it begins
+//! with an ACK, as the SYN never came that far.
 
 use std::ops::RangeInclusive;
 use std::process::{Command, Stdio};
@@ -52,7 +52,7 @@ pub fn advice(policy: &Policy) -> Vec<Note> {
     advice
 }
 
-/// The first of each kind that concerns a port for which `is_challenged`.
+/// The first rule of each kind that concerns a port for which `is_challenged`.
 fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
     let mut obstacles = Obstacles::default();
     for listing in LISTINGS {
@@ -88,7 +88,7 @@ fn redirects(rule: &str) -> bool {
     rule.split_whitespace().any(|word| words.contains(&word))
 }
 
-/// Whether a rule is for TCP to such a port. One that names no port is for all.
+/// Whether a rule is for TCP to such a port. A rule without a port is for all ports.
 fn concerns(rule: &str, is_challenged: impl Fn(u16) -> bool) -> bool {
     if rule.contains("udp") && !rule.contains("tcp") {
         return false;

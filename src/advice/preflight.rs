@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What can be known to fail before anything is attached, said in sentences.
+//! Checks before anything is attached, with a sentence for each failure.
 
 use std::path::Path;
 

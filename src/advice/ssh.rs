@@ -11,7 +11,7 @@ use crate::policy::{Listed, Lists, Policy};
 #[derive(Debug, PartialEq, Eq)]
 struct SshSession {
     peer: IpAddr,
-    /// The TCP port that the peer reached us on.
+    /// The TCP port on this host.
     port: u16,
 }
 
@@ -31,7 +31,7 @@ pub fn advice(policy: &Policy, lists: &Lists) -> Option<Note> {
     }
 }
 
-/// Looks for what sshd leaves in the environment, in this process and its ancestors: sudo removes it
+/// Looks for sshd's variable in the environment of this process and of its ancestors: sudo removes it
 /// from ours.
 fn session() -> Option<SshSession> {
     let mut pid = std::process::id();
@@ -56,7 +56,7 @@ fn parse(connection: &str) -> Option<SshSession> {
     Some(SshSession { peer, port })
 }
 
-/// The fourth field of /proc/pid/stat; the second, the command in brackets, may hold anything.
+/// The fourth field of /proc/pid/stat. The second, the command in brackets, may contain anything.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()

@@ -24,15 +24,15 @@ use crate::show::model::{self, InterfaceMode, Rates};
 use crate::show::out::last_words;
 use crate::show::{text, write_json};
 
-/// Long enough for a rate to mean something, and short enough to wait for.
+/// Long enough for a meaningful rate, and short enough to wait.
 const RATE_TIME: Duration = Duration::from_millis(200);
 
-/// What to show.
+/// The instances and sources to show.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Empty: every interface.
     pub interfaces: Vec<String>,
-    /// Also sources that are not blocked, and the whole of the lists.
+    /// Also sources that are not blocked, and all networks of the lists.
     pub all: bool,
     pub json: bool,
 }
@@ -62,7 +62,7 @@ struct Found {
     running: Box<Running>,
 }
 
-/// Each instance once, though it may hold several of the interfaces asked for. Says which cannot be read.
+/// Each instance once, though it may be on several of the interfaces. Names those that cannot be read.
 fn readable(request: &Request) -> Result<Vec<Found>> {
     let interfaces = match &request.interfaces[..] {
         [] => Interface::all()?,
@@ -167,7 +167,7 @@ fn read_budgets(running: &Running) -> Result<BTreeMap<&'static str, model::Budge
     Ok(named.into_iter().filter_map(|(name, budget)| Some((name, shown(budget?)))).collect())
 }
 
-/// The networks that decided most come first.
+/// The networks with most decided SYNs come first.
 fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
     let mut entries = lists::read(&running.lists, &running.list_hits)?;
     entries.sort_by_key(|entry| (Reverse(entry.syns), entry.network));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `--restore-sysctls`, which no user types: the process that sets the kernel's settings back after the run
-//! that started it, see [`crate::upkeep::sysctls`].
+//! `--restore-sysctls`, which no user types: the process that restores the kernel's settings after the
+//! end of the run that started it. See [`crate::upkeep::sysctls`].
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
@@ -14,7 +14,8 @@ use crate::kernel::sys;
 use crate::kernel::sysctl::Change;
 use crate::upkeep::sysctls::{DONE, LOCK, WAITING};
 
-/// Another keeper may have a change on top of ours to undo first. Each try waits so long.
+/// If another keeper's change lies on top of ours, it must be undone first. The pause between two
+/// tries.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -24,7 +25,7 @@ pub fn keep(changes: &[String]) -> Result<()> {
         .iter()
         .map(|change| change.parse().map_err(|error: String| anyhow!(error)))
         .collect::<Result<Vec<Change>>>()?;
-    // What ends a run from its terminal or its service manager comes here too.
+    // A terminal or a service manager sends the signals that end a run to this process too.
     let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE];
     sys::ignore(&signals).context("cannot ignore signals")?;
     wait_for_the_run();
@@ -52,7 +53,8 @@ fn wait_for_the_run() {
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// False while the setting is neither as the run set it nor as before: another keeper may yet undo its change.
+/// False while the setting is neither as the run set it nor as before: another keeper may yet undo its
+/// change.
 fn undo(change: &Change) -> bool {
     match change.undo() {
         Ok(is_undone) => is_undone,
@@ -63,7 +65,7 @@ fn undo(change: &Change) -> bool {
     }
 }
 
-/// To the run, if it still listens.
+/// Writes to the run, if it still listens.
 fn say(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What wakes a run before its time.
+//! Events that wake a run early.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::kernel::sys;
 
-/// Why a wait ended.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// SIGINT or SIGTERM.
@@ -29,14 +29,14 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// From now on SIGINT and SIGTERM no longer end the process by themselves. Signals that daemons get for
-    /// other reasons do nothing, and neither do those about a file that is too large or a terminal that is
-    /// another's: the protection outlives them.
+    /// From now on SIGINT and SIGTERM wake the run instead of ending the process. The signals of
+    /// [`IGNORED`] do nothing: the protection outlives a terminal, a limit on files, and a signal that
+    /// was meant for others.
     pub fn install() -> Result<Self> {
         let (send, receive) = channel();
         let stop = send.clone();
         ctrlc::set_handler(move || {
-            // Fails only when nobody waits any more: then we are stopping already.
+            // Fails only if nobody waits any more, as the run is ending.
             let _ = stop.send(Wake::Stop);
         })
         .context("cannot listen for signals")?;
@@ -53,7 +53,7 @@ impl Waker {
         match self.receive.recv_timeout(time) {
             Ok(wake) => wake,
             Err(RecvTimeoutError::Timeout) => Wake::Timeout,
-            // Cannot be, as we hold a sender ourselves.
+            // Impossible, as we hold a sender ourselves.
             Err(RecvTimeoutError::Disconnected) => Wake::Stop,
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! This host's own addresses, and when they change.
+//! This host's own addresses, and their changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,10 +20,10 @@ use super::sys;
 /// Changes come in groups: a new interface brings its addresses.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// What frames for this host are sent to.
+/// The addresses to which frames for this host are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addresses {
-    /// With the MTU in bytes; where interfaces share a MAC, the smallest.
+    /// With the MTU in bytes; the smallest if interfaces share a MAC.
     pub macs: BTreeMap<[u8; 6], u32>,
     pub ips: BTreeSet<IpAddr>,
 }

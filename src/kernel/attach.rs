@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! From an interface to a link, and from an errno to advice.
+//! Attaches the program to an interface by a link, and turns an errno into advice.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,7 +30,7 @@ impl Attachment {
     }
 }
 
-/// Attaches to one interface. In `auto`, what the driver refuses is attached behind it, and that is noted.
+/// Attaches to one interface. In `auto`, if the driver refuses, attaches behind it and returns a note.
 pub fn attach(
     program: BorrowedFd<'_>,
     interface: &Interface,
@@ -71,8 +71,8 @@ pub fn attach(
     }
 }
 
-/// The driver itself refuses, for its code, an MTU or missing queues, unless the errno says that the place is
-/// taken or that the user may not.
+/// The driver itself refuses, for its code, an MTU or missing queues, unless the errno says that the
+/// place is taken or that the user may not.
 fn is_drivers_refusal(error: &io::Error) -> bool {
     !matches!(errno(error), Errno::EEXIST | Errno::EBUSY | Errno::EPERM | Errno::EACCES | Errno::ENODEV)
 }
@@ -93,7 +93,7 @@ fn attach_error(error: &io::Error, interface: &Interface, mode: AttachMode) -> a
     }
 }
 
-/// What a refusal of native XDP most likely means. The kernel's own words go only to its trace.
+/// The likely reason for a refusal of native XDP. The kernel's own words go only to its trace.
 fn drivers_reason(error: &io::Error, interface: &Interface) -> String {
     let driver = interface.driver().map_or(String::new(), |name| format!(", driver {name}"));
     let why = match errno(error) {

@@ -12,7 +12,7 @@ pub fn now_ns() -> Result<u64> {
     Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }
 
-/// CLOCK_BOOTTIME, by which the kernel says when a program was loaded.
+/// CLOCK_BOOTTIME, the clock of the load time of programs.
 pub fn since_boot() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_BOOTTIME).context("cannot read the clock")?.into())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Between plain values and what the BPF program holds: both ways, each the other's inverse.
+//! Converts plain values to those of the BPF program and back; each way is the other's inverse.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,7 +14,7 @@ const MAPPED_PREFIX: u8 = 96;
 /// A bit for each TCP port.
 type PortBits = [u64; 1024];
 
-/// Sets what of the program's constants is policy.
+/// Sets the program's constants that come from the policy.
 pub fn write_policy(policy: &Policy, config: &mut types::config) {
     config.source_limit = limit(policy.source_limit);
     config.new_source_limit = budget_limit(policy.new_sources);
@@ -106,7 +106,8 @@ pub fn address(ip: IpAddr) -> types::addr {
     types::addr { word: std::array::from_fn(|i| u32::from_ne_bytes(words[i])) }
 }
 
-/// The inverse of [`address`], for all but mapped IPv6 addresses, which are IPv4 addresses to the program.
+/// The inverse of [`address`], for all but mapped IPv6 addresses, which are IPv4 addresses to the
+/// program.
 pub fn ip(address: &types::addr) -> IpAddr {
     let mut octets = [0; 16];
     for (octets, word) in octets.chunks_exact_mut(4).zip(address.word) {
@@ -135,7 +136,7 @@ pub fn list_key(network: &IpNet) -> types::list_key {
     }
 }
 
-/// The inverse of [`list_key`]; None: no key of ours.
+/// The inverse of [`list_key`]. None: not a key of ours.
 pub fn network(key: &types::list_key) -> Option<IpNet> {
     let is_ipv4 = key.family == types::family::FAMILY_IPV4;
     let mapped = if is_ipv4 { MAPPED_PREFIX } else { 0 };
@@ -236,7 +237,7 @@ mod tests {
             prop_assert_eq!(network(&list_key(&of)), Some(of));
         }
 
-        /// The upper bits choose slots and words: they must differ where addresses do.
+        /// The upper bits choose slots and words, so they must differ if the addresses do.
         #[test]
         fn neighbours_have_other_hashes(ip in any::<u32>()) {
             let hash_of = |ip: u32| hash(&address(Ipv4Addr::from_bits(ip).into()));

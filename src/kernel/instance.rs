@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Running instances. The interfaces are the registry: an interface knows its program, a program its
-//! maps, so nothing is pinned and nothing goes stale.
+//! Running instances. The interfaces are the registry: an interface has a program, and a program has
+//! maps. So nothing is pinned, and nothing goes stale.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,10 +16,10 @@ use super::skel::{built_in_config, from_bytes, reason_names_in};
 use super::{clock, encode, sys};
 use crate::policy::{AttachMode, Policy};
 
-/// The kernel's name of the map that tells ours from others.
+/// The kernel's name of the map by which a program of ours is recognised.
 const CONFIG_MAP: &str = ".rodata.config";
 
-/// An instance, and what it is attached to.
+/// An instance, and its interfaces.
 #[derive(Debug)]
 pub struct Instance {
     pub program_id: u32,
@@ -27,7 +27,7 @@ pub struct Instance {
     pub state: State,
 }
 
-/// What of an instance can be read.
+/// Whether an instance can be read.
 #[derive(Debug)]
 pub enum State {
     Readable(Box<Running>),
@@ -43,7 +43,7 @@ pub struct Running {
     pub policy: Policy,
     /// Since its program was loaded.
     pub age: Duration,
-    /// Names of the reasons, at their counters' places.
+    /// Names of the reasons, in the order of their counters.
     pub reasons: Vec<String>,
     pub sources: MapHandle,
     pub refusals: MapHandle,
@@ -57,7 +57,7 @@ pub struct Running {
 pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
     let mut attached: BTreeMap<u32, Vec<(String, AttachMode)>> = BTreeMap::new();
     for interface in interfaces {
-        // An interface that went meanwhile, or has no XDP, runs nothing of ours.
+        // An interface that has just been removed, or has no XDP, runs nothing of ours.
         if let Ok(Some(program)) = sys::xdp_query(interface.index) {
             attached.entry(program.id).or_default().push((interface.name.clone(), program.mode));
         }
@@ -88,7 +88,7 @@ fn holds_one_of(pid: u32, programs: &[u32]) -> bool {
     })
 }
 
-/// What the kernel tells of a program; None without CAP_SYS_ADMIN, or once it is gone.
+/// The kernel's information on a program. None without CAP_SYS_ADMIN, or if it is gone.
 pub fn program(id: u32) -> Option<ProgramInfo> {
     all_programs().find(|program| program.id == id)
 }
@@ -122,7 +122,7 @@ fn state(program: &ProgramInfo) -> Result<Option<State>> {
     }))
 }
 
-/// None if the program lacks what one of this version has.
+/// None if the program lacks something that this version has.
 fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
     let map = |name| map(program, name);
     let counters = map("counters")?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Network interfaces: which there are, and what they can do.
+//! Network interfaces and their abilities.
 
 use std::fs;
 
@@ -29,7 +29,8 @@ impl Interface {
         }
     }
 
-    /// An interface whose frames have an Ethernet header. XDP would attach to others without protecting them.
+    /// An interface whose frames have an Ethernet header. XDP would attach to others without protecting
+    /// them.
     pub fn ethernet(name: &str) -> Result<Self> {
         let interface = Self::by_name(name)?;
         let mut addresses = getifaddrs().context("cannot list the interfaces")?;
@@ -59,7 +60,7 @@ impl Interface {
         sys::interface_driver(&self.name).ok().filter(|driver| !driver.is_empty())
     }
 
-    /// Whether its driver can send from XDP; None: it does not tell.
+    /// Whether its driver can send from XDP. None: it does not say.
     pub fn can_transmit(&self) -> Option<bool> {
         sys::xdp_can_transmit(self.index).ok().flatten()
     }

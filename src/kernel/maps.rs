@@ -42,7 +42,7 @@ fn sum_of_cpus(map: &impl MapCore, index: u32) -> Result<u64> {
     Ok(counts.map(u64::from_ne_bytes).sum())
 }
 
-/// The whole of a section of variables, which is an array of one value.
+/// A section of variables, which is an array of one value.
 fn variables<Value: Plain + Default>(what: &str, map: &impl MapCore) -> Result<Value> {
     let bytes = map
         .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! From a policy to a loaded, not yet attached program.
+//! Loads the program for a policy. Attaches nothing.
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -14,8 +14,8 @@ use super::maps::{host, lists};
 use super::skel::{OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of};
 use crate::policy::{Lists, Policy, Sizes};
 
-/// Bits of the filter of known sources, at least, for each source that the table holds. With a full table
-/// one unknown source in eight then passes for known. By default the filter fits a CPU's own cache.
+/// Least number of bits in the filter of known sources for each source of the table. With a full table
+/// the filter takes one unknown source in eight for known. By default it fits in a CPU's own cache.
 const FILTER_BITS_PER_SOURCE: u64 = 8;
 
 /// More bits of a hash are not good ones.
@@ -28,7 +28,8 @@ const MAX_REFUSAL_BITS: u32 = 16;
 const MAX_REFUSALS: u32 = 1 << 20;
 
 thread_local! {
-    /// What libbpf has said while this thread loads a program. Wanted only for one that the kernel refuses.
+    /// libbpf's messages while this thread loads a program. Shown only if the kernel refuses the
+    /// program.
     static LIBBPF_LOG: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -90,7 +91,7 @@ fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>, lists: &Lists) -> Re
 fn use_what_the_kernel_has(open: &mut OpenSynfloodSkel<'_>) -> Result<()> {
     let config = config_of(open)?;
     config.raw_cookies = supports(libbpf_sys::BPF_FUNC_tcp_raw_gen_syncookie_ipv4)?.into();
-    // A kernel that can read beyond a frame's first buffer lets programs do so (both came in 5.18).
+    // This helper, and programs for frames of several buffers, came together in 5.18.
     if supports(libbpf_sys::BPF_FUNC_xdp_load_bytes)? {
         config.multi_buffer = 1;
         open.progs.synflood.set_flags(libbpf_sys::BPF_F_XDP_HAS_FRAGS);
@@ -119,7 +120,7 @@ fn load_error(error: &libbpf_rs::Error, sizes: Sizes) -> anyhow::Error {
             sizes.max_sources
         );
     }
-    // The verifier's refusal has the same errno as the lack of a capability, but a log.
+    // The verifier's refusal has the same errno as a missing capability, but it has a log.
     if error.kind() == ErrorKind::PermissionDenied && !log.contains("PROG LOAD LOG") {
         return anyhow!(
             "the kernel does not let this user load the program: run it as root (with sudo)\n{log}"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The BPF program in this binary: generated code, and what its object file says of itself.
+//! The BPF program in this binary: generated code, and information from its object file.
 
 #![allow(unsafe_code)] // with `sys`, one of the two modules that may
 
@@ -46,12 +46,12 @@ const NO_CONFIG: &str = "the BPF program in this binary has no configuration";
 
 /// The bytes of a key or a value, as libbpf-rs wants them.
 pub fn as_bytes<T: Plain>(value: &T) -> &[u8] {
-    // SAFETY: `Plain` are here integers and the types above, none of which has padding of the compiler's:
-    // all bytes are initialised.
+    // SAFETY: `Plain` here are integers and the types above. None has padding by the compiler, so all
+    // bytes are initialised.
     unsafe { plain::as_bytes(value) }
 }
 
-/// The value that these bytes are; None if they are too few.
+/// The value in these bytes. None if they are too few.
 pub fn from_bytes<T: Plain + Default>(bytes: &[u8]) -> Option<T> {
     let mut value = T::default();
     plain::copy_from_bytes(&mut value, bytes).ok()?;
@@ -73,13 +73,13 @@ pub fn built_in_config() -> Result<types::config> {
 /// For errors.
 pub const UNREADABLE: &str = "cannot read the BPF program in this binary";
 
-/// The names of the enum reason, in lower case, at their values' places.
+/// The names of enum reason, in lower case, in the order of their values.
 pub fn reason_names(skel: &SynfloodSkel<'_>) -> Result<Vec<String>> {
     let btf = skel.object().btf()?.context("the BPF program in this binary has no type information")?;
     reason_names_in(&btf, skel.maps.counters.max_entries())
 }
 
-/// The same of a running program. `count`: how many its map of counters has.
+/// The same for a running program. `count`: the number of its counters.
 pub fn reason_names_in(btf: &Btf<'_>, count: u32) -> Result<Vec<String>> {
     let reasons: Enum<'_> =
         btf.type_by_name("reason").context("the BPF program does not name its reasons")?;

@@ -34,7 +34,7 @@ pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io:
         flags,
         ..Default::default()
     };
-    // SAFETY: the program's descriptor is open for the call, options outlives it and says its size.
+    // SAFETY: the program's descriptor is open for the call; options outlives it and contains its size.
     let fd = unsafe {
         libbpf_sys::bpf_link_create(program.as_raw_fd(), ifindex as i32, libbpf_sys::BPF_XDP, &options)
     };
@@ -45,8 +45,8 @@ pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io:
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Whether a driver does all that XDP programs may ask, sending included; None: it does not tell (before
-/// Linux 6.3).
+/// Whether a driver supports all basic actions of XDP programs, sending included. None: it does not say
+/// (before Linux 6.3).
 pub fn xdp_can_transmit(ifindex: u32) -> io::Result<Option<bool>> {
     /// include/uapi/linux/netdev.h
     const NETDEV_XDP_ACT_BASIC: u64 = 1;
@@ -54,7 +54,7 @@ pub fn xdp_can_transmit(ifindex: u32) -> io::Result<Option<bool>> {
     Ok((features != 0).then_some(features & NETDEV_XDP_ACT_BASIC != 0))
 }
 
-/// The XDP program that an interface runs. Where there are several, the one nearest to the wire.
+/// The XDP program of an interface. Of several, the one nearest to the wire.
 pub fn xdp_query(ifindex: u32) -> io::Result<Option<AttachedProgram>> {
     let found = query(ifindex)?;
     let programs = [
@@ -71,17 +71,18 @@ fn query(ifindex: u32) -> io::Result<libbpf_sys::bpf_xdp_query_opts> {
         sz: size_of::<libbpf_sys::bpf_xdp_query_opts>() as _,
         ..Default::default()
     };
-    // SAFETY: found outlives the call and says its size.
+    // SAFETY: found outlives the call and contains its size.
     let error = unsafe { libbpf_sys::bpf_xdp_query(ifindex as i32, 0, &mut found) };
     if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(found) }
 }
 
-/// Reads a hash map, or an array, in batches and hands each entry's key and value to `visit`.
+/// Reads a map in batches, and gives the key and value of each entry to `visit`.
 ///
-/// libbpf-rs's own batches take a short one for the last. Entries that come or go meanwhile may be
-/// seen or not, all others are seen once.
+/// libbpf-rs's own batches take a short one for the last. Entries that come or go meanwhile may be seen
+/// or not; all others are seen once.
 ///
-/// An error for maps of any other type: their keys or values take more room than their sizes say.
+/// Fails for other types than hash, array and trie: their keys or values may take more room than their
+/// sizes say.
 pub fn map_for_each(map: &impl MapCore, mut visit: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
     if !matches!(map.map_type(), MapType::Hash | MapType::LruHash | MapType::Array | MapType::LpmTrie) {
         return Err(io::Error::new(
@@ -90,7 +91,7 @@ pub fn map_for_each(map: &impl MapCore, mut visit: impl FnMut(&[u8], &[u8])) -> 
         ));
     }
     let (key_size, value_size) = (map.key_size() as usize, map.value_size() as usize);
-    // Of a hash map the kernel writes a number, of a trie a key.
+    // The kernel's cursor is a number for a hash map, and a key for a trie.
     let cursor_size = key_size.max(size_of::<u32>());
     let mut capacity: u32 = 4096;
     let mut cursor: Option<Vec<u8>> = None;
@@ -101,8 +102,8 @@ pub fn map_for_each(map: &impl MapCore, mut visit: impl FnMut(&[u8], &[u8])) -> 
             let mut next = vec![0; cursor_size];
             let mut count = capacity;
             let from = cursor.as_mut().map_or(std::ptr::null_mut(), |cursor| cursor.as_mut_ptr());
-            // SAFETY: the map says its own sizes: keys and values hold `capacity` elements of these, both
-            // cursors a key and a u32 at least; all outlive the call.
+            // SAFETY: keys and values have room for `capacity` elements of the map's own sizes, and
+            // both cursors for a key and for a u32. All outlive the call.
             let error = unsafe {
                 libbpf_sys::bpf_map_lookup_batch(
                     map.as_fd().as_raw_fd(),
@@ -152,7 +153,7 @@ impl MappedWords {
         Ok(Self { start: start.cast(), len })
     }
 
-    /// What the BPF program may change at any time.
+    /// The words, which the BPF program may change at any time.
     pub fn as_slice(&self) -> &[AtomicU64] {
         // SAFETY: the mapping has this length, lives as long as self, is page-aligned, and every bit
         // pattern is a value; the program uses atomic operations on it too.
@@ -220,8 +221,8 @@ pub fn interface_strips_vlan_tags(name: &str) -> io::Result<bool> {
 unsafe fn ethtool<T>(name: &str, command: &mut T) -> io::Result<()> {
     let (any, mut request) = interface_request(name)?;
     request.ifr_ifru.ifru_data = std::ptr::from_mut(command).cast();
-    // SAFETY: the descriptor is open; the request outlives the call, as does what it points to, which is
-    // as large as the caller says.
+    // SAFETY: the descriptor is open. The request and the struct behind its pointer outlive the call;
+    // the caller guarantees the size of the struct.
     unsafe { ask_ethtool(any.as_raw_fd(), &mut request) }?;
     Ok(())
 }
@@ -241,7 +242,7 @@ fn interface_request(name: &str) -> io::Result<(OwnedFd, libc::ifreq)> {
 /// From now on these signals do nothing to this process.
 pub fn ignore(signals: &[Signal]) -> io::Result<()> {
     for &each in signals {
-        // SAFETY: no handler is installed that could do what a signal handler must not.
+        // SAFETY: it installs no handler, so none can do what a signal handler must not do.
         unsafe { signal(each, SigHandler::SigIgn) }?;
     }
     Ok(())

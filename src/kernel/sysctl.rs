@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Kernel settings of this network namespace: the one way to read and to set one.
+//! Kernel settings of this network namespace. They are read and set only here.
 
 use std::fmt;
 use std::fs;
@@ -37,13 +37,13 @@ impl Change {
         set(&self.name, &self.ours)
     }
 
-    /// Whether the setting is as we set it.
+    /// Whether the setting still has our value.
     pub fn holds(&self) -> bool {
         read(&self.name).is_ok_and(|now| now == self.ours)
     }
 
-    /// Sets it back, if it is as we set it: somebody else's change since is not ours to undo. Whether it is
-    /// now as it was before.
+    /// Restores the setting, if it still has our value. A value that somebody else has set since is
+    /// left alone. Returns whether the setting now has the value from before.
     pub fn undo(&self) -> io::Result<bool> {
         let now = read(&self.name)?;
         if now == self.ours {

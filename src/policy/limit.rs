@@ -7,10 +7,11 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use serde::{Serialize, Serializer};
 
-/// A bucket's capacity as time stays well below the 2^63 ns that `bucket.h` can tell from the past.
+/// The largest capacity of a bucket, as time: well below the 2^63 ns that `bucket.h` would take for the
+/// past.
 const MAX_CAPACITY_NS: u64 = 1 << 62;
 
-/// How fast a bucket refills, as the time that one token takes.
+/// The speed at which a bucket refills, as the time for one token.
 ///
 /// Whole nanoseconds, rounded up: never faster than asked for, and off by less than 1 % up to 10
 /// million a second.
@@ -53,7 +54,7 @@ impl FromStr for Rate {
     }
 }
 
-/// "1/s", "30/m": in the unit that gives a number of at least 1.
+/// "1/s" or "30/m": in the unit in which the number is at least 1.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, unit) = match self.per_second() {
@@ -61,19 +62,19 @@ impl fmt::Display for Rate {
             rate if rate * 60.0 > 0.999_999 => (rate * 60.0, "m"),
             rate => (rate * 3600.0, "h"),
         };
-        // Three decimals hide that an interval is a whole number of nanoseconds.
+        // Three decimals, as an interval is a whole number of nanoseconds.
         write!(f, "{}/{unit}", (count * 1000.0).round() / 1000.0)
     }
 }
 
-/// Tokens a second.
+/// Tokens per second.
 impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.per_second())
     }
 }
 
-/// What a source may send: so many SYNs at once, and over time.
+/// The SYNs that a source may send at once, and over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Limit {
     /// Tokens that the bucket holds, 1 or more.

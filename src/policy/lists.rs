@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Serialize;
 
-/// Whose SYNs always pass, and whose never do. No network is in both.
+/// Networks whose SYNs always pass, and networks whose SYNs never pass. No network is in both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
     pub allow: Vec<IpNet>,
     pub deny: Vec<IpNet>,
 }
 
-/// What a list says of a network.
+/// A list's verdict on a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listed {
@@ -22,7 +22,7 @@ pub enum Listed {
 }
 
 impl Lists {
-    /// Every network with what its list says.
+    /// Every network with the verdict of its list.
     pub fn entries(&self) -> impl Iterator<Item = (&IpNet, Listed)> {
         let allowed = self.allow.iter().map(|network| (network, Listed::Allowed));
         allowed.chain(self.deny.iter().map(|network| (network, Listed::Denied)))
@@ -36,7 +36,7 @@ impl Lists {
         self.allow.len() + self.deny.len()
     }
 
-    /// What the lists say of an address: the longest prefix wins, as in the kernel's trie.
+    /// The lists' verdict on an address. The longest prefix decides, as in the kernel's trie.
     pub fn listed(&self, address: IpAddr) -> Option<Listed> {
         let covering = self.entries().filter(|(network, _)| network.contains(&address));
         covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, listed)| listed)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Where the program is attached, and how much it remembers.
+//! The place of the program, and the sizes of its tables.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl fmt::Display for AttachMode {
     }
 }
 
-/// What the program's tables have room for.
+/// The sizes of the program's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Sources in the table.

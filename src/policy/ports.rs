@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// A set of TCP ports. By default all; in the JSON that is null.
+/// A set of TCP ports; all by default, which is null in the JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Ports(Option<BTreeSet<u16>>);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What is shown. The names of the fields are those in the JSON, documented in docs/output.md and stable.
+//! The values that are shown. The fields have the same names in the JSON; they are stable, and
+//! documented in docs/output.md.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,13 +22,13 @@ pub enum Event<'a> {
     Note(&'a Note),
 }
 
-/// What is protected from now on.
+/// The start of a run: what is protected from now on.
 #[derive(Debug, Serialize)]
 pub struct Start<'a> {
     pub interfaces: &'a [InterfaceMode],
     #[serde(flatten)]
     pub policy: &'a Policy,
-    /// When it ends by itself.
+    /// The time after which it ends by itself.
     #[serde(skip)]
     pub stop_after: Option<Duration>,
 }
@@ -74,7 +75,7 @@ impl Rates {
     }
 }
 
-/// What happened in the last interval.
+/// The figures of the last interval.
 #[derive(Debug, Serialize)]
 pub struct Status {
     /// Since the start.
@@ -83,7 +84,7 @@ pub struct Status {
     #[serde(flatten)]
     pub rates: Rates,
     pub blocked_sources: u64,
-    /// Since when a budget has been refusing; null: none is.
+    /// The time since a budget began to refuse SYNs. null: none does.
     #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
     pub flood: Option<Duration>,
     /// Nothing is dropped.
@@ -91,7 +92,7 @@ pub struct Status {
     pub dry_run: bool,
 }
 
-/// What happened since the start.
+/// The figures since the start.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
@@ -121,13 +122,13 @@ pub struct Instance {
     pub max_sources: u32,
     pub known_sources: u64,
     pub blocked_sources: u64,
-    /// As a run's summary, since it was loaded.
+    /// As in a run's summary; since the program was loaded.
     #[serde(flatten)]
     pub totals: Summary,
-    /// Just now.
+    /// The present rates.
     #[serde(flatten)]
     pub rates: Rates,
-    /// Those that have a limit.
+    /// The budgets that have a limit.
     pub budgets: BTreeMap<&'static str, Budget>,
     /// The networks of --allow and --deny.
     pub lists: Vec<ListEntry>,
@@ -142,7 +143,7 @@ pub struct Budget {
     pub left: u64,
     /// Tokens that it holds at most.
     pub burst: u64,
-    /// Since it last refused a SYN; null: never.
+    /// The time since it last refused a SYN. null: never.
     #[serde(rename = "last_refusal_s", serialize_with = "maybe_seconds")]
     pub last_refusal: Option<Duration>,
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The way out of all that a run says. It neither ends nor delays the run: a full disk, a closed pipe or a
-//! dead terminal loses lines, and so does a reader that stops reading. What is lost is counted, and said once
-//! when it can be again.
+//! Standard output and standard error. They neither end nor delay a run: on a full disk, a closed pipe
+//! or a dead terminal lines are lost, and also if a reader stops reading. Lost lines are counted, and
+//! the count is printed as soon as that is possible.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use nix::sys::stat::fstat;
 /// Messages that wait for a slow reader.
 const QUEUE: usize = 1024;
 
-/// At the end, for what still waits.
+/// The time for waiting messages at the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Standard output and standard error.
@@ -28,7 +28,7 @@ pub struct Out {
 }
 
 impl Out {
-    /// `lost` makes a line for standard output of how many were lost there.
+    /// `lost` makes the line for standard output that says how many lines were lost there.
     pub fn new(lost: fn(u64) -> String) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         let is_one = is_same_file(stdout.as_fd(), stderr.as_fd());
@@ -48,7 +48,7 @@ impl Out {
         self.stderr.as_ref().unwrap_or(&self.stdout).send(text.into());
     }
 
-    /// Waits a little for what was said last.
+    /// Waits a little for the last messages.
     pub fn finish(self) {
         let lost = self.stdout.finish();
         if let Some(stderr) = self.stderr {
@@ -65,7 +65,7 @@ pub fn lost_text(count: u64) -> String {
     format!("note: {count} lines could not be written here\n")
 }
 
-/// What a command says before it ends.
+/// Prints the last message of a command.
 pub fn last_words(text: &str) {
     let stderr = Stream::new(io::stderr().as_fd(), lost_text);
     stderr.send(format!("{text}\n"));
@@ -91,13 +91,13 @@ impl Stream {
         let (queue, messages) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let (end, ended) = sync_channel(1);
-        // Without a descriptor of our own every message counts as lost.
+        // If there is no descriptor of our own, every message counts as lost.
         let file = file.try_clone_to_owned().map(File::from);
         let mut writer = Writer { file, describe_lost, lost: lost.clone(), in_line: false };
         // The same without a thread: nothing then takes from the queue.
         let _ = thread::Builder::new().spawn(move || {
             messages.iter().for_each(|message: String| writer.write(&message));
-            // Fails only when nobody waits any more.
+            // Fails only if nobody waits any more.
             let _ = end.send(());
         });
         Self { queue, lost, ended }
@@ -109,7 +109,7 @@ impl Stream {
         }
     }
 
-    /// How many messages were lost and not said.
+    /// The number of lost messages that was not printed.
     fn finish(self) -> u64 {
         drop(self.queue);
         let _ = self.ended.recv_timeout(PATIENCE);
@@ -142,7 +142,8 @@ impl Writer {
         is_told
     }
 
-    /// Writes the whole message, on a line of its own even if the line before was cut. False if it fails.
+    /// Writes the whole message, on a line of its own even if the line before was cut. False if it
+    /// fails.
     fn try_write(&mut self, message: &[u8]) -> bool {
         let Ok(file) = &mut self.file else { return false };
         if self.in_line && file.write_all(b"\n").is_err() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The voice of a run: talk on standard error, figures on standard output, as text or as JSON.
+//! The output of a run: messages on standard error, figures on standard output, as text or as JSON.
 
 use std::io::{self, IsTerminal};
 use std::mem;
@@ -17,9 +17,9 @@ pub struct Report {
     json: bool,
     /// On a terminal: redraw one status line instead of writing many.
     redraw: bool,
-    /// The cursor stands behind such a line.
+    /// The cursor is behind such a line.
     in_line: bool,
-    /// Notes from before the start, which comes first in the JSON; None after it.
+    /// Notes from before the start, as the start comes first in the JSON. None after the start.
     early: Option<Vec<Note>>,
 }
 
@@ -108,7 +108,7 @@ impl Drop for Report {
 
 fn json(value: &impl Serialize) -> String {
     let mut line = Vec::new();
-    // Into memory, and of plain values: it cannot fail.
+    // It cannot fail, as it writes plain values to memory.
     let _ = write_json(&mut line, value);
     String::from_utf8_lossy(&line).into_owned()
 }

@@ -9,13 +9,13 @@ use super::model::{Budget, Instance, InterfaceMode, ListEntry, Rates, Source, St
 use super::units::{age, exact};
 use crate::policy::{Listed, Policy};
 
-/// Networks of the lists that a dump shows, unless it shows all.
+/// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
 
 /// A budget that refused a SYN within this time refuses now.
 const REFUSES_NOW: Duration = Duration::from_secs(1);
 
-/// "burst 5, rate 1/s, new sources 1000/s", and what else is not as usual.
+/// "burst 5, rate 1/s, new sources 1000/s", and every setting that is not as usual.
 pub fn policy(policy: &Policy) -> String {
     let mut text = format!("burst {}, rate {}", policy.source_limit.burst, policy.source_limit.rate);
     for (name, budget) in [
@@ -97,7 +97,7 @@ fn totals(summary: &Summary) -> String {
     format!("{passed} SYNs passed, {challenged} challenged, {dropped} {word}")
 }
 
-/// `all`: every network of the lists.
+/// `all`: show every network of the lists.
 pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> io::Result<()> {
     writeln!(
         out,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Times as people and programs read them.
+//! Times, for people and programs.
 
 use std::time::Duration;
 
 use serde::Serializer;
 
-/// A duration as short as a table's column, like 0.3s, 42s, 7m, 3h, 12d.
+/// A duration that fits in a column: 0.3s, 42s, 7m, 3h, 12d.
 pub fn age(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -17,7 +17,7 @@ pub fn age(time: Duration) -> String {
     }
 }
 
-/// A duration as it is given on the command line, to the millisecond, like 300ms, 90s as 1m30s, 5d.
+/// A duration as on the command line, to the millisecond: 300ms, 1m30s, 5d.
 pub fn exact(time: Duration) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
     let mut rest = time.as_millis();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Whether a flood is on that no limit of a single source holds: a budget refuses.
+//! Whether a flood is on that the limits of single sources do not stop: then a budget refuses SYNs.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use crate::kernel::skel::SynfloodSkel;
 use crate::note::Note;
 use crate::policy::Policy;
 
-/// A budget that refused nothing for so long refuses no more. The program notes refusals every 100 ms.
+/// A budget that refused nothing for this time no longer refuses. The program notes refusals every 100
+/// ms.
 pub const OVER_AFTER: Duration = Duration::from_secs(1);
 
 /// Watches the budgets of a running program.
@@ -37,7 +38,7 @@ impl<'a> Budgets<'a> {
         note.into_iter().collect()
     }
 
-    /// For how long a budget has been refusing; None: none is.
+    /// The time since a budget began to refuse SYNs. None: none does.
     pub fn flood(&self) -> Option<Duration> {
         self.flood_since.map(|since| since.elapsed())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Renews the filter of known sources: it learns of each source that enters the table, but not of those that
-//! the table forgets.
+//! Renews the filter of known sources. The filter gets each source that enters the table, but it does
+//! not notice when the table forgets one.
 
 use anyhow::Result;
 
@@ -9,8 +9,8 @@ use crate::kernel::maps::filter;
 use crate::kernel::skel::SynfloodSkel;
 use crate::note::Note;
 
-/// Beyond this share of bits that are set a filter tells too few unknown sources from known ones. A new
-/// filter has half of it at most.
+/// With more than this share of its bits set, a filter takes too many unknown sources for known ones. A
+/// new filter has at most half of this share.
 const WORN: f64 = 0.25;
 
 pub struct Filter<'a> {
@@ -19,7 +19,7 @@ pub struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// Of a program that was just loaded.
+    /// For a program that was just loaded.
     pub fn new(skel: &'a SynfloodSkel<'a>) -> Result<Self> {
         Ok(Self {
             filter: filter::Filter::new(skel)?,
@@ -27,18 +27,18 @@ impl<'a> Filter<'a> {
         })
     }
 
-    /// Only a worn filter costs a look at the whole table.
+    /// Reads the whole table only if the filter is worn.
     pub fn tick(&mut self) -> Vec<Note> {
         let done = if self.fill() > WORN { self.renew() } else { Ok(()) };
         self.renewing.check(done).1.into_iter().collect()
     }
 
-    /// Enters what the table holds in the other filter, and lets that one count.
+    /// Enters the sources of the table in the other filter, and switches to that one.
     pub fn renew(&mut self) -> Result<()> {
         self.filter.renew()
     }
 
-    /// The share of bits that are set in the filter that counts.
+    /// The share of bits that are set in the filter in use.
     pub fn fill(&self) -> f64 {
         self.filter.fill()
     }

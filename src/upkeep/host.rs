@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Keeps the program's picture of this host up to date: addresses and settings may change while it runs.
+//! Tells the program this host's addresses and settings, which may change while it runs.
 
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ use crate::policy::{Challenge, Policy};
 /// value of net.ipv4.tcp_timestamps: with 1 it subtracts a secret first.
 const PLAIN_TIMESTAMPS: u32 = 2;
 
-/// This host, as the program last heard of it.
+/// This host, as the program knows it.
 pub struct Host<'a> {
     skel: &'a SynfloodSkel<'a>,
     needs_cookies: bool,
@@ -39,8 +39,8 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Tells the program what has changed: addresses first, so that what it remembers of a generation is
-    /// never older.
+    /// Tells the program the changes. The addresses come first, and the new generation after them, so
+    /// that the program never remembers an old address under a new generation.
     pub fn tick(&mut self) -> Vec<Note> {
         let (now, unread) = self.reading.check(Addresses::read());
         let mut outcome = Ok(());
@@ -62,8 +62,8 @@ impl<'a> Host<'a> {
         unread.into_iter().chain(untold).chain(self.lack_of_cookies()).collect()
     }
 
-    /// Makes the program's tables hold what is now. What fails is left out of `told`, so that the next look
-    /// tries it again.
+    /// Makes the program's tables the same as `now`. An address that fails is not entered in `told`, so
+    /// that the next look tries it again.
     fn tell_addresses(&mut self, now: &Addresses) -> Result<()> {
         let mut failed = Failed::default();
         self.tell_macs(now, &mut failed);
@@ -101,7 +101,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Said whenever this host's kernel begins to make no SYN cookies.
+    /// A note whenever this host's kernel stops making SYN cookies.
     fn lack_of_cookies(&mut self) -> Option<Note> {
         let lacks = self.needs_cookies && self.settings.syncookies == 0;
         let begins = lacks && !self.lacked_cookies;
@@ -115,7 +115,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Why the first of several addresses could not be told.
+/// The first error of several addresses that could not be told.
 #[derive(Default)]
 struct Failed(Option<anyhow::Error>);
 
@@ -136,12 +136,13 @@ impl Failed {
 fn read_settings() -> types::host {
     let ipv4 = |name: &str| sysctl::number(&format!("net.ipv4.{name}")).unwrap_or(0);
     let is_on = |name: &str| (ipv4(name) != 0).into();
-    // The largest receive buffer that the kernel itself may give a socket, and that one may ask for.
+    // The largest receive buffer that the kernel gives a socket by itself, and that a socket can ask
+    // for.
     let rcv_space = [sysctl::number("net.ipv4.tcp_rmem"), sysctl::number("net.core.rmem_max")];
     let largest = rcv_space.iter().copied().collect::<Option<Vec<u32>>>().unwrap_or_default();
     types::host {
         syncookies: ipv4("tcp_syncookies").min(2) as u8,
-        // Without both the window scale is not known, and then no timestamp may promise one.
+        // Without both, the window scale is not known, and no timestamp may contain one.
         timestamps: (!largest.is_empty() && ipv4("tcp_timestamps") == PLAIN_TIMESTAMPS).into(),
         sack: is_on("tcp_sack"),
         wscale: is_on("tcp_window_scaling"),

@@ -23,7 +23,8 @@ impl Links {
         Self { attachments, looking: Watched::new("the look at the links to the interfaces") }
     }
 
-    /// Notes which interfaces have gone, and forgets them. One that cannot be asked is taken to be there.
+    /// Notes which interfaces have gone, and forgets them. If it cannot ask, it assumes that one is
+    /// there.
     pub fn tick(&mut self) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut outcome = Ok(());
@@ -42,7 +43,7 @@ impl Links {
         notes
     }
 
-    /// Those that are left.
+    /// The interfaces that are left.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The buckets that all sources share: how much they hold, and when they last refused.
+//! The buckets that all sources share: their tokens, and the time of their last refusal.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use libbpf_rs::MapCore;
 use crate::kernel::skel::types;
 use crate::policy;
 
-/// The budgets of a policy at one moment. None: that one has no limit.
+/// The budgets of a policy at one moment. None: no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Budgets {
     pub new_sources: Option<Budget>,
@@ -23,7 +23,7 @@ pub struct Budget {
     pub tokens: u64,
     /// Tokens that it holds at most.
     pub burst: u64,
-    /// How long ago it last refused a SYN, to 100 ms; None: never.
+    /// The time since it last refused a SYN, to 100 ms. None: never.
     pub last_refusal: Option<Duration>,
 }
 

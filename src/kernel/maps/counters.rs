@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 
-/// What a frame's reason means for it: the part of the reason's name before the first underscore.
+/// The classes of reasons: the part of a reason's name before the first underscore.
 const PASS: &str = "pass_";
 const CHALLENGE: &str = "challenge_";
 const DROP: &str = "drop_";
@@ -22,7 +22,7 @@ impl Counters {
     /// `names` as [`crate::kernel::skel::reason_names`] gives them.
     pub fn read(map: &impl MapCore, names: &[String]) -> Result<Self> {
         let mut reasons = BTreeMap::new();
-        // The first is UNDECIDED, which is no outcome.
+        // The first is UNDECIDED, which is not an outcome.
         for (reason, name) in (0_u32..).zip(names).skip(1) {
             let count = super::sum_of_cpus(map, reason).context("cannot read the counters")?;
             reasons.insert(name.clone(), count);
@@ -40,7 +40,8 @@ impl Counters {
         self.class(CHALLENGE)
     }
 
-    /// SYNs, and frames made to hide one, that were dropped (in a dry run: would have been).
+    /// Dropped SYNs, and dropped frames that were made to hide one. (In a dry run: would have been
+    /// dropped.)
     pub fn dropped(&self) -> u64 {
         self.class(DROP)
     }

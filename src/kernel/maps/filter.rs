@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The filter of known sources, see `bpf/known.bpf.h`: two of them, of which one counts.
+//! The filter of known sources, see `bpf/known.bpf.h`. There are two; one is in use.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,27 +14,27 @@ use crate::kernel::sys::MappedWords;
 pub struct Filter<'a> {
     skel: &'a SynfloodSkel<'a>,
     words: MappedWords,
-    /// Which one counts.
+    /// The one in use.
     current: usize,
 }
 
 impl<'a> Filter<'a> {
-    /// Of a program that was just loaded.
+    /// The filter of a program that was just loaded.
     pub fn new(skel: &'a SynfloodSkel<'a>) -> Result<Self> {
         let words =
             MappedWords::new(&skel.maps.known).context("cannot reach the filter of known sources")?;
         Ok(Self { skel, words, current: 0 })
     }
 
-    /// The share of bits that are set in the filter that counts.
+    /// The share of bits that are set in the filter in use.
     pub fn fill(&self) -> f64 {
         let words = self.words_of(self.current);
         let set = |word: &AtomicU64| u64::from(word.load(Ordering::Relaxed).count_ones());
         words.iter().map(set).sum::<u64>() as f64 / (words.len() as f64 * 64.0)
     }
 
-    /// Clears the spare filter, enters what the table holds, and lets it count. The program enters each
-    /// new source in the table first and in both filters then: so the spare one misses none.
+    /// Clears the spare filter, enters the sources of the table, and switches to it. The program enters
+    /// each new source in the table first and then in both filters, so the spare one misses none.
     pub fn renew(&mut self) -> Result<()> {
         let spare = 1 - self.current;
         let words = self.words_of(spare);

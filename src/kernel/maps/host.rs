@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the program must know of this host to answer SYNs in its name.
+//! The addresses and settings of this host that the program needs to answer SYNs in its name.
 
 use std::net::IpAddr;
 
@@ -10,8 +10,8 @@ use crate::kernel::addresses::Addresses;
 use crate::kernel::encode;
 use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
 
-/// Room for new addresses, beside twice those that there are. A larger hash table costs every look-up of a
-/// random address a cache line.
+/// Room for new addresses, beside twice those that there are. A larger hash table costs every look-up
+/// of a random address a cache line.
 const SPARE_ADDRESSES: u32 = 1024;
 
 /// For how many MAC and IP addresses the program gets room.

@@ -18,7 +18,7 @@ pub struct Entry {
     pub syns: u64,
 }
 
-/// Enters the lists in a program that was just loaded, with room for them.
+/// Enters the lists in a program that was just loaded with room for them.
 pub fn fill(skel: &SynfloodSkel<'_>, lists: &Lists) -> Result<()> {
     for (index, (network, listed)) in (0..).zip(lists.entries()) {
         let verdict = match listed {
@@ -34,7 +34,7 @@ pub fn fill(skel: &SynfloodSkel<'_>, lists: &Lists) -> Result<()> {
     Ok(())
 }
 
-/// The lists of a running program, and how often each network decided. `hits` is its map list_hits.
+/// The lists of a running program, and the SYNs that each network decided. `hits` is its map list_hits.
 pub fn read(lists: &impl MapCore, hits: &impl MapCore) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
     super::for_each("the lists", lists, |key: types::list_key, entry: types::list_entry| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The CPUs' memories of refusals: what the table of sources does not count yet.
+//! The CPUs' memories of refusals, which the table of sources does not count yet.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The table of sources, and what a bucket's word means to a person.
+//! The table of sources, with each bucket's word turned into tokens and times.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Source {
     pub prefix_len: u8,
     /// Whole tokens in the bucket.
     pub tokens: u64,
-    /// Until the next token; zero with a full bucket.
+    /// The time until the next token; zero with a full bucket.
     pub next_token: Duration,
     /// SYNs that found a token.
     pub passed: u64,
@@ -73,8 +73,8 @@ impl Source {
     }
 }
 
-/// Hands every source in the table to `visit`, in no order. A refusal that the program moves from the
-/// memory of refusals into the table meanwhile is counted twice.
+/// Gives every source in the table to `visit`, in no order. If the program moves a refusal from the
+/// memory of refusals into the table meanwhile, it is counted twice.
 pub fn for_each(
     sources: &impl MapCore,
     refusals: &impl MapCore,
@@ -84,7 +84,8 @@ pub fn for_each(
     for_each_entry(sources, policy, &refusals::read(refusals)?, visit)
 }
 
-/// How many sources are blocked now. Their first refusal is in the table, so the memory need not be read.
+/// The number of sources that are blocked now. Their first refusal is in the table, so it does not read
+/// the memory of refusals.
 pub fn count_blocked(sources: &impl MapCore, policy: &Policy) -> Result<u64> {
     let mut blocked = 0;
     let visit = |source: Source| blocked += u64::from(source.is_blocked());
@@ -92,12 +93,12 @@ pub fn count_blocked(sources: &impl MapCore, policy: &Policy) -> Result<u64> {
     Ok(blocked)
 }
 
-/// Hands the address of every source in the table to `visit`, in no order.
+/// Gives the address of every source in the table to `visit`, in no order.
 pub fn for_each_key(sources: &impl MapCore, mut visit: impl FnMut(&types::addr)) -> Result<()> {
     super::for_each(TABLE, sources, |address: types::addr, _: types::source| visit(&address))
 }
 
-/// `remembered`: what the table's entries do not count yet.
+/// `remembered`: refusals that the table's entries do not count yet.
 fn for_each_entry(
     sources: &impl MapCore,
     policy: &Policy,
