@@ -56,21 +56,25 @@ static __always_inline struct addr source_key(const struct packet *pkt)
 	return key;
 }
 
-/* Counts that a SYN over its source's own limit was answered. */
-static __noinline void count_challenge(const struct packet *pkt)
+/*
+ * Counts that a SYN over its source's own limit was not dropped after all: answered, or let through. A
+ * remembered refusal is counted in the slot; the first one is counted in the table.
+ */
+static __noinline void count_spared(const struct packet *pkt, bool passed)
 {
 	struct addr key = source_key(pkt);
 	struct refusal *slot = refusal_slot(addr_hash(&key));
-	struct source *source;
+	struct source *source = bpf_map_lookup_elem(&sources, &key);
+	bool remembered = slot && addr_equal(&slot->source, &key) && slot->challenged < slot->refused;
 
-	/* A remembered refusal is counted in the slot; the first one is counted in the table. */
-	if (slot && addr_equal(&slot->source, &key) && slot->challenged < slot->refused) {
+	if (remembered && passed)
+		slot->refused--;
+	else if (remembered)
 		slot->challenged++;
-		return;
-	}
-	source = bpf_map_lookup_elem(&sources, &key);
-	if (source)
-		__sync_fetch_and_add(&source->challenged, 1);
+	else if (source)
+		__sync_fetch_and_add(passed ? &source->refused : &source->challenged, passed ? -1 : 1);
+	if (source && passed)
+		__sync_fetch_and_add(&source->passed, 1);
 }
 
 /* A copy: the constants are volatile, as their values are set only after this is compiled. */

@@ -62,8 +62,8 @@ int synflood(struct xdp_md *ctx)
 	if (is_challenged(&pkt, reason)) {
 		refused = reason;
 		reason = challenge(ctx, &pkt, refused);
-		if (reason == CHALLENGE_SENT && refused == DROP_OVER_LIMIT)
-			count_challenge(&pkt);
+		if (reason <= CHALLENGE_SENT && refused == DROP_OVER_LIMIT)
+			count_spared(&pkt, reason_passes(reason));
 	}
 	return conclude(reason);
 }

@@ -31,7 +31,7 @@ Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage."
 )]
 pub struct Cli {
     /// Interface to protect, or to ask with --dump; may be given several times
-    #[arg(long, value_name = "IF", required_unless_present_any = ["dump", "word", "restore_sysctls"],
+    #[arg(long, short, value_name = "IF", required_unless_present_any = ["dump", "word", "restore_sysctls"],
           value_parser = interface)]
     pub iface: Vec<String>,
 
@@ -188,6 +188,7 @@ fn hint(word: &str) -> String {
         "stop" | "reload" | "restart" => {
             "Ctrl-C or SIGTERM ends a run; start it again to change it".to_owned()
         }
+        _ if word.parse::<u16>().is_ok() => "ports are given together, like --port 80,443".into(),
         _ => format!("to protect an interface of this name, give --iface {word}"),
     };
     format!("the word '{word}' belongs to no option: {meant}")
@@ -253,7 +254,7 @@ fn stop_after(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("give more than no time, like 10m".into()),
         Ok(time) => Ok(time),
-        Err(error) => Err(format!("{error}; give a number with a unit, like 90s, 10m or 1h30m")),
+        Err(_) => Err("give a number with a unit, like 90s, 10m or 1h30m".into()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! Makes the settings of a run from its options, and checks them against each other before anything is
 //! attached.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -68,7 +69,8 @@ fn policy(words: &Protect) -> Result<Policy> {
 
 fn lists(words: &Protect) -> Result<Lists> {
     let lists = Lists { allow: words.allow.clone(), deny: words.deny.clone() };
-    if let Some(both) = lists.allow.iter().find(|network| lists.deny.contains(network)) {
+    let denied: HashSet<_> = lists.deny.iter().collect();
+    if let Some(both) = lists.allow.iter().find(|network| denied.contains(network)) {
         bail!("{both} is both allowed and denied: keep one of --allow and --deny for it");
     }
     Ok(lists)

@@ -13,7 +13,7 @@ use libbpf_rs::MapCore;
 use super::run::syns;
 use crate::advice::preflight;
 use crate::kernel::clock;
-use crate::kernel::instance::{self, Running, State};
+use crate::kernel::instance::{self, Process, Running, State};
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::budgets::{self, Budgets};
 use crate::kernel::maps::counters::Counters;
@@ -21,7 +21,6 @@ use crate::kernel::maps::lists;
 use crate::kernel::maps::sources::{self, Source};
 use crate::policy::{AttachMode, network_name};
 use crate::show::model::{self, InterfaceMode, Rates};
-use crate::show::out::last_words;
 use crate::show::{text, write_json};
 
 /// Long enough for a meaningful rate, and short enough to wait.
@@ -76,11 +75,14 @@ fn readable(request: &Request) -> Result<Vec<Found>> {
             State::Readable(running) => {
                 found.push(Found { program_id: instance.program_id, interfaces, running });
             }
-            State::OtherVersion { dump_version } => last_words(&format!(
-                "{}: another version of synflood-xdp runs there (its tables are of version {dump_version}); \
-                 ask it with the binary that started it",
-                text::interfaces(&interfaces)
-            )),
+            State::OtherVersion { dump_version } => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "{}: another version of synflood-xdp runs there (its tables are of version \
+                     {dump_version}); ask it with the binary that started it",
+                    text::interfaces(&interfaces)
+                );
+            }
         }
     }
     Ok(found)
@@ -93,7 +95,10 @@ fn nothing_found(request: &Request) -> String {
     };
     let remedy = match instance::processes()[..] {
         [] => "start one with --iface, as root".into(),
-        [pid, ..] => format!(
+        [Process { pid, is_here: true }, ..] => {
+            format!("process {pid} protects another interface here: leave out --iface to see it")
+        }
+        [Process { pid, .. }, ..] => format!(
             "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp --dump` asks it; or \
              start one with --iface, as root"
         ),

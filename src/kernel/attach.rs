@@ -113,16 +113,21 @@ fn occupant(interface: &Interface) -> String {
         return "another XDP program is, or was just now, attached; `ip link` shows it".into();
     };
     match instance::program(attached.id) {
-        Some(program) if instance::is_ours(&program) => format!(
-            "synflood-xdp already protects it (program id {}); stop that instance first",
-            attached.id
-        ),
+        Some(program) if instance::is_ours(&program) => {
+            let process = instance::process_of(attached.id);
+            format!(
+                "synflood-xdp already protects it (program id {}{}); stop that instance first",
+                attached.id,
+                process.map_or(String::new(), |pid| format!(", process {pid}"))
+            )
+        }
         program => format!(
-            "another XDP program is attached (id {}{}); detach it first, for one without a link of its \
-             own with `ip link set dev {} xdp off`",
+            "another XDP program is attached (id {}{}); end the process that attached it, or, if there is \
+             none, `ip link set dev {} {} off`",
             attached.id,
             program.map_or(String::new(), |program| format!(", '{}'", program.name.display())),
-            interface.name
+            interface.name,
+            if attached.mode == AttachMode::Skb { "xdpgeneric" } else { "xdp" }
         ),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
@@ -70,12 +70,34 @@ pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
     Ok(instances)
 }
 
-/// Processes that run an instance on this machine, in any network namespace.
-pub fn processes() -> Vec<u32> {
+/// The process that runs this program.
+pub fn process_of(program_id: u32) -> Option<u32> {
+    processes_with(&[program_id]).first().copied()
+}
+
+/// Processes that run an instance on this machine: those of this network namespace first.
+pub fn processes() -> Vec<Process> {
     let programs: Vec<u32> = all_programs().filter(is_ours).map(|program| program.id).collect();
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let is_here = |pid: u32| namespace(&pid.to_string()) == namespace("self");
+    let process = |pid| Process { pid, is_here: is_here(pid) };
+    let mut processes: Vec<_> = processes_with(&programs).into_iter().map(process).collect();
+    processes.sort_by_key(|process| !process.is_here);
+    processes
+}
+
+/// A process that runs an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Process {
+    pub pid: u32,
+    /// In this network namespace.
+    pub is_here: bool,
+}
+
+fn processes_with(programs: &[u32]) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| holds_one_of(*pid, &programs)).collect()
+    pids.filter(|pid| holds_one_of(*pid, programs)).collect()
 }
 
 /// Whether a process has one of these programs open.
@@ -106,10 +128,8 @@ pub fn is_ours(program: &ProgramInfo) -> bool {
 fn state(program: &ProgramInfo) -> Result<Option<State>> {
     let Some(config) = map(program, CONFIG_MAP) else { return Ok(None) };
     let built_in = built_in_config()?;
-    let bytes = config
-        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
-        .context("cannot read a running instance's configuration")?
-        .unwrap_or_default();
+    // A map of this name that cannot be read like ours is somebody else's.
+    let Ok(Some(bytes)) = config.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY) else { return Ok(None) };
     let word = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
     let dump_version = match (word(0), word(4)) {
         (Some(magic), Some(dump_version)) if magic == built_in.magic => dump_version,

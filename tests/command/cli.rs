@@ -62,6 +62,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--max-sources", "99999999999"], &["--max-sources", "at most 4294967295"]),
         (&["eth0"], &["'eth0' belongs to no option", "--iface eth0"]),
         (&["status"], &["'status' belongs to no option", "--dump"]),
+        (&["--port", "80", "443"], &["'443' belongs to no option", "--port 80,443"]),
         (
             &["--allow", "10.0.0.0/8", "--deny", "10.0.0.0/8"],
             &["10.0.0.0/8 is both allowed and denied"],

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a dump shows besides the blocked sources.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use lab::defence::{Defence, dump};
+use lab::defence::{Defence, dump, source};
 use lab::frames::ipv4;
 use lab::{wait_for, wire};
 use serde_json::Value;
@@ -77,12 +77,16 @@ fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
                 host += 64;
             }
         });
-        let shown = wait_for("the budget to refuse", || {
+        let shown = wait_for("the budget to refuse while rates are measured", || {
             let shown = dump(&pair, &[]);
             let refusal = shown["budgets"]["new_sources"]["last_refusal_s"].as_f64();
-            refusal.is_some_and(|age| age < 1.0).then_some(shown)
+            let has_rate = shown["dropped_per_s"].as_u64() > Some(0);
+            (has_rate && refusal.is_some_and(|age| age < 1.0)).then_some(shown)
         });
-        let table = text(&pair, &[]);
+        let table = wait_for("the same as text", || {
+            let table = text(&pair, &[]);
+            table.contains("new sources: over the budget now, ").then_some(table)
+        });
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(shown["blocked_sources"], 0);
         assert!(shown["budgets"]["new_sources"]["left"].as_u64() < Some(5), "{shown}");
@@ -90,7 +94,6 @@ fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
         assert!(shown["budgets"]["total_rate"].is_null(), "it has no limit");
         assert!(shown["dropped"].as_u64() > Some(0) && shown["passed"].as_u64() >= Some(5), "{shown}");
         assert_eq!(shown["dropped"], shown["reasons"]["drop_new_source_budget"]);
-        assert!(shown["dropped_per_s"].as_u64() > Some(0), "{shown}");
         assert!(shown["elapsed_s"].as_f64() > Some(0.0));
         assert!(table.contains("new sources: over the budget now, "), "{table}");
     });
@@ -112,4 +115,44 @@ fn an_instance_of_another_namespace_is_pointed_out() {
     let there = ["-t", &ours, "-n", binary.to_str().unwrap(), "--dump"];
     let asked = pair.client.command("nsenter", &there).output().unwrap();
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+}
+
+/// Another interface of the same namespace is no other namespace.
+#[test]
+fn an_instance_on_another_interface_is_pointed_out() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let said = pair.synflood(&["--dump", "--iface", "lo"]).output().unwrap().stderr;
+    let said = String::from_utf8_lossy(&said);
+    let expected = format!("process {} protects another interface here", defence.pid());
+    assert!(said.contains(&expected), "{said}");
+    let again = pair.synflood(&["--iface", "eth0"]).output().unwrap().stderr;
+    let again = String::from_utf8_lossy(&again);
+    assert!(again.contains(&format!(", process {})", defence.pid())), "{again}");
+}
+
+/// A connection's SYN that comes again passes, over whatever limit.
+#[test]
+fn a_syn_that_passed_over_the_limit_is_not_shown_as_dropped() {
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=2");
+    let _listener = pair.server.enter(|| TcpListener::bind(("10.0.0.10", 80)).unwrap());
+    let options = ["--iface", "eth0", "--challenge", "all", "--burst", "2", "--rate", "1/h"];
+    let _defence = Defence::start(&pair, &options);
+    let client = pair.client.enter(|| TcpStream::connect(("10.0.0.10", 80)).unwrap());
+    let port = client.local_addr().unwrap().port();
+    let mut syn = ipv4(|ip, tcp| {
+        (ip.source, ip.destination) = ([10, 0, 0, 1], [10, 0, 0, 10]);
+        (tcp.source_port, tcp.destination_port) = (port, 80);
+    });
+    syn[..6].copy_from_slice(&pair.server.mac("eth0"));
+    wire::send(&pair.client, "eth0", &vec![syn; 50]);
+    let shown = wait_for("51 SYNs", || {
+        let shown = dump(&pair, &["--all"]);
+        (shown["passed"] == 51).then_some(shown)
+    });
+    let line = source(&shown, "10.0.0.1").unwrap();
+    let counts = ["passed", "challenged", "dropped"].map(|field| line[field].as_u64().unwrap());
+    assert_eq!(counts, [51, 0, 0], "{shown}");
+    assert_eq!(shown["reasons"]["pass_existing_socket"], 49);
 }
