@@ -25,20 +25,20 @@ pub fn on(policy: &Policy, lists: &Lists, attachments: &[Attachment]) -> Vec<Not
 
 fn on_the_kernel(policy: &Policy) -> Vec<Note> {
     let mut advice = Vec::new();
-    if policy.challenge == Challenge::All && sysctl::number("net.ipv4.tcp_syncookies") == Some(1) {
+    if policy.challenge == Challenge::All && sysctl::number("net.ipv4.tcp_syncookies").ok() == Some(1) {
         advice.push(Note::info(
             "net.ipv4.tcp_syncookies is 1: until a listener's queue is full the kernel makes no cookies, and \
              SYNs over their source's own limit are dropped; with 2 (--set-sysctls) they are challenged",
         ));
     }
-    if sysctl::number("net.ipv4.tcp_timestamps").is_some_and(|timestamps| timestamps != 2) {
+    if sysctl::number("net.ipv4.tcp_timestamps").is_ok_and(|timestamps| timestamps != 2) {
         advice.push(Note::info(
             "challenged connections do without window scaling and SACK; with net.ipv4.tcp_timestamps=2 \
              (--set-sysctls) they have them",
         ));
     }
     let forwarding = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
-    if forwarding.into_iter().any(|name| sysctl::number(name) == Some(1)) {
+    if forwarding.into_iter().any(|name| sysctl::number(name).ok() == Some(1)) {
         advice.push(Note::info(
             "this host forwards: SYNs to other hosts that a budget refuses cannot be challenged, and are \
              dropped; protect only this host's own ports (--port), or raise --new-sources",

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use nix::sys::signal::Signal;
 use synflood_xdp::cli::{self, Cli};
 use synflood_xdp::commands::{dump, keep, run};
+use synflood_xdp::kernel::sys;
 use synflood_xdp::settings::Settings;
 use synflood_xdp::show::out;
 
 fn main() -> ExitCode {
     let cli = Cli::from_words();
+    let is_run = !cli.dump;
+    // A file that may grow no further is an error like a full disk, and no end of the process.
+    let _ = sys::ignore(&[Signal::SIGXFSZ]);
     let done = if cli.dump {
         dump::dump(&dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json })
     } else if !cli.restore_sysctls.is_empty() {
@@ -24,8 +29,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
+        // The end of a run waits for no reader.
+        Err(error) if is_run => {
             out::last_words(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

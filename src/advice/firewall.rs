@@ -2,12 +2,19 @@
 //! Rules of the host's firewall that stop a challenged connection. To connection tracking it begins
 //! with an ACK, as the SYN never came that far.
 
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use crate::kernel::sysctl;
 use crate::note::Note;
 use crate::policy::Policy;
+
+/// For each command. A table of many thousand rules takes that long.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Commands that show the rules of every backend. A missing command has none to show.
 const LISTINGS: [&[&str]; 5] = [
@@ -29,7 +36,7 @@ struct Obstacles {
 
 pub fn advice(policy: &Policy) -> Vec<Note> {
     let mut advice = Vec::new();
-    if sysctl::number("net.netfilter.nf_conntrack_tcp_loose") == Some(0) {
+    if sysctl::number("net.netfilter.nf_conntrack_tcp_loose").ok() == Some(0) {
         advice.push(Note::warning(
             "the firewall will refuse challenged clients, whose connections begin with an ACK to it: \
              net.netfilter.nf_conntrack_tcp_loose is 0; set it to 1, or use --challenge off",
@@ -56,10 +63,8 @@ pub fn advice(policy: &Policy) -> Vec<Note> {
 fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
     let mut obstacles = Obstacles::default();
     for listing in LISTINGS {
-        let mut command = Command::new(listing[0]);
-        let output = command.args(&listing[1..]).stderr(Stdio::null()).stdin(Stdio::null()).output();
-        let Ok(output) = output else { continue };
-        for line in String::from_utf8_lossy(&output.stdout).lines().map(str::trim) {
+        let Ok(rules) = rules(listing) else { continue };
+        for line in rules.lines().map(str::trim) {
             if !concerns(line, &is_challenged) {
                 continue;
             }
@@ -72,6 +77,25 @@ fn obstacles(is_challenged: impl Fn(u16) -> bool) -> Obstacles {
         }
     }
     obstacles
+}
+
+/// What a command prints. One that hangs is ended: the run waits for it.
+fn rules(listing: &[&str]) -> io::Result<String> {
+    let mut command = Command::new(listing[0]);
+    command.args(&listing[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn()?;
+    let mut stdout = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let (send, read) = channel();
+    thread::Builder::new().spawn(move || {
+        let mut text = Vec::new();
+        let outcome = stdout.read_to_end(&mut text);
+        // Fails only if it took too long.
+        let _ = send.send(outcome.map(|_| String::from_utf8_lossy(&text).into_owned()));
+    })?;
+    let outcome = read.recv_timeout(PATIENCE);
+    process.kill()?;
+    process.wait()?;
+    outcome.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
 fn wants_syn(rule: &str) -> bool {

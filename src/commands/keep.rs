@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::kernel::sys;
 use crate::kernel::sysctl::Change;
-use crate::upkeep::sysctls::{DONE, LOCK, WAITING};
+use crate::upkeep::sysctls::{DONE, LOCK, READY, WAITING};
 
 /// If another keeper's change lies on top of ours, it must be undone first. The pause between two
 /// tries.
@@ -25,12 +25,13 @@ pub fn keep(changes: &[String]) -> Result<()> {
         .iter()
         .map(|change| change.parse().map_err(|error: String| anyhow!(error)))
         .collect::<Result<Vec<Change>>>()?;
-    // A terminal or a service manager sends the signals that end a run to this process too.
-    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE];
+    // A service manager sends the signals that end a run to this process too.
+    let signals: Vec<Signal> = Signal::iterator().filter(can_be_ignored).collect();
     sys::ignore(&signals).context("cannot ignore signals")?;
+    let lock = File::open(LOCK).context("cannot lock this network namespace's settings")?;
+    say(READY);
     wait_for_the_run();
 
-    let lock = File::open(LOCK).context("cannot lock this network namespace's settings")?;
     if let Err(TryLockError::WouldBlock) = lock.try_lock() {
         say(WAITING);
     }
@@ -45,6 +46,12 @@ pub fn keep(changes: &[String]) -> Result<()> {
         thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// False for those that the kernel lets nobody ignore, and for faults.
+fn can_be_ignored(signal: &Signal) -> bool {
+    use Signal::*;
+    !matches!(signal, SIGKILL | SIGSTOP | SIGSEGV | SIGBUS | SIGILL | SIGFPE)
 }
 
 /// Returns when the run has ended: that closes our input.

@@ -6,14 +6,26 @@ use std::fs;
 use std::io;
 use std::str::FromStr;
 
+use anyhow::{Context, Result};
+
 /// The value of a setting. `name` is as in sysctl(8), like `net.ipv4.tcp_syncookies`.
 pub fn read(name: &str) -> io::Result<String> {
     Ok(fs::read_to_string(path(name))?.trim().into())
 }
 
-/// The last number of a setting; None if it has none, or cannot be read.
-pub fn number(name: &str) -> Option<u32> {
-    read(name).ok()?.split_whitespace().last()?.parse().ok()
+/// The last number of a setting.
+pub fn number(name: &str) -> Result<u32> {
+    let text = read(name).with_context(|| format!("cannot read {name}"))?;
+    let last = text.split_whitespace().last().and_then(|number| number.parse().ok());
+    last.with_context(|| format!("{name} is no number: {text}"))
+}
+
+/// The same; None if this kernel has no such setting, or hides it from this network namespace.
+pub fn number_if_there(name: &str) -> Result<Option<u32>> {
+    match read(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => number(name).map(Some),
+    }
 }
 
 pub fn set(name: &str, value: &str) -> io::Result<()> {
@@ -37,9 +49,9 @@ impl Change {
         set(&self.name, &self.ours)
     }
 
-    /// Whether the setting still has our value.
-    pub fn holds(&self) -> bool {
-        read(&self.name).is_ok_and(|now| now == self.ours)
+    /// The value that somebody else has set since; None: the setting still has ours.
+    pub fn overruled(&self) -> io::Result<Option<String>> {
+        Ok(Some(read(&self.name)?).filter(|now| *now != self.ours))
     }
 
     /// Restores the setting, if it still has our value. A value that somebody else has set since is

@@ -18,7 +18,7 @@ use nix::sys::stat::fstat;
 const QUEUE: usize = 1024;
 
 /// The time for waiting messages at the end.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Standard output and standard error.
 pub struct Out {
@@ -68,8 +68,12 @@ pub fn lost_text(count: u64) -> String {
 /// Prints the last message of a command.
 pub fn last_words(text: &str) {
     let stderr = Stream::new(io::stderr().as_fd(), lost_text);
-    stderr.send(format!("{text}\n"));
-    stderr.finish();
+    if stderr.has_thread {
+        stderr.send(format!("{text}\n"));
+        stderr.finish();
+    } else {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
 }
 
 fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
@@ -82,38 +86,48 @@ fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
 /// A file, and the thread that writes to it: only that thread waits for a slow reader.
 struct Stream {
     queue: SyncSender<String>,
+    /// Messages that were sent and are not yet written or lost.
+    waiting: Arc<AtomicU64>,
     lost: Arc<AtomicU64>,
     ended: Receiver<()>,
+    /// False if none could be made: nothing then takes from the queue.
+    has_thread: bool,
 }
 
 impl Stream {
     fn new(file: BorrowedFd<'_>, describe_lost: fn(u64) -> String) -> Self {
         let (queue, messages) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
+        let waiting = Arc::new(AtomicU64::new(0));
         let (end, ended) = sync_channel(1);
         // If there is no descriptor of our own, every message counts as lost.
         let file = file.try_clone_to_owned().map(File::from);
         let mut writer = Writer { file, describe_lost, lost: lost.clone(), in_line: false };
-        // The same without a thread: nothing then takes from the queue.
-        let _ = thread::Builder::new().spawn(move || {
-            messages.iter().for_each(|message: String| writer.write(&message));
+        let still_waiting = waiting.clone();
+        let thread = thread::Builder::new().spawn(move || {
+            messages.iter().for_each(|message: String| {
+                writer.write(&message);
+                still_waiting.fetch_sub(1, Ordering::Relaxed);
+            });
             // Fails only if nobody waits any more.
             let _ = end.send(());
         });
-        Self { queue, lost, ended }
+        Self { queue, waiting, lost, ended, has_thread: thread.is_ok() }
     }
 
     fn send(&self, message: String) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         if self.queue.try_send(message).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The number of lost messages that was not printed.
+    /// How many messages were lost and not reported, or wait for their reader still.
     fn finish(self) -> u64 {
         drop(self.queue);
         let _ = self.ended.recv_timeout(PATIENCE);
-        self.lost.load(Ordering::Relaxed)
+        self.lost.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed)
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use std::mem;
 
 use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
 
 use super::model::{Event, Start, Status, Summary};
 use super::out::{Out, lost_text};
@@ -55,7 +56,7 @@ impl Report {
             self.event(&Event::Status(status));
         } else if self.redraw {
             // Back to the first column; erase what a longer line left.
-            self.stdout(format!("\r{}\x1b[K", text::status(status)));
+            self.stdout(format!("\r{}\x1b[K", in_one_row(text::status(status))));
             self.in_line = true;
         } else {
             self.stdout(text::status(status) + "\n");
@@ -104,6 +105,14 @@ impl Drop for Report {
             out.finish();
         }
     }
+}
+
+/// Cut to the terminal's width: a longer line would break, and its first part stay.
+fn in_one_row(mut line: String) -> String {
+    if let Some((Width(columns), _)) = terminal_size_of(io::stdout()) {
+        line.truncate(usize::from(columns.saturating_sub(1)));
+    }
+    line
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -23,6 +23,7 @@ pub struct Host<'a> {
     told: Addresses,
     lacked_cookies: bool,
     reading: Watched,
+    reading_settings: Watched,
     telling: Watched,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Host<'a> {
             told: Addresses::default(),
             lacked_cookies: false,
             reading: Watched::new("the look at this host's addresses"),
+            reading_settings: Watched::new("the look at the kernel's settings"),
             telling: Watched::new("telling the program this host's addresses"),
         }
     }
@@ -51,15 +53,17 @@ impl<'a> Host<'a> {
             self.settings.generation += 1;
             self.settings.address_bits = host::address_bits(&self.told.ips);
         }
-        let settings = types::host {
+        let (read, unread_settings) = self.reading_settings.check(read_settings());
+        // What cannot be read is taken to be as before.
+        self.settings = types::host {
             generation: self.settings.generation,
             address_bits: self.settings.address_bits,
-            ..read_settings()
+            ..read.unwrap_or(self.settings)
         };
-        let told = host::set(self.skel, &settings);
-        self.settings = settings;
+        let told = host::set(self.skel, &self.settings);
         let (_, untold) = self.telling.check(outcome.and(told));
-        unread.into_iter().chain(untold).chain(self.lack_of_cookies()).collect()
+        let failures = [unread, unread_settings, untold];
+        failures.into_iter().flatten().chain(self.lack_of_cookies()).collect()
     }
 
     /// Makes the program's tables the same as `now`. An address that fails is not entered in `told`, so
@@ -133,21 +137,22 @@ impl Failed {
     }
 }
 
-fn read_settings() -> types::host {
-    let ipv4 = |name: &str| sysctl::number(&format!("net.ipv4.{name}")).unwrap_or(0);
-    let is_on = |name: &str| (ipv4(name) != 0).into();
-    // The largest receive buffer that the kernel gives a socket by itself, and that a socket can ask
-    // for.
-    let rcv_space = [sysctl::number("net.ipv4.tcp_rmem"), sysctl::number("net.core.rmem_max")];
-    let largest = rcv_space.iter().copied().collect::<Option<Vec<u32>>>().unwrap_or_default();
-    types::host {
-        syncookies: ipv4("tcp_syncookies").min(2) as u8,
-        // Without both, the window scale is not known, and no timestamp may contain one.
-        timestamps: (!largest.is_empty() && ipv4("tcp_timestamps") == PLAIN_TIMESTAMPS).into(),
-        sack: is_on("tcp_sack"),
-        wscale: is_on("tcp_window_scaling"),
-        ecn: is_on("tcp_ecn"),
-        rcv_space: largest.into_iter().max().unwrap_or(0),
+fn read_settings() -> Result<types::host> {
+    let ipv4 = |name: &str| sysctl::number(&format!("net.ipv4.{name}"));
+    let is_on = |name: &str| Ok::<_, anyhow::Error>((ipv4(name)? != 0).into());
+    // The largest receive buffer that the kernel itself may give a socket, and that one may ask for. Some
+    // kernels hide the second from a namespace. The window scale is then not known, and no timestamp may
+    // promise one.
+    let own_space = sysctl::number("net.ipv4.tcp_rmem")?;
+    let asked_space = sysctl::number_if_there("net.core.rmem_max")?;
+    let has_plain_timestamps = ipv4("tcp_timestamps")? == PLAIN_TIMESTAMPS;
+    Ok(types::host {
+        syncookies: ipv4("tcp_syncookies")?.min(2) as u8,
+        timestamps: (asked_space.is_some() && has_plain_timestamps).into(),
+        sack: is_on("tcp_sack")?,
+        wscale: is_on("tcp_window_scaling")?,
+        ecn: is_on("tcp_ecn")?,
+        rcv_space: own_space.max(asked_space.unwrap_or(0)),
         ..Default::default()
-    }
+    })
 }

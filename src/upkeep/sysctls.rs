@@ -14,8 +14,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use super::Watched;
 use crate::kernel::sysctl::{self, Change};
 use crate::note::Note;
 use crate::policy::Challenge;
@@ -24,6 +25,9 @@ use crate::policy::Challenge;
 /// open. So nobody else can hold the lock.
 pub const LOCK: &str = "/proc/sys/net/ipv4/tcp_fastopen_key";
 
+/// What a keeper writes once no signal can end it and nothing more can fail.
+pub const READY: &str = "ready";
+
 /// What a keeper writes once it has set back what it can.
 pub const DONE: &str = "done";
 
@@ -31,15 +35,24 @@ pub const DONE: &str = "done";
 pub const WAITING: &str = "waiting";
 
 /// Longer than a keeper takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Settings that this run needs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sysctls {
     /// Those that this run has changed.
     changes: Vec<Change>,
     keeper: Option<Keeper>,
-    _lock: Option<File>,
+    lock: Option<File>,
+    looking: Watched,
+}
+
+impl Default for Sysctls {
+    /// Needs none.
+    fn default() -> Self {
+        let looking = Watched::new("the look at the kernel's settings");
+        Self { changes: Vec::new(), keeper: None, lock: None, looking }
+    }
 }
 
 impl Sysctls {
@@ -50,7 +63,7 @@ impl Sysctls {
         let lock = lock.context("cannot lock this network namespace's settings")?;
         let changes = changes_for(challenge)?;
         if changes.is_empty() {
-            return Ok((Self { _lock: Some(lock), ..Self::default() }, Vec::new()));
+            return Ok((Self { lock: Some(lock), ..Self::default() }, Vec::new()));
         }
         // Before the first change, so that none outlives a kill.
         let keeper = Keeper::start(&changes).context("cannot start the process that sets them back")?;
@@ -62,22 +75,41 @@ impl Sysctls {
             })?;
             notes.push(Note::info(format!("{name} was {before} and is {ours} until the end")));
         }
-        Ok((Self { changes, keeper: Some(keeper), _lock: Some(lock) }, notes))
+        let sysctls = Self { changes, keeper: Some(keeper), lock: Some(lock), ..Self::default() };
+        Ok((sysctls, notes))
     }
 
-    /// Notes what somebody else has changed.
+    /// Notes what somebody else has changed, and starts the keeper again if it was killed.
     pub fn tick(&mut self) -> Vec<Note> {
-        let lost = self.changes.extract_if(.., |change| !change.holds());
-        let note = |Change { name, ours, .. }: Change| {
-            let now = sysctl::read(&name).unwrap_or_else(|error| error.to_string());
-            Note::warning(format!("{name} is {now} now: somebody else has changed it from {ours}"))
-        };
-        lost.map(note).collect()
+        let mut notes = Vec::new();
+        let mut outcome = self.renew_keeper();
+        self.changes.retain(|change| match change.overruled() {
+            Ok(None) => true,
+            Ok(Some(now)) => {
+                let Change { name, ours, .. } = change;
+                let text = format!("{name} is {now} now: somebody else has changed it from {ours}");
+                notes.push(Note::warning(text));
+                false
+            }
+            Err(error) => {
+                outcome = Err(error).with_context(|| format!("cannot read {}", change.name));
+                true
+            }
+        });
+        notes.extend(self.looking.check(outcome).1);
+        notes
+    }
+
+    fn renew_keeper(&mut self) -> Result<()> {
+        if self.keeper.as_mut().is_some_and(Keeper::has_ended) {
+            self.keeper = Some(Keeper::start(&self.changes)?);
+        }
+        Ok(())
     }
 
     /// Sets back what this run has changed, unless another run needs it.
     pub fn restore(self) -> Vec<Note> {
-        let Self { changes, keeper, _lock: lock } = self;
+        let Self { changes, keeper, lock, .. } = self;
         drop(lock);
         // Without an answer it was killed: then this run does it alone.
         keeper.map(|keeper| keeper.finish().unwrap_or_else(|| undo(&changes))).unwrap_or_default()
@@ -127,7 +159,8 @@ impl Keeper {
             command.args(["--restore-sysctls", &change.to_string()]);
         }
         command.arg0("synflood-xdp").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn()?;
+        // Out of the way: signals to the run's group are not for it, and no file system is kept busy.
+        let mut process = command.process_group(0).current_dir("/").spawn()?;
         let stdout = process.stdout.take().context("it has no output")?;
         let (send, says) = channel();
         let listen = move || {
@@ -137,7 +170,13 @@ impl Keeper {
             }
         };
         thread::Builder::new().spawn(listen)?;
+        let said = says.recv_timeout(PATIENCE);
+        ensure!(said.as_deref() == Ok(READY), "it is not ready: {said:?}");
         Ok(Self { process, says })
+    }
+
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.process.try_wait(), Ok(None))
     }
 
     /// Lets it set the settings back. Notes of what it could not; None: it does not answer.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the shipped binary says about a host where challenged clients could not connect.
 
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
 use lab::defence::Defence;
 use lab::pair::Pair;
 use nix::sys::signal::Signal;
@@ -92,4 +96,20 @@ fn vlan_tags_that_xdp_does_not_see() {
     assert!(!said(&pair, &["--mode", "skb"]).contains(sentence));
     pair.server.run("ethtool", &["-K", "eth0", "rxvlan", "off"]);
     assert!(!said(&pair, &["--mode", "native"]).contains(sentence), "it leaves them");
+}
+
+/// The run asks the firewall's tools, and does not wait for one that hangs.
+#[test]
+fn a_tool_that_hangs_does_not_hold_the_run() {
+    let pair = lab::pair!();
+    let tools = tempfile::tempdir().unwrap();
+    let nft = tools.path().join("nft");
+    fs::write(&nft, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&nft, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = pair.synflood(&["--iface", "eth0", "--quiet"]);
+    command.env("PATH", format!("{}:{}", tools.path().display(), env::var("PATH").unwrap()));
+    let start = Instant::now();
+    let ended = Defence::start_command(command).unwrap().signal(Signal::SIGTERM);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }

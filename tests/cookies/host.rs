@@ -90,3 +90,24 @@ fn too_many_addresses_are_said_once_and_forgotten_again() {
     assert!(is_served(&challenging, SERVER).is_some(), "the others stay");
     assert_eq!(said(failure), 1, "{}", challenging.defence.stderr());
 }
+
+/// What cannot be read is taken to be as before.
+#[test]
+fn settings_that_cannot_be_read_change_nothing() {
+    let challenging = Challenging::new(&[]);
+    let _listener = listen(&challenging.pair, "::", |_| {});
+    assert!(is_served(&challenging, SERVER).is_some());
+    let said = |words: &str| challenging.defence.stderr().matches(words).count();
+    let limit_files = |limit: &str| {
+        let pid = challenging.defence.pid().to_string();
+        let args = ["--pid", &pid, &format!("--nofile={limit}:1024")];
+        challenging.pair.server.run("prlimit", &args);
+    };
+    limit_files("3");
+    wait_for("two looks to fail", || (said("fails and is tried again") == 2).then_some(()));
+    assert!(is_served(&challenging, SERVER).is_some());
+    assert_eq!(said("tcp_syncookies is 0"), 0, "{}", challenging.defence.stderr());
+    limit_files("1024");
+    wait_for("both to work", || (said("works again") == 2).then_some(()));
+    assert!(is_served(&challenging, SERVER).is_some());
+}
