@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use caps::CapSet;
 use lab::program::Program;
 
-/// Kernels differ in how many paths they recognise as equal: from 225,110 instructions on 6.12 to
-/// 441,617 on 6.1.
-const CEILING: u32 = 600_000;
+/// Kernels differ in how many paths they recognise as equal: from 162,660 instructions on 6.1 to 313,812
+/// on 7.3.
+const CEILING: u32 = 450_000;
 
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
