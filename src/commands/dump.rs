@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use libbpf_rs::MapCore;
 
-use super::run::syns;
+use super::{summary, syns};
 use crate::advice::preflight;
 use crate::kernel::clock;
 use crate::kernel::instance::{self, Process, Running, State};
@@ -141,14 +141,7 @@ fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result
         max_sources: running.sources.max_entries(),
         known_sources,
         blocked_sources,
-        totals: model::Summary {
-            elapsed: running.age,
-            passed: counters.passed(),
-            challenged: counters.challenged(),
-            dropped: counters.dropped(),
-            reasons: counters.reasons,
-            dry_run: running.policy.dry_run,
-        },
+        totals: summary(counters, running.age, running.policy.dry_run),
         rates,
         budgets: read_budgets(&running)?,
         lists: read_lists(&running)?,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::wake::{Wake, Waker};
+use super::{summary, syns};
 use crate::advice::{self, preflight};
 use crate::kernel::attach::{self, Attachment};
 use crate::kernel::interface::Interface;
@@ -17,7 +18,7 @@ use crate::kernel::skel::{SynfloodSkel, reason_names};
 use crate::kernel::{addresses, program};
 use crate::note::Note;
 use crate::settings::Settings;
-use crate::show::model::{InterfaceMode, Rates, Start, Status, Summary, Syns};
+use crate::show::model::{InterfaceMode, Rates, Start, Status, Syns};
 use crate::show::report::Report;
 use crate::upkeep::{Budgets, Filter, Host, Links, Sysctls, Upkeep, Watched};
 
@@ -193,14 +194,10 @@ impl Session<'_> {
     fn finish(mut self) {
         self.upkeep.links.detach();
         match self.counters() {
-            Ok(counters) => self.report.summary(&Summary {
-                elapsed: self.started.elapsed(),
-                passed: counters.passed(),
-                challenged: counters.challenged(),
-                dropped: counters.dropped(),
-                reasons: counters.reasons,
-                dry_run: self.settings.policy.dry_run,
-            }),
+            Ok(counters) => {
+                let dry_run = self.settings.policy.dry_run;
+                self.report.summary(&summary(counters, self.started.elapsed(), dry_run));
+            }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
         }
         let notes = self.upkeep.sysctls.restore();
@@ -227,9 +224,4 @@ impl Figures {
     fn new(at: Instant) -> Self {
         Self { syns: Syns::default(), at, reading: Watched::new("the look at the counters") }
     }
-}
-
-/// Counters as the model has them.
-pub fn syns(counters: &Counters) -> Syns {
-    Syns { passed: counters.passed(), challenged: counters.challenged(), dropped: counters.dropped() }
 }
