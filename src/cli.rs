@@ -239,6 +239,12 @@ fn network(text: &str) -> Result<IpNet, String> {
         .parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| "give an address or a network, like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")?;
+    if network.addr().to_canonical() != network.addr() {
+        return Err(format!(
+            "{network} is an IPv4 address in IPv6 form, which no packet has as its source: give {}",
+            network.addr().to_canonical()
+        ));
+    }
     if network == network.trunc() {
         return Ok(network);
     }

@@ -56,6 +56,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--deny", "example.org"], &["--deny", "192.0.2.0/24"]),
         (&["--allow", "10.0.0.1/8"], &["10.0.0.0/8 for the whole network", "10.0.0.1 for the address"]),
         (&["--deny", "192.0.2.7,2001:db8::1/32"], &["2001:db8::/32 for the whole network"]),
+        (&["--allow", "::ffff:192.0.2.7"], &["--allow", "IPv4 address in IPv6 form", "give 192.0.2.7"]),
         (&["--port", "80,http"], &["--port", "'http' is no port", "80,443", "8000-8010"]),
         (&["--port", "8010-8000"], &["give 8000-8010"]),
         (&["--challenge-port", "80-"], &["--challenge-port", "is no port"]),
