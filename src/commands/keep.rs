@@ -66,7 +66,7 @@ fn undo(change: &Change) -> bool {
     match change.undo() {
         Ok(is_undone) => is_undone,
         Err(error) => {
-            say(&format!("cannot set {} back to {}: {error}", change.name, change.before));
+            say(&format!("{error:#}"));
             true
         }
     }

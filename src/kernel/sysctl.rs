@@ -9,23 +9,28 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 
 /// The value of a setting. `name` is as in sysctl(8), like `net.ipv4.tcp_syncookies`.
-pub fn read(name: &str) -> io::Result<String> {
-    Ok(fs::read_to_string(path(name))?.trim().into())
+pub fn read(name: &str) -> Result<String> {
+    let text = fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"))?;
+    Ok(text.trim().into())
 }
 
 /// The last number of a setting.
 pub fn number(name: &str) -> Result<u32> {
-    let text = read(name).with_context(|| format!("cannot read {name}"))?;
-    let last = text.split_whitespace().last().and_then(|number| number.parse().ok());
-    last.with_context(|| format!("{name} is no number: {text}"))
+    last_number(name, &read(name)?)
 }
 
 /// The same; None if this kernel has no such setting, or hides it from this network namespace.
 pub fn number_if_there(name: &str) -> Result<Option<u32>> {
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     match read(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => number(name).map(Some),
+        Err(error) if error.downcast_ref().is_some_and(is_missing) => Ok(None),
+        text => last_number(name, &text?).map(Some),
     }
+}
+
+fn last_number(name: &str, text: &str) -> Result<u32> {
+    let last = text.split_whitespace().last().and_then(|number| number.parse().ok());
+    last.with_context(|| format!("{name} is no number: {text}"))
 }
 
 pub fn set(name: &str, value: &str) -> io::Result<()> {
@@ -50,18 +55,19 @@ impl Change {
     }
 
     /// The value that somebody else has set since; None: the setting still has ours.
-    pub fn overruled(&self) -> io::Result<Option<String>> {
+    pub fn overruled(&self) -> Result<Option<String>> {
         Ok(Some(read(&self.name)?).filter(|now| *now != self.ours))
     }
 
     /// Restores the setting, if it still has our value. A value that somebody else has set since is
     /// left alone. Returns whether the setting now has the value from before.
-    pub fn undo(&self) -> io::Result<bool> {
-        let now = read(&self.name)?;
-        if now == self.ours {
-            set(&self.name, &self.before)?;
+    pub fn undo(&self) -> Result<bool> {
+        let Self { name, before, ours } = self;
+        let now = read(name)?;
+        if now == *ours {
+            set(name, before).with_context(|| format!("cannot set {name} back to {before}"))?;
         }
-        Ok(now == self.ours || now == self.before)
+        Ok(now == *ours || now == *before)
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Sysctls {
 impl Default for Sysctls {
     /// Needs none.
     fn default() -> Self {
-        let looking = Watched::new("the look at the kernel's settings");
+        let looking = Watched::new("the look at the settings of --set-sysctls");
         Self { changes: Vec::new(), keeper: None, lock: None, looking }
     }
 }
@@ -92,7 +92,7 @@ impl Sysctls {
                 false
             }
             Err(error) => {
-                outcome = Err(error).with_context(|| format!("cannot read {}", change.name));
+                outcome = Err(error);
                 true
             }
         });
@@ -101,7 +101,7 @@ impl Sysctls {
     }
 
     fn renew_keeper(&mut self) -> Result<()> {
-        if self.keeper.as_mut().is_some_and(Keeper::has_ended) {
+        if !self.changes.is_empty() && self.keeper.as_mut().is_some_and(Keeper::has_ended) {
             self.keeper = Some(Keeper::start(&self.changes)?);
         }
         Ok(())
@@ -127,7 +127,7 @@ fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
     for (name, (ours, is_needed)) in
         [("net.ipv4.tcp_syncookies", cookies), ("net.ipv4.tcp_timestamps", timestamps)]
     {
-        let before = sysctl::read(name).with_context(|| format!("cannot read {name}"))?;
+        let before = sysctl::read(name)?;
         if is_needed(&before) {
             changes.push(Change { name: name.into(), before, ours: ours.into() });
         }
@@ -137,10 +137,7 @@ fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
 
 /// Sets these back, even if another run needs them. Returns what could not be set back.
 fn undo(changes: &[Change]) -> Vec<Note> {
-    let undo = |change: &Change| {
-        let error = change.undo().err()?;
-        Some(Note::warning(format!("cannot set {} back to {}: {error}", change.name, change.before)))
-    };
+    let undo = |change: &Change| Some(Note::warning(format!("{:#}", change.undo().err()?)));
     changes.iter().filter_map(undo).collect()
 }
 
