@@ -9,6 +9,7 @@ pub mod encode;
 pub mod instance;
 pub mod interface;
 pub mod maps;
+pub mod netlink;
 pub mod program;
 pub mod skel;
 pub mod sys;
