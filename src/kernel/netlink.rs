@@ -8,6 +8,10 @@
 mod dump;
 mod links;
 mod neighbours;
+mod routes;
+mod rules;
 
 pub use links::{Link, links};
 pub use neighbours::{Mac, neighbours};
+pub use routes::{LocalRoute, Route, local_routes, routes};
+pub use rules::has_policy_routing;

@@ -3,3 +3,4 @@
 //! Needs root.
 
 mod interfaces;
+mod routes;
