@@ -3,4 +3,6 @@
 //! Needs root.
 
 mod interfaces;
+mod listeners;
+mod peers;
 mod routes;

@@ -11,7 +11,8 @@ use netlink_packet_core::{
     NetlinkSerializable, NlaBuffer, NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_sys::protocols::{NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use netlink_sys::{Socket, SocketAddr};
 
 /// How often a list is read that changes meanwhile.
@@ -27,6 +28,10 @@ pub(super) trait Question: NetlinkSerializable + Into<NetlinkPayload<Self>> {
 
 impl Question for RouteNetlinkMessage {
     const PROTOCOL: isize = NETLINK_ROUTE;
+}
+
+impl Question for SockDiagMessage {
+    const PROTOCOL: isize = NETLINK_SOCK_DIAG;
 }
 
 /// Gives each entry of a list to `visit`, without the header of its message. `visit` may end it early.
