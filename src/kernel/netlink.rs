@@ -11,9 +11,11 @@ mod neighbours;
 mod routes;
 mod rules;
 mod sockets;
+mod watch;
 
 pub use links::{Link, links};
 pub use neighbours::{Mac, neighbours};
 pub use routes::{LocalRoute, Route, local_routes, routes};
 pub use rules::has_policy_routing;
 pub use sockets::{Family, Listener, for_each_peer, listeners};
+pub use watch::watch;

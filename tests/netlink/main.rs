@@ -6,3 +6,4 @@ mod interfaces;
 mod listeners;
 mod peers;
 mod routes;
+mod watch;
