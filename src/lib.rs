@@ -9,6 +9,7 @@
 pub mod advice;
 pub mod cli;
 pub mod commands;
+pub mod firewall;
 pub mod kernel;
 pub mod note;
 pub mod policy;
@@ -23,15 +24,16 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 8] = [
+    const MAY_KNOW: [(&str, &[&str]); 9] = [
         ("note", &[]),
+        ("firewall", &[]),
         ("policy", &[]),
         ("cli", &["policy"]),
         ("settings", &["cli", "policy"]),
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
-        ("upkeep", &["kernel", "note", "policy"]),
+        ("upkeep", &["firewall", "kernel", "note", "policy"]),
     ];
 
     fn sources_of(module: &str) -> io::Result<Vec<PathBuf>> {
