@@ -16,10 +16,23 @@ pub type Memories = std::collections::BTreeMap<String, bool>;
 /// What a client gets.
 #[derive(Debug)]
 enum Service<'a> {
-    /// `with_ack` if the server may speak first, as it knows the client by a bare ACK.
-    Works { with_ack: bool, accepted: Vec<(usize, &'a Rule)> },
-    /// Also if only a part of the packets arrives: clients hang.
-    Refused { by: Place<'a>, kind: Kind, is_partial: bool },
+    /// The connection comes about, and the server is heard.
+    Works {
+        /// Whether the server gets the bare ACK, after which it may speak first.
+        ack: Result<(), Place<'a>>,
+        /// Whether it gets data.
+        data: Result<(), Place<'a>>,
+        /// Who let the first packet pass.
+        accepted: Vec<(usize, &'a Rule)>,
+    },
+    Refused {
+        by: Place<'a>,
+        kind: Kind,
+    },
+    /// Some data arrives and some does not: clients hang.
+    Hangs {
+        by: Place<'a>,
+    },
 }
 
 /// Whether a client of the port fares the same either way.
@@ -90,95 +103,95 @@ impl<'a> Comparison<'a> {
     }
 
     fn begin_with_syn(&mut self, life: &mut Life) -> Result<Service<'a>, Reason> {
-        let refused = |by, kind| Ok(Service::Refused { by, kind, is_partial: false });
         let accepted = match self.send(life, Kind::Syn)? {
             Fate::Passed(accepted) => accepted,
-            Fate::Dropped(by) => return refused(by, Kind::Syn),
+            Fate::Dropped(by) => return Ok(Service::Refused { by, kind: Kind::Syn }),
         };
         if let Fate::Dropped(by) = self.send(life, Kind::SynAck)? {
-            return refused(by, Kind::SynAck);
+            return Ok(Service::Refused { by, kind: Kind::SynAck });
         }
-        let ack = self.send(life, Kind::Ack)?;
-        if let Fate::Dropped(by) = self.send(life, Kind::Data)? {
-            return refused(by, Kind::Data);
+        let ack = self.send(life, Kind::Ack)?.outcome();
+        let data = self.send(life, Kind::Data)?.outcome();
+        if let (Err(by), Err(_)) = (ack, data) {
+            return Ok(Service::Refused { by, kind: Kind::Ack });
         }
         if let Fate::Dropped(by) = self.send(life, Kind::Reply)? {
-            return refused(by, Kind::Reply);
+            return Ok(Service::Refused { by, kind: Kind::Reply });
         }
-        Ok(Service::Works { with_ack: matches!(ack, Fate::Passed(_)), accepted })
+        Ok(Service::Works { ack, data, accepted })
     }
 
     /// The client speaks first, so that its request still is of a new connection. A server that does
     /// makes less of it.
     fn begin_with_ack(&mut self, life: &mut Life) -> Result<Service<'a>, Reason> {
-        let ack = self.send(life, Kind::Ack)?;
-        let request = self.send(life, Kind::Data)?;
-        if let (Fate::Dropped(by), Fate::Dropped(_)) = (&ack, &request) {
-            return Ok(Service::Refused { by: *by, kind: Kind::Ack, is_partial: false });
+        let first = self.send(life, Kind::Ack)?;
+        let ack = first.outcome();
+        let request = self.send(life, Kind::Data)?.outcome();
+        if let (Err(by), Err(_)) = (ack, request) {
+            return Ok(Service::Refused { by, kind: Kind::Ack });
         }
         if let Fate::Dropped(by) = self.send(life, Kind::Reply)? {
-            return Ok(Service::Refused { by, kind: Kind::Reply, is_partial: false });
+            return Ok(Service::Refused { by, kind: Kind::Reply });
         }
-        let more = self.send(life, Kind::Data)?;
-        if let (Fate::Dropped(by), _) | (_, Fate::Dropped(by)) = (request, more) {
-            return Ok(Service::Refused { by, kind: Kind::Data, is_partial: true });
-        }
-        let (with_ack, accepted) = match ack {
-            Fate::Passed(accepted) => (true, accepted),
-            Fate::Dropped(_) => (false, Vec::new()),
-        };
-        Ok(Service::Works { with_ack, accepted })
+        let more = self.send(life, Kind::Data)?.outcome();
+        Ok(match (request, more) {
+            (Err(by), Ok(())) | (Ok(()), Err(by)) => Service::Hangs { by },
+            _ => Service::Works { ack, data: request, accepted: first.accepted() },
+        })
     }
 
     fn same_service(&self, expected: &Service, found: &Service) -> Result<(), Reason> {
         let show = |place: &Place| self.walker.show(place.chain, place.rule);
+        let fail = |text: String| Err(Reason::new(text));
         match (expected, found) {
-            (Service::Refused { .. }, Service::Refused { is_partial: false, .. }) => Ok(()),
-            (Service::Refused { by, .. }, _) | (_, Service::Refused { by, .. })
+            (Service::Refused { .. }, Service::Refused { .. }) => Ok(()),
+            (Service::Works { ack, data, .. }, Service::Works { ack: a, data: d, .. }) => {
+                let differs = if ack.is_ok() == a.is_ok() { (data, d) } else { (ack, a) };
+                match differs {
+                    (Ok(()), Ok(())) | (Err(_), Err(_)) => Ok(()),
+                    (Err(by), _) | (_, Err(by)) => {
+                        fail(format!("{} tells the beginning of connections from the rest", show(by)))
+                    }
+                }
+            }
+            (Service::Refused { by, .. }, _)
+            | (_, Service::Refused { by, .. } | Service::Hangs { by })
                 if self.walker.is_fickle(by.rule) =>
             {
-                Err(Reason::new(format!(
+                fail(format!(
                     "{} counts the packets by which clients begin, and would miscount challenged ones",
                     show(by)
-                )))
-            }
-            (Service::Works { with_ack, .. }, Service::Works { with_ack: found, .. }) => {
-                if with_ack == found {
-                    return Ok(());
-                }
-                Err(Reason::new("it tells the first ACK of a connection from later ones"))
+                ))
             }
             (Service::Works { accepted, .. }, Service::Refused { by, .. }) if by.rule.is_none() => {
                 let by_syn = accepted.iter().find(|(chain, _)| *chain == by.chain);
-                let accepting = match by_syn {
-                    Some((chain, rule)) => {
-                        format!(" (only {} accepts them)", self.walker.show(*chain, Some(rule)))
-                    }
-                    None => String::new(),
-                };
-                Err(Reason::new(format!(
-                    "{} refuses connections that begin with an ACK{accepting}",
-                    show(by)
-                )))
+                let shown = by_syn.map(|(chain, rule)| self.walker.show(*chain, Some(rule)));
+                let accepting = shown.map(|rule| format!(" (only {rule} accepts them)"));
+                fail(format!(
+                    "{} refuses connections that begin with an ACK{}",
+                    show(by),
+                    accepting.unwrap_or_default()
+                ))
             }
-            (_, Service::Refused { by, kind, .. }) => Err(Reason::new(format!(
-                "{} refuses {}",
-                show(by),
-                match kind {
-                    Kind::Reply => "the answer to connections that begin with an ACK",
-                    Kind::Data => "data of connections that begin with an ACK",
-                    _ => "connections that begin with an ACK",
-                }
-            ))),
-            (Service::Refused { by, kind, .. }, Service::Works { .. }) => Err(Reason::new(format!(
-                "{} refuses clients by {}, which a challenged one does without",
+            (_, Service::Hangs { by }) => {
+                fail(format!("{} refuses data of connections that begin with an ACK", show(by)))
+            }
+            (_, Service::Refused { by, kind: Kind::Reply }) => {
+                fail(format!("{} refuses the answer to connections that begin with an ACK", show(by)))
+            }
+            (_, Service::Refused { by, .. }) => {
+                fail(format!("{} refuses connections that begin with an ACK", show(by)))
+            }
+            (Service::Refused { by, kind }, _) => fail(format!(
+                "{} refuses clients by {}, which challenged ones do without",
                 show(by),
                 match kind {
                     Kind::Syn => "their SYN",
                     Kind::SynAck => "the SYN-ACK to them",
                     _ => "what comes after the SYN",
                 }
-            ))),
+            )),
+            (Service::Hangs { by }, _) => fail(format!("{} refuses some data", show(by))),
         }
     }
 

@@ -143,7 +143,13 @@ impl Packet {
             Key::CtDirection if self.state & (INVALID | UNTRACKED) == 0 => {
                 number(u128::from(!self.is_original))
             }
-            Key::CtDirection => Value::Absent,
+            Key::CtPort if self.state & (INVALID | UNTRACKED) == 0 => {
+                match self.is_original == from_client {
+                    true => number(self.port.into()),
+                    false => Value::Within(1, 65535),
+                }
+            }
+            Key::CtDirection | Key::CtPort => Value::Absent,
             Key::CtMark => match self.ct_mark {
                 CtMark::None => Value::Absent,
                 CtMark::Unknown => Value::Unknown,

@@ -121,6 +121,8 @@ pub enum Key {
     /// 0 for the direction of the first packet.
     CtDirection,
     CtMark,
+    /// The destination port of the connection's first packet.
+    CtPort,
     Mark,
     /// Kind of address, as `RTN_LOCAL` and so on.
     SourceType,

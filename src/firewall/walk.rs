@@ -15,8 +15,8 @@ use passage::Passage;
 
 /// Conntrack's own place among the chains of a hook.
 const CONNTRACK: i64 = -200;
-/// Rules looked at for one port. It takes about a second.
-const PATIENCE: usize = 3_000_000;
+/// Rules looked at for one port, before it is in doubt.
+const PATIENCE: usize = 500_000;
 /// The kernel allows 16.
 const DEPTH: usize = 32;
 
@@ -51,6 +51,22 @@ pub enum Fate<'a> {
     /// By these rules, where it was not a policy.
     Passed(Vec<(usize, &'a Rule)>),
     Dropped(Place<'a>),
+}
+
+impl<'a> Fate<'a> {
+    pub fn outcome(&self) -> Result<(), Place<'a>> {
+        match self {
+            Self::Passed(_) => Ok(()),
+            Self::Dropped(by) => Err(*by),
+        }
+    }
+
+    pub fn accepted(self) -> Vec<(usize, &'a Rule)> {
+        match self {
+            Self::Passed(accepted) => accepted,
+            Self::Dropped(_) => Vec::new(),
+        }
+    }
 }
 
 /// Who decided.

@@ -81,7 +81,8 @@ impl Context<'_> {
             "o" | "out-interface" => Some(interface(Key::OutInterface, value, negate)),
             // Later fragments, which conntrack puts together.
             "f" | "fragment" => Some(Test::ranges(Key::NfProto, [(0, 0)], negate)),
-            _ => None,
+            // "-p tcp" may stand for "-m tcp" as well.
+            _ => tcp(option),
         }
     }
 
@@ -117,10 +118,14 @@ impl Context<'_> {
         let name = find("name").map_or("DEFAULT", Opt::value);
         let remember = || Step::Do(Action::Remember(format!("recent {name}")));
         let hits = find("hitcount").map_or(1, |option| option.value().parse().unwrap_or(2));
-        let is_listed = if hits > 1 {
-            Test::Limiter(self.place.clone())
-        } else {
-            Test::unknown(Key::OfClient(format!("recent {name}")))
+        let negate =
+            ["rcheck", "update"].iter().filter_map(|name| find(name)).any(|option| option.negate);
+        let is_listed = match Test::unknown(Key::OfClient(format!("recent {name}"))) {
+            _ if hits > 1 => Test::Limiter(self.place.clone()),
+            Test::In { operands, elements, if_absent, .. } => {
+                Test::In { operands, elements, negate, if_absent }
+            }
+            other => other,
         };
         let reads = Step::Reads(format!("recent {name}"), hits > 1);
         if find("set").is_some() {
@@ -229,6 +234,7 @@ fn conntrack(option: &Opt) -> Option<Test> {
             let direction = u128::from(option.value() == "REPLY");
             Some(Test::ranges(Key::CtDirection, [(direction, direction)], option.negate))
         }
+        "ctorigdstport" => ranges(Key::CtPort, option.value(), option.negate),
         name => Some(Test::unknown(Key::OfHistory(format!("{name} {:?}", option.values)))),
     }
 }

@@ -16,7 +16,7 @@ impl Context<'_> {
         let find = |name: &str| options.iter().find(|option| option.name == name);
         let end = match name {
             "ACCEPT" => Verdict::Accept,
-            "DROP" | "REJECT" | "TARPIT" => Verdict::Drop,
+            "DROP" | "REJECT" => Verdict::Drop,
             "RETURN" => Verdict::Return,
             "DNAT" | "REDIRECT" | "SNAT" | "MASQUERADE" | "NETMAP" | "TPROXY" => REDIRECTS,
             "SYNPROXY" => ANSWERS,

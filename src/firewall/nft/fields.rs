@@ -38,6 +38,7 @@ fn key(field: &Value) -> Key {
         "payload" if detail.get("base").is_some() => raw(detail, text),
         "payload" => payload(word(detail, "protocol"), word(detail, "field"), text),
         "meta" => meta(word(detail, "key"), text),
+        "ct" if word(detail, "key") == "proto-dst" && word(detail, "dir") == "original" => Key::CtPort,
         "ct" => ct(word(detail, "key"), text),
         "tcp option" => tcp_option(word(detail, "name"), detail, text),
         "fib" => fib(detail, text),
