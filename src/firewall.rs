@@ -53,7 +53,7 @@ impl Family {
 }
 
 /// What is known beside the rules.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// As netfilter calls the interfaces by which clients come: those with the XDP program, and
     /// bridges, bonds and VLANs on top of them.
@@ -70,7 +70,7 @@ pub struct Facts {
 }
 
 /// What the tools have printed. A text is empty if its tool has nothing to tell.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// `nft -j -t list ruleset`, or without `-t`.
     pub nft: String,

@@ -10,6 +10,7 @@ pub mod instance;
 pub mod interface;
 pub mod maps;
 pub mod netlink;
+pub mod nftables;
 pub mod program;
 pub mod skel;
 pub mod sys;

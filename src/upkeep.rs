@@ -4,6 +4,7 @@
 
 pub mod budgets;
 pub mod filter;
+pub mod firewall;
 pub mod host;
 pub mod links;
 pub mod sysctls;
@@ -14,6 +15,7 @@ use crate::note::Note;
 
 pub use budgets::Budgets;
 pub use filter::Filter;
+pub use firewall::Firewall;
 pub use host::Host;
 pub use links::Links;
 pub use sysctls::Sysctls;

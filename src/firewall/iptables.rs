@@ -13,7 +13,7 @@ use super::rules::{Base, Chain, Hook, Rule, Ruleset, Step, UNCLEAR};
 use words::{Clause, clauses, words};
 
 /// One tool's output.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
     pub family: Family,
     /// Of the older backend, whose tables nft does not show.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Keeps an eye on the host's firewall. A thread of its own runs the tools that print the rules, as they
+//! take their time: nobody waits for it.
+
+mod look;
+mod tools;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::firewall::{Evidence, Judge};
+use crate::note::Note;
+
+use look::Looker;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The look at the firewall, which goes on until this is dropped.
+#[derive(Debug)]
+pub struct Firewall {
+    poke: Sender<()>,
+    reports: Receiver<Report>,
+    notes: Vec<Note>,
+}
+
+#[derive(Debug)]
+struct Report {
+    /// None if the rules are as before.
+    judge: Option<Arc<Judge>>,
+    notes: Vec<Note>,
+}
+
+impl Firewall {
+    /// Looks at once, and then every ten seconds. `interfaces` are those that have the program. Fails if
+    /// there can be no further thread.
+    pub fn start(interfaces: Vec<String>) -> io::Result<Self> {
+        let (poke, poked) = channel();
+        let (report, reports) = channel();
+        let keep_looking = move || look_again_and_again(&interfaces, &poked, &report);
+        thread::Builder::new().name("firewall".into()).spawn(keep_looking)?;
+        Ok(Self { poke, reports, notes: Vec::new() })
+    }
+
+    /// Looks again now, as something has changed.
+    pub fn poke(&self) {
+        // Fails only if the thread has panicked.
+        let _ = self.poke.send(());
+    }
+
+    /// The rules as of the last look, if they have changed since the last call. Never waits.
+    pub fn latest(&mut self) -> Option<Arc<Judge>> {
+        let mut latest = None;
+        for report in self.reports.try_iter() {
+            self.notes.extend(report.notes);
+            latest = report.judge.or(latest);
+        }
+        latest
+    }
+
+    /// What there is to tell since the last call; [`Self::latest`] collects it.
+    pub fn notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+fn look_again_and_again(interfaces: &[String], poked: &Receiver<()>, report: &Sender<Report>) {
+    let mut looker = Looker::default();
+    let mut known: Option<Evidence> = None;
+    let mut told: Vec<Note> = Vec::new();
+    loop {
+        let (evidence, notes) = looker.look(interfaces);
+        let is_new = known.as_ref() != Some(&evidence);
+        let judge = is_new.then(|| Arc::new(Judge::new(&evidence)));
+        known = Some(evidence);
+        let unsaid = notes.iter().filter(|note| !told.contains(note)).cloned().collect::<Vec<_>>();
+        told = notes;
+        if (judge.is_some() || !unsaid.is_empty())
+            && report.send(Report { judge, notes: unsaid }).is_err()
+        {
+            return;
+        }
+        match poked.recv_timeout(PAUSE) {
+            // Several pokes are as good as one.
+            Ok(()) => poked.try_iter().for_each(drop),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
