@@ -22,6 +22,7 @@ mod rules;
 mod simplify;
 mod tc;
 mod track;
+mod verdicts;
 mod walk;
 mod worlds;
 
@@ -34,6 +35,7 @@ use rules::Ruleset;
 
 pub use iptables::Saved;
 pub use nft::{Listing, NamedSet};
+pub use verdicts::Verdicts;
 
 /// Of IP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,11 +150,14 @@ impl Judge {
     /// Whether clients of the port fare the same if they are challenged. Fails with the rule that is in
     /// the way.
     pub fn challengeable(&self, port: u16, family: Family) -> Result<(), Reason> {
-        match &self.doubt {
-            Some(doubt) => Err(doubt.clone()),
-            None => {
-                connection::fares_the_same(&self.rules, &self.facts, &self.memories, (family, port))
-            }
+        self.ask(port, family, &mut 0)
+    }
+
+    /// The same. `spent` grows by the rules looked at.
+    fn ask(&self, port: u16, family: Family, spent: &mut usize) -> Result<(), Reason> {
+        if let Some(doubt) = &self.doubt {
+            return Err(doubt.clone());
         }
+        connection::fares_the_same(&self.rules, &self.facts, &self.memories, (family, port), spent)
     }
 }

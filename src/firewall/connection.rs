@@ -35,12 +35,13 @@ enum Service<'a> {
     },
 }
 
-/// Whether a client of the port fares the same either way.
+/// Whether a client of the port fares the same either way. `spent` grows by the rules looked at.
 pub fn fares_the_same(
     rules: &Ruleset,
     facts: &Facts,
     memories: &Memories,
     (family, port): (Family, u16),
+    spent: &mut usize,
 ) -> Result<(), Reason> {
     let mut fickle = BTreeSet::new();
     loop {
@@ -48,7 +49,9 @@ pub fn fares_the_same(
             Walker { rules, facts, worlds: Worlds::default(), fickle: fickle.clone(), spent: 0 };
         let mut comparison =
             Comparison { walker, memories, family, port, found_fickle: BTreeSet::new() };
-        comparison.all_worlds()?;
+        let outcome = comparison.all_worlds();
+        *spent += comparison.walker.spent;
+        outcome?;
         let before = fickle.len();
         fickle.append(&mut comparison.found_fickle);
         if fickle.len() == before {

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::firewall::{Evidence, Judge};
+use crate::firewall::{Evidence, Judge, Verdicts};
 use crate::note::Note;
 
 use look::Looker;
@@ -30,7 +30,7 @@ pub struct Firewall {
 #[derive(Debug)]
 struct Report {
     /// None if the rules are as before.
-    judge: Option<Arc<Judge>>,
+    verdicts: Option<Arc<Verdicts>>,
     notes: Vec<Note>,
 }
 
@@ -51,12 +51,13 @@ impl Firewall {
         let _ = self.poke.send(());
     }
 
-    /// The rules as of the last look, if they have changed since the last call. Never waits.
-    pub fn latest(&mut self) -> Option<Arc<Judge>> {
+    /// Which ports are challengeable as of the last look, if that may have changed since the last call.
+    /// Never waits.
+    pub fn latest(&mut self) -> Option<Arc<Verdicts>> {
         let mut latest = None;
         for report in self.reports.try_iter() {
             self.notes.extend(report.notes);
-            latest = report.judge.or(latest);
+            latest = report.verdicts.or(latest);
         }
         latest
     }
@@ -74,12 +75,12 @@ fn look_again_and_again(interfaces: &[String], poked: &Receiver<()>, report: &Se
     loop {
         let (evidence, notes) = looker.look(interfaces);
         let is_new = known.as_ref() != Some(&evidence);
-        let judge = is_new.then(|| Arc::new(Judge::new(&evidence)));
+        let verdicts = is_new.then(|| Arc::new(Verdicts::of(&Judge::new(&evidence))));
         known = Some(evidence);
         let unsaid = notes.iter().filter(|note| !told.contains(note)).cloned().collect::<Vec<_>>();
         told = notes;
-        if (judge.is_some() || !unsaid.is_empty())
-            && report.send(Report { judge, notes: unsaid }).is_err()
+        if (verdicts.is_some() || !unsaid.is_empty())
+            && report.send(Report { verdicts, notes: unsaid }).is_err()
         {
             return;
         }

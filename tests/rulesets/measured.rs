@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
-use synflood_xdp::firewall::{Evidence, Facts, Family, Judge, Saved};
+use synflood_xdp::firewall::{Evidence, Facts, Family, Judge, Saved, Verdicts};
 
 /// A file of the folder `measured`. Texts are split into lines.
 #[derive(Deserialize)]
@@ -89,12 +89,21 @@ fn no_port_is_challenged_wrongly_and_few_are_spared_needlessly() {
 
 fn try_ports(name: &str, ruleset: &Ruleset, tally: &mut Tally) {
     let judge = ruleset.judge();
+    let verdicts = Verdicts::of(&judge);
     for (&port, &truth) in &ruleset.ports {
         let families = [("4", Family::V4), ("6", Family::V6)];
         let tried =
             families.iter().filter(|(name, _)| ruleset.families.iter().any(|tried| tried == name));
         let reasons: Vec<String> = tried
-            .filter_map(|&(_, family)| judge.challengeable(port, family).err())
+            .filter_map(|&(_, family)| {
+                let answer = judge.challengeable(port, family);
+                assert_eq!(
+                    verdicts.challengeable(port, family),
+                    answer.as_ref().copied(),
+                    "{name} {port}"
+                );
+                answer.err()
+            })
             .map(|reason| reason.to_string())
             .collect();
         tally.ports += 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is in the way beside rules.
 
-use synflood_xdp::firewall::{Family, Judge, Saved};
+use synflood_xdp::firewall::{Family, Judge, Saved, Verdicts};
 
 use super::{filter, host, iptables, is_challengeable, listing};
 
@@ -76,4 +76,24 @@ fn a_reason_names_the_rule_and_its_chain() {
     );
     assert!(reason.contains("`-A INPUT -p tcp -m tcp --dport 80 --syn"), "{reason}");
     assert_eq!(listing([]).nft, r#"{"nftables":[]}"#);
+}
+
+#[test]
+fn ports_that_no_rule_tells_apart_have_one_answer() {
+    let evidence = filter(
+        ["ACCEPT", "ACCEPT"],
+        &[
+            "-A INPUT -p tcp -m multiport --dports 80,8000:8010 -j ACCEPT",
+            "-A INPUT -p tcp -m tcp --dport 79:9000 ! --syn -m state --state NEW -j DROP",
+        ],
+    );
+    let judge = Judge::new(&evidence);
+    let verdicts = Verdicts::of(&judge);
+    let spared: Vec<_> = verdicts.obstacles(Family::V4).map(|(ports, _)| ports.clone()).collect();
+    assert_eq!(spared, [79..=79, 81..=7999, 8011..=9000]);
+    assert_eq!(verdicts.obstacles(Family::V6).count(), 0);
+    for port in [0, 78, 79, 80, 81, 7999, 8000, 8010, 8011, 9000, 9001, 65535] {
+        let answer = judge.challengeable(port, Family::V4);
+        assert_eq!(verdicts.challengeable(port, Family::V4), answer.as_ref().copied(), "{port}");
+    }
 }
