@@ -16,6 +16,7 @@ mod connection;
 mod ipset;
 mod iptables;
 mod names;
+mod narrow;
 mod nft;
 mod packet;
 mod rules;

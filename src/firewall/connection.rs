@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::narrow::narrow;
 use super::packet::{CtMark, INVALID, Kind, Packet};
 use super::rules::{Rule, Ruleset};
 use super::walk::{Fate, Life, Place, Walker};
@@ -43,10 +44,18 @@ pub fn fares_the_same(
     (family, port): (Family, u16),
     spent: &mut usize,
 ) -> Result<(), Reason> {
+    let inbound = narrow(rules, facts, (family, port), true);
+    let outbound = narrow(rules, facts, (family, port), false);
     let mut fickle = BTreeSet::new();
     loop {
-        let walker =
-            Walker { rules, facts, worlds: Worlds::default(), fickle: fickle.clone(), spent: 0 };
+        let walker = Walker {
+            inbound: &inbound,
+            outbound: &outbound,
+            facts,
+            worlds: Worlds::default(),
+            fickle: fickle.clone(),
+            spent: 0,
+        };
         let mut comparison =
             Comparison { walker, memories, family, port, found_fickle: BTreeSet::new() };
         let outcome = comparison.all_worlds();

@@ -89,7 +89,7 @@ fn is_as_the_end(rule: &Rule, base: Option<&Base>) -> bool {
 
 /// Neighbours that differ only in the address they are for become one. Lists of many thousand
 /// addresses are written as so many rules.
-fn merge(rules: &mut Vec<Rule>) {
+pub fn merge(rules: &mut Vec<Rule>) {
     let mut merged: Vec<Rule> = Vec::with_capacity(rules.len());
     for rule in rules.drain(..) {
         let place = merged.last_mut().and_then(|last| only_addresses(&mut last.steps));

@@ -23,7 +23,10 @@ const DEPTH: usize = 32;
 /// One port's walks, in one world after the other.
 #[derive(Debug)]
 pub struct Walker<'a> {
-    pub rules: &'a Ruleset,
+    /// For packets from the client.
+    pub inbound: &'a Ruleset,
+    /// For those to it, with the same chains.
+    pub outbound: &'a Ruleset,
     pub facts: &'a Facts,
     pub worlds: Worlds,
     /// Limiters that see the connections differently: they may let one packet pass and not the next.
@@ -131,7 +134,7 @@ impl<'a> Walker<'a> {
         accepted: &mut Vec<(usize, &'a Rule)>,
     ) -> Result<Option<Place<'a>>, Reason> {
         let has_conntrack = matches!(hook, Hook::Prerouting | Hook::Output) && !is_bridge;
-        let rules = self.rules;
+        let rules = self.rules(packet.kind);
         let mut chains: Vec<(i64, usize)> = (rules.chains.iter().enumerate())
             .filter_map(|(at, chain)| {
                 let base = chain.base.as_ref()?;
@@ -180,7 +183,7 @@ impl<'a> Walker<'a> {
         at: usize,
         depth: usize,
     ) -> Result<Flow<'a>, Reason> {
-        let rules = self.rules;
+        let rules = self.rules(packet.kind);
         let chain = &rules.chains[at];
         for rule in &chain.rules {
             self.spent += 1;
@@ -205,6 +208,10 @@ impl<'a> Walker<'a> {
         Ok(Flow::Return)
     }
 
+    fn rules(&self, kind: Kind) -> &'a Ruleset {
+        if kind.is_from_client() { self.inbound } else { self.outbound }
+    }
+
     /// Whether the rule has a limiter that sees the connections differently.
     pub fn is_fickle(&self, rule: Option<&Rule>) -> bool {
         let mut steps = rule.into_iter().flat_map(|rule| &rule.steps);
@@ -213,7 +220,7 @@ impl<'a> Walker<'a> {
 
     /// `rule` in its chain, for people.
     pub fn show(&self, chain: usize, rule: Option<&Rule>) -> String {
-        let name = &self.rules.chains[chain].name;
+        let name = &self.inbound.chains[chain].name;
         match rule {
             Some(rule) => format!("`{}` in {name}", rule.text),
             None => format!("the policy of {name}"),

@@ -111,7 +111,10 @@ impl Context<'_> {
             });
         }
         let elements = match operator {
-            "<" | ">" | "<=" | ">=" => vec![vec![half_line(operator, right, &operands[0].key)]],
+            "<" | ">" | "<=" | ">=" => {
+                let key = operands.first().map_or(&Key::Never, |operand| &operand.key);
+                vec![vec![half_line(operator, right, key)]]
+            }
             _ => self.elements(right, &operands),
         };
         let negate = matches!(operator, "!=" | "!");

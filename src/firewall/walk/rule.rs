@@ -71,6 +71,8 @@ impl Walker<'_> {
         operands: &[Operand],
         elements: &[Vec<Item>],
     ) -> bool {
+        // A long set takes longer than a rule.
+        self.spent += elements.len() / 64;
         let values: Vec<Value> =
             operands.iter().map(|operand| packet.value(&operand.key, self.facts)).collect();
         // Elements that the packet may be, by what is unknown.

@@ -246,6 +246,14 @@ fn many_rules_are_followed_in_time_and_too_many_are_in_doubt() {
     assert!(is_challengeable(&filter(OPEN, &rules), 80));
     rules.push("-A INPUT -p tcp ! --syn -m state --state NEW -j DROP");
     assert!(!is_challengeable(&filter(OPEN, &rules), 80));
+    let friends: Vec<String> = (0..5_000)
+        .map(|n| {
+            format!("-A INPUT -s 10.0.{}.{}/32 -p tcp -m tcp --dport 22 -j ACCEPT", n / 256, n % 256)
+        })
+        .collect();
+    let mut rules: Vec<&str> = friends.iter().map(String::as_str).collect();
+    rules.push("-A INPUT -p tcp -m tcp ! --dport 22 -m tcp ! --syn -m state --state NEW -j DROP");
+    assert_eq!(challengeable(&filter(CLOSED, &rules), [22]), [22]);
     let unknown: Vec<String> = (0..60)
         .map(|n| format!("-A INPUT -m set --match-set s{n} src -j MARK --set-xmark 0x{n:x}/0xff"))
         .collect();
