@@ -5,10 +5,10 @@
 //! connection. If it treats such a connection otherwise than one that begins with a SYN, challenged
 //! clients are refused, or get in where they should not.
 //!
-//! The rules of all tools are read into one form ([`nft`], [`iptables`] → [`rules`]). Then, for a port,
-//! two connections are followed through them packet by packet ([`walk`]), one that begins with a SYN
-//! and one with an ACK, and compared ([`connection`]). What nobody knows beforehand, like the client's
-//! address, is assumed both ways ([`worlds`]). In doubt, a port is not challengeable.
+//! The rules of all tools are read into one form (`nft`, `iptables` → `rules`). Then, for a port,
+//! two connections are followed through them packet by packet (`walk`), one that begins with a SYN
+//! and one with an ACK, and compared (`connection`). What nobody knows beforehand, like the client's
+//! address, is assumed both ways (`worlds`). In doubt, a port is not challengeable.
 //!
 //! Everything here is a function of texts: reading them is left to others.
 

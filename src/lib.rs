@@ -2,7 +2,8 @@
 //! Stops TCP SYN floods with XDP: the parts of the `synflood-xdp` command.
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`] and
-//! [`settings`] make a policy from the command line. docs/ARCHITECTURE.md has a picture.
+//! [`settings`] make a policy from the command line. [`firewall`] knows nobody: it judges texts.
+//! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
 

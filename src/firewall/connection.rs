@@ -178,7 +178,7 @@ impl<'a> Comparison<'a> {
             (Service::Works { accepted, .. }, Service::Refused { by, .. }) if by.rule.is_none() => {
                 let by_syn = accepted.iter().find(|(chain, _)| *chain == by.chain);
                 let shown = by_syn.map(|(chain, rule)| self.walker.show(*chain, Some(rule)));
-                let accepting = shown.map(|rule| format!(" (only {rule} accepts them)"));
+                let accepting = shown.map(|rule| format!("; those with a SYN are accepted by {rule}"));
                 fail(format!(
                     "{} refuses connections that begin with an ACK{}",
                     show(by),

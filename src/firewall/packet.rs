@@ -99,6 +99,7 @@ impl Key {
             | Self::Length
             | Self::Mss
             | Self::TcpOption(_)
+            | Self::Content(_)
             | Self::OfPacket(_) => Origin::Packet,
             Self::CtStatus | Self::CtMark | Self::Mark | Self::OfHistory(_) => Origin::History,
             _ => Origin::Client,
@@ -132,6 +133,7 @@ impl Packet {
             Key::Length => self.length(),
             Key::Mss if self.kind.has_syn() => Value::Within(0, 65535),
             Key::Mss => Value::Absent,
+            Key::Content(_) if !matches!(self.kind, Kind::Data | Kind::Reply) => number(0),
             // MSS, window scale, SACK permitted.
             Key::TcpOption(2..=4) if !self.kind.has_syn() => number(0),
             Key::CtState => number(self.state),
@@ -166,6 +168,10 @@ impl Packet {
 
     /// Bits of the TCP header. Of its first 16 octets, ports and flags are known.
     fn tcp_header<'a>(&self, offset: u32, length: u32) -> Value<'a> {
+        // The length of the header, in words.
+        if (offset, length) == (96, 4) {
+            return Value::Within(5, 15);
+        }
         if length == 0 || offset + length > 128 {
             return Value::Unknown;
         }

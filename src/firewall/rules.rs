@@ -114,6 +114,8 @@ pub enum Key {
     Length,
     /// The value of the option, which only SYN and SYN-ACK have.
     Mss,
+    /// 1 if the data has this text in it.
+    Content(String),
     /// Whether there is a TCP option of this kind.
     TcpOption(u8),
     CtState,
@@ -181,16 +183,18 @@ pub enum Verdict {
     Continue,
     Jump(usize),
     Goto(usize),
-    /// A packet that gets here makes the port not challengeable. Says why.
+    /// A packet that gets here makes the port not challengeable. Says what the rule does.
     Obstacle(&'static str),
 }
 
 /// Sends the connection elsewhere.
-pub const REDIRECTS: Verdict = Verdict::Obstacle("challenged clients would not reach what it leads to");
+pub const REDIRECTS: Verdict =
+    Verdict::Obstacle("leads elsewhere, where challenged clients would not arrive");
 /// Has the connection answered before the host sees it.
-pub const ANSWERS: Verdict = Verdict::Obstacle("it answers SYNs itself, with cookies of its own");
+pub const ANSWERS: Verdict = Verdict::Obstacle("answers SYNs itself, with cookies of its own");
 /// Nobody knows.
-pub const UNCLEAR: Verdict = Verdict::Obstacle("what it does to challenged clients is unknown");
+pub const UNCLEAR: Verdict =
+    Verdict::Obstacle("is not understood, and may treat challenged clients otherwise");
 
 impl Operand {
     pub fn of(key: Key) -> Self {

@@ -201,7 +201,7 @@ impl<'a> Walker<'a> {
                 },
                 Verdict::Goto(target) => return self.chain(life, packet, passage, target, depth + 1),
                 Verdict::Obstacle(why) => {
-                    return Err(Reason::new(format!("{why}: {}", self.show(at, Some(rule)))));
+                    return Err(Reason::new(format!("{} {why}", self.show(at, Some(rule)))));
                 }
             }
         }

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use synflood_xdp::firewall::{Evidence, Facts, Family, Judge, Saved, Verdicts};
 
 /// A file of the folder `measured`. Texts are split into lines.
@@ -56,6 +56,20 @@ impl Ruleset {
     }
 }
 
+/// Those of the project, or of another folder that is named.
+fn files() -> Vec<PathBuf> {
+    let folder = std::env::var("RULESETS").unwrap_or_else(|_| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rulesets/measured").display().to_string()
+    });
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn read(file: &Path) -> Ruleset {
+    serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
 #[derive(Default)]
 struct Tally {
     challengeable: usize,
@@ -68,15 +82,9 @@ struct Tally {
 
 #[test]
 fn no_port_is_challenged_wrongly_and_few_are_spared_needlessly() {
-    // Another folder of such files may be named.
-    let folder = std::env::var("RULESETS").unwrap_or_else(|_| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rulesets/measured").display().to_string()
-    });
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let mut tally = Tally::default();
-    for file in files {
-        let ruleset: Ruleset = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    for file in files() {
+        let ruleset = read(&file);
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         try_ports(&name, &ruleset, &mut tally);
     }
@@ -121,6 +129,46 @@ fn try_ports(name: &str, ruleset: &Ruleset, tally: &mut Tally) {
                 println!("right: {name}, port {port}: {reason}");
             }
             _ => {}
+        }
+    }
+}
+
+/// Replaces a few values by others that make no sense.
+fn garble(value: &mut Value) {
+    if fastrand::u32(..200) == 0 {
+        let others =
+            [json!(null), json!("x"), json!(-5), json!([]), json!({}), json!("@x"), json!(u64::MAX)];
+        *value = others[fastrand::usize(..others.len())].clone();
+    }
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(garble),
+        Value::Object(object) => object.values_mut().for_each(garble),
+        Value::String(word) if fastrand::u32(..50) == 0 => word.push_str("\u{e9}\" -"),
+        _ => {}
+    }
+}
+
+#[test]
+fn text_that_makes_no_sense_is_survived() {
+    for file in files() {
+        let seed = fastrand::u64(..);
+        fastrand::seed(seed);
+        println!("{} with seed {seed}", file.display());
+        let mut ruleset = read(&file);
+        ruleset.nft.iter_mut().chain(&mut ruleset.nft_sets).for_each(garble);
+        for lines in [&mut ruleset.iptables, &mut ruleset.ip6tables, &mut ruleset.ipset] {
+            lines.retain(|_| fastrand::u32(..20) > 0);
+            for line in lines.iter_mut().filter(|_| fastrand::u32(..5) == 0) {
+                let mut words: Vec<&str> = line.split(' ').collect();
+                words.remove(fastrand::usize(..words.len()));
+                *line = words.join(" ");
+            }
+        }
+        let judge = ruleset.judge();
+        for port in ruleset.ports.keys() {
+            // Any answer will do.
+            let _ = judge.challengeable(*port, Family::V4);
+            let _ = judge.challengeable(*port, Family::V6);
         }
     }
 }

@@ -46,6 +46,7 @@ impl Context<'_> {
             "connbytes" | "connlabel" => {
                 vec![Step::Test(Test::unknown(Key::OfHistory(format!("{module} {options:?}"))))]
             }
+            "string" => vec![Step::Test(string(options))],
             "recent" => self.recent(options),
             "set" => self.set(options),
             // An extension for a protocol that is not TCP.
@@ -266,6 +267,16 @@ fn mss(option: &Opt) -> Option<Test> {
     };
     // So does xt_tcpmss: "! --mss" is true of a packet without the option.
     Some(Test::In { operands, elements, negate, if_absent: negate })
+}
+
+/// A text is in data only. Other octets may be in headers as well.
+fn string(options: &[Opt]) -> Test {
+    const TEXT: usize = 5;
+    let text = options.iter().find(|option| option.name == "string");
+    match text.filter(|text| text.value().len() >= TEXT && text.value().is_ascii()) {
+        Some(text) => Test::ranges(Key::Content(format!("{options:?}")), [(1, 1)], text.negate),
+        None => Test::unknown(Key::OfPacket(format!("string {options:?}"))),
+    }
 }
 
 fn ipsec(options: &[Opt]) -> Test {

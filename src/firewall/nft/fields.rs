@@ -58,6 +58,7 @@ fn payload(protocol: &str, field: &str, text: String) -> Key {
         ("tcp" | "th", "sport") => Key::SourcePort,
         ("tcp" | "th", "dport") => Key::DestinationPort,
         ("tcp", "flags") => Key::TcpFlags,
+        ("tcp", "doff") => Key::TcpHeader { offset: 96, length: 4 },
         ("tcp" | "th", _) => Key::OfPacket(text),
         ("ip", "saddr") => Key::Source(Family::V4),
         ("ip", "daddr") => Key::Destination(Family::V4),

@@ -146,6 +146,17 @@ fn a_syn_is_known_by_more_than_its_flags() {
 }
 
 #[test]
+fn requests_are_refused_by_their_text_either_way() {
+    let worm =
+        "-A INPUT -p tcp -m tcp --dport 80 -m string --string \"GET /w00t\" --algo bm --to 200 -j DROP";
+    assert!(is_challengeable(&filter(OPEN, &[worm, ESTABLISHED]), 80));
+    assert!(is_challengeable(&filter(CLOSED, &[worm, ESTABLISHED]), 80));
+    let after = "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT";
+    let of_new = worm.replace("-m string", "-m state --state NEW -m string");
+    assert!(!is_challengeable(&filter(CLOSED, &[&of_new, ESTABLISHED, after]), 80), "a request is new");
+}
+
+#[test]
 fn rules_for_packets_that_no_client_sends_do_not_count() {
     let sane = [
         "-A INPUT -p tcp -m tcp --tcp-flags ALL NONE -j DROP",

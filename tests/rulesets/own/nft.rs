@@ -55,6 +55,15 @@ fn flags_have_many_spellings() {
 }
 
 #[test]
+fn broken_headers_are_no_matter() {
+    let doff = json!({"match": {"op": "<", "left": {"payload": {"protocol": "tcp", "field": "doff"}}, "right": 5}});
+    assert!(is_challengeable(&nft("accept", &[json!([doff, {"drop": null}])]), 80));
+    let clamp = json!([flags("in", json!("syn")), {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}},
+        "value": {"rt": {"key": "mtu"}}}}]);
+    assert!(is_challengeable(&nft("accept", &[clamp]), 80));
+}
+
+#[test]
 fn all_but_syns_may_pass() {
     let rules = [
         json!([port(json!(80)), flags("in", json!("syn")), {"drop": null}]),
