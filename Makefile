@@ -70,7 +70,7 @@ test-kernels: needs-build-demo-test-kernels build ## test the binary on Debian's
 .PHONY: test-host
 test-host: ## run the tests that need no root
 	@$(deps) --check build
-	@scripts/test.sh --workspace --lib --bins $(host_tests:%=--test %)
+	@scripts/test.sh --workspace --lib --bins --test rulesets $(host_tests:%=--test %)
 
 .PHONY: bench
 bench: root needs-build-bench build ## measure this project and other defences (about nine minutes)

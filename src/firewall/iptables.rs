@@ -27,6 +27,8 @@ struct Context<'a> {
     /// Of this rule alone.
     place: String,
     sets: &'a Sets,
+    /// All rules.
+    text: &'a str,
     /// Of this table.
     chains: &'a HashMap<String, usize>,
 }
@@ -64,7 +66,8 @@ impl Saved {
                 rules.chains.push(Chain { name: shown, rules: Vec::new(), base });
             } else if let Some((chain, rule)) = appended(line) {
                 let place = format!("{:?} {table} {number}", self.family);
-                let context = Context { family: self.family, place, sets, chains: &chains };
+                let context =
+                    Context { family: self.family, place, sets, text: &self.text, chains: &chains };
                 let steps = context.steps(&rule);
                 if let Some(&at) = chains.get(&chain) {
                     rules.chains[at].rules.push(Rule { text: line.into(), steps });

@@ -6,7 +6,7 @@ mod statements;
 mod text;
 mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Listing {
     objects: Vec<(String, Value)>,
     /// Elements of named sets and maps, where they were printed.
     elements: HashMap<Id, Vec<Value>>,
+    /// Sets that rules write into: they have other elements whenever a packet comes.
+    written: HashSet<Id>,
 }
 
 /// A named set or map.
@@ -59,7 +61,21 @@ impl Listing {
                 listing.elements.entry(id(set)).or_default();
             }
         }
+        listing.find_written();
         Ok(listing)
+    }
+
+    fn find_written(&mut self) {
+        for (_, rule) in self.objects.iter().filter(|(kind, _)| kind == "rule") {
+            for expression in rule["expr"].as_array().into_iter().flatten() {
+                let names = [&expression["set"]["set"], &expression["map"]["map"]];
+                for name in names.into_iter().filter_map(Value::as_str) {
+                    let name = name.trim_start_matches('@').into();
+                    self.written.insert((word(rule, "family"), word(rule, "table"), name));
+                }
+            }
+        }
+        self.elements.retain(|id, _| !self.written.contains(id));
     }
 
     /// Sets that rules use, and whose elements are missing. Sets of addresses alone are not among
@@ -75,7 +91,8 @@ impl Listing {
             let wanted = is_map || kind == "set" && !is_of_addresses(&set["type"]);
             let (family, table, name) = id(set);
             let is_used = used.contains(&format!("\"@{name}\""));
-            if wanted && is_used && !self.elements.contains_key(&id(set)) {
+            let is_known = self.elements.contains_key(&id(set)) || self.written.contains(&id(set));
+            if wanted && is_used && !is_known {
                 missing.push(NamedSet { family, table, name, is_map });
             }
         }

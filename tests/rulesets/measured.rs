@@ -98,6 +98,10 @@ fn no_port_is_challenged_wrongly_and_few_are_spared_needlessly() {
 fn try_ports(name: &str, ruleset: &Ruleset, tally: &mut Tally) {
     let judge = ruleset.judge();
     let verdicts = Verdicts::of(&judge);
+    for port in std::iter::repeat_with(|| fastrand::u16(..)).take(30) {
+        let answer = judge.challengeable(port, Family::V4);
+        assert_eq!(verdicts.challengeable(port, Family::V4), answer.as_ref().copied(), "{name} {port}");
+    }
     for (&port, &truth) in &ruleset.ports {
         let families = [("4", Family::V4), ("6", Family::V6)];
         let tried =

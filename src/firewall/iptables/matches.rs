@@ -145,7 +145,13 @@ impl Context<'_> {
             let [name, flags, ..] = &option.values[..] else { continue };
             let negate = option.negate;
             steps.push(Step::Reads(format!("ipset {name}"), false));
-            steps.push(Step::Test(match self.sets.test(name, flags, self.family) {
+            // What rules write into a set is not known beforehand.
+            let is_written = self.text.contains(&format!("-j SET --add-set {name} "));
+            let test = match is_written {
+                true => Test::unknown(Key::OfClient(format!("ipset {name} {flags}"))),
+                false => self.sets.test(name, flags, self.family),
+            };
+            steps.push(Step::Test(match test {
                 Test::In { operands, elements, .. } => {
                     Test::In { operands, elements, negate, if_absent: negate }
                 }

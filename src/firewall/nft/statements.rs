@@ -30,7 +30,11 @@ impl Context<'_> {
             return vec![Step::End(UNCLEAR)];
         };
         if let Some(verdict) = self.verdict(expression) {
-            return vec![Step::End(verdict)];
+            let map = detail
+                .as_object()
+                .and_then(|detail| detail.values().find_map(|value| value.get("map")));
+            let is_in_map = map.map(|map| Step::Test(self.has_entry(map)));
+            return is_in_map.into_iter().chain([Step::End(verdict)]).collect();
         }
         match kind.as_str() {
             "match" => {
@@ -149,6 +153,17 @@ impl Context<'_> {
         // The entry for all others.
         entries.sort_by_key(|(element, _)| element.contains(&Item::Any));
         Step::Map { operands, entries }
+    }
+
+    /// Whether a map, like that of `dnat to tcp dport map { 80 : 10.0.0.2 }`, has something for the packet.
+    fn has_entry(&self, map: &Value) -> Test {
+        let operands = operands(&map["key"]);
+        let entries = self.named(&map["data"]).or(map["data"]["set"].as_array());
+        let elements = match entries {
+            Some(entries) => entries.iter().map(|entry| element(&entry[0], &operands)).collect(),
+            None => vec![operands.iter().map(|_| Item::Unknown(map.to_string())).collect()],
+        };
+        Test::In { operands, elements, negate: false, if_absent: false }
     }
 
     /// Counts something, and lets the packet pass or not.

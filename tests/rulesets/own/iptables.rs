@@ -58,6 +58,20 @@ fn a_list_of_banned_clients_holds_for_all_packets() {
 }
 
 #[test]
+fn sets_with_ports_are_known_by_what_is_in_them() {
+    let not_syn =
+        "-A INPUT -p tcp -m set --match-set web dst -m tcp ! --syn -m state --state NEW -j DROP";
+    let mut evidence = filter(OPEN, &[not_syn]);
+    assert!(!is_challengeable(&evidence, 22), "nobody knows what is in it");
+    evidence.ipsets = "create web bitmap:port range 0-65535\nadd web 80-81\n".into();
+    assert_eq!(challengeable(&evidence, [22, 80, 81]), [22]);
+    let add = "-A INPUT -p tcp -m state --state NEW -j SET --add-set web dst";
+    let evidence =
+        synflood_xdp::firewall::Evidence { ipsets: evidence.ipsets, ..filter(OPEN, &[not_syn, add]) };
+    assert!(challengeable(&evidence, [22, 80]).is_empty());
+}
+
+#[test]
 fn connections_are_known_by_their_first_port() {
     let rules = [
         "-A INPUT -m conntrack --ctstate NEW,ESTABLISHED --ctorigdstport 80 --ctdir ORIGINAL -j ACCEPT",

@@ -141,6 +141,24 @@ fn a_set_of_banned_clients_that_syns_fill_is_lost() {
 }
 
 #[test]
+fn what_rules_write_into_a_set_is_not_known_beforehand() {
+    let key = json!({"concat": [{"payload": {"protocol": "ip", "field": "saddr"}},
+        {"payload": {"protocol": "tcp", "field": "dport"}}]});
+    let syn_of_listed = json!([{"match": {"op": "==", "left": key, "right": "@s"}}, flags("in", json!("syn")), {"drop": null}]);
+    let add = json!([state(json!("new")), {"set": {"op": "add", "elem": key, "set": "@s"}}]);
+    let mut evidence = nft("accept", &[syn_of_listed.clone(), add]);
+    let empty = json!({"nftables": [{"set": {"family": "inet", "table": "t", "name": "s",
+        "type": ["ipv4_addr", "inet_service"]}}]});
+    evidence.nft_sets = vec![empty.to_string()];
+    assert!(!is_challengeable(&evidence, 80));
+    let by_hand_only = nft("accept", &[syn_of_listed]);
+    assert!(is_challengeable(
+        &synflood_xdp::firewall::Evidence { nft_sets: evidence.nft_sets, ..by_hand_only },
+        80
+    ));
+}
+
+#[test]
 fn limits_have_names_and_meters() {
     for counter in [
         json!({"limit": "mine"}),
@@ -207,6 +225,21 @@ fn addresses_rewritten_without_a_connection_lead_elsewhere() {
     let harmless =
         json!([{"mangle": {"key": {"payload": {"protocol": "ip", "field": "dscp"}}, "value": 0}}]);
     assert!(is_challengeable(&nft("accept", &[harmless]), 80));
+}
+
+#[test]
+fn a_map_leads_elsewhere_only_what_is_in_it() {
+    let dport = json!({"payload": {"protocol": "tcp", "field": "dport"}});
+    let redirect = |key: &Value, entries: Value| {
+        let rule = json!([{"redirect": {"port": {"map": {"key": key, "data": {"set": entries}}}}}]);
+        challengeable(&nft("accept", &[rule]), [22, 80, 81])
+    };
+    assert_eq!(redirect(&dport, json!([[80, 8080], [81, 8081]])), [22]);
+    let concat = json!({"concat": [{"payload": {"protocol": "ip", "field": "daddr"}}, dport]});
+    let entries = json!([[{"concat": ["192.0.2.1", 80]}, 1], [{"concat": ["192.0.2.9", 81]}, 1]]);
+    assert_eq!(redirect(&concat, entries), [22, 81]);
+    let turns = json!({"numgen": {"mode": "inc", "mod": 2}});
+    assert!(redirect(&turns, json!([[0, 1], [1, 2]])).is_empty());
 }
 
 #[test]
