@@ -18,16 +18,16 @@ static __always_inline bool addr_equal(const struct addr *a, const struct addr *
 }
 
 /*
- * Use its upper bits; at least 32 of them are well mixed. It has no key: an attacker who chooses
- * addresses chooses their hashes, and nothing here may depend on that for more than its speed.
- * Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4
+ * Use its upper bits; at least 32 of them are well mixed. Multiply-shift hashing (Dietzfelbinger,
+ * Universal hashing and k-wise independent random variables, 1996): the keys are odd and random, so
+ * that nobody who does not know them can choose addresses that meet in one place.
  */
-static __always_inline __u64 addr_hash(const struct addr *addr)
+static __always_inline __u64 addr_hash(const struct addr *addr, __u64 key0, __u64 key1)
 {
 	__u64 low = (__u64)addr->word[1] << 32 | addr->word[0];
 	__u64 high = (__u64)addr->word[3] << 32 | addr->word[2];
 
-	return (low ^ high) * 0x9e3779b97f4a7c15;
+	return low * key0 + high * key1;
 }
 
 static __always_inline struct addr addr_from_ipv4(__be32 ipv4)

@@ -38,12 +38,38 @@ static __always_inline __u64 bucket_after_first(const struct limit *limit, __u64
 	return now + limit->interval_ns;
 }
 
+/* How long a bucket has no token from now on, ns; 0 if it holds one. */
+static __always_inline __u64 bucket_wait(const __u64 *full_at, const struct limit *limit, __u64 now)
+{
+	__u64 seen = *(const volatile __u64 *)full_at;
+	__u64 missing = bucket_missing(seen, now) + limit->interval_ns;
+
+	return missing > limit->capacity_ns ? missing - limit->capacity_ns : 0;
+}
+
 static __always_inline bool bucket_holds_token(const __u64 *full_at, const struct limit *limit,
 					       __u64 now)
 {
-	__u64 seen = *(const volatile __u64 *)full_at;
+	return !bucket_wait(full_at, limit, now);
+}
 
-	return bucket_missing(seen, now) + limit->interval_ns <= limit->capacity_ns;
+/*
+ * Takes a token, also where there is none: then the bucket owes it. If it loses every round, another
+ * CPU's time may count for this token: that is less than an interval.
+ */
+static __always_inline void bucket_charge(__u64 *full_at, const struct limit *limit, __u64 now)
+{
+	__u64 seen = *(volatile __u64 *)full_at;
+
+	for (int try = 0; try < BUCKET_MAX_TRIES; try++) {
+		__u64 next = now + bucket_missing(seen, now) + limit->interval_ns;
+		__u64 before = __sync_val_compare_and_swap(full_at, seen, next);
+
+		if (before == seen)
+			return;
+		seen = before;
+	}
+	__sync_fetch_and_add(full_at, limit->interval_ns);
 }
 
 /* Takes one token. If there is none it changes nothing, and wait_ns says when an empty bucket gets one.

@@ -10,11 +10,11 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 4
+#define DUMP_VERSION 5
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
-#define TABLES_VERSION 1
+#define TABLES_VERSION 2
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -24,6 +24,7 @@
  *   PASS  a SYN that passes
  *   CHALLENGE  a SYN that is answered from here, with a cookie
  *   DROP  a SYN that is dropped, or a frame that only an evader sends in its place
+ *   ANSWER  a segment that acknowledges a cookie of ours, or claims to
  *
  * The classes stand in this order: reason_passes() relies on it.
  */
@@ -34,40 +35,51 @@ enum reason {
 	SKIP_NOT_SYN,        /* TCP, with SYN clear or ACK set */
 	SKIP_LATER_FRAGMENT, /* a fragment behind the one that holds the TCP header */
 
-	PASS_ALLOWED,          /* source on the allow list */
 	PASS_UNPROTECTED_PORT, /* not to one of the protected ports */
-	PASS_NEW_SOURCE,       /* the first SYN of a source: entered with one token taken */
-	PASS_WITHIN_LIMIT,     /* a token of the source's bucket taken */
-	PASS_TABLE_ERROR,      /* the source table refused an entry: fail open */
-	PASS_EXISTING_SOCKET,  /* over a limit, but of a connection that the kernel knows */
-	PASS_ROOM_LEFT,        /* over a budget, but the listener's queue has room: no cookies yet */
-	PASS_SIGNED,           /* over a limit, but signed (TCP-MD5, TCP-AO) for a listener with keys */
+	PASS_ALLOWED,          /* source on the allow list, with a token of the pass rate */
+	PASS_WITHIN_LIMIT,     /* a token of the source's SYN bucket and one of the pass rate taken */
+	PASS_TABLE_ERROR,      /* as before, but the source table refused an entry: fail open */
+	PASS_TIME_WAIT,        /* over a limit, but reopens a connection in TIME_WAIT */
+	PASS_UNCHALLENGED, /* cannot be challenged where it goes: a token of the unchallenged rate taken
+			    */
 
 	CHALLENGE_SENT, /* over a limit, and answered with a SYN cookie */
 
-	DROP_DENIED,              /* source on the deny list */
-	DROP_OVER_LIMIT,          /* no token in the source's bucket */
-	DROP_NEW_SOURCE_BUDGET,   /* a new source, and no token in the budget of new sources */
-	DROP_TOTAL_BUDGET,        /* no token in the budget of all sources together */
-	DROP_CONTENTION,          /* so many CPUs take from this bucket that the retries ran out */
-	DROP_CHALLENGE_RATE,      /* over a limit, and no token in the budget of challenges */
-	DROP_NOT_OURS,            /* over a limit, and to another MAC or IP address than this host's */
-	DROP_NO_LISTENER,         /* over a limit, and nobody listens */
-	DROP_NO_COOKIE,           /* over a limit, and the kernel makes no cookie */
-	DROP_UNANSWERABLE,        /* over a limit, from an address that nobody may answer */
-	DROP_EXTRA_HEADERS,       /* over a limit, with IP options, extension headers or fragments */
-	DROP_SIGNED,              /* over a limit, signed, and the listener has no keys */
-	DROP_NO_ROOM,             /* over a limit, and the driver left no room for the answer */
-	DROP_SYN_FIN,             /* SYN and FIN in one segment */
-	DROP_SYN_RST,             /* SYN and RST in one segment */
-	DROP_LAND,                /* source address and port are the destination's */
-	DROP_MAPPED_SOURCE,       /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
-	DROP_BAD_IP_HEADER,       /* wrong IP version, or an IPv4 header of under 20 bytes */
-	DROP_BAD_TCP_HEADER,      /* a TCP header of under 20 bytes by its own data offset */
-	DROP_TRUNCATED,           /* the packet ends within its TCP header */
-	DROP_TINY_FRAGMENT,       /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
-	DROP_TOO_MANY_TAGS,       /* more than VLAN_MAX_DEPTH VLAN tags */
+	DROP_DENIED,            /* source on the deny list */
+	DROP_OVER_LIMIT,        /* no token in the source's connection bucket */
+	DROP_SYN_LIMIT,         /* no token in the source's SYN bucket, and not challenged */
+	DROP_PASS_RATE,         /* no token in the pass rate, and not challenged */
+	DROP_QUEUE,             /* the listener's queue is half full, and not challenged */
+	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
+	DROP_CHALLENGE_RATION,  /* not challenged: its source had its share of answers just now */
+	DROP_CHALLENGE_RATE,    /* not challenged: no token in the rate of challenges */
+	DROP_UNCHALLENGED_RATE, /* cannot be challenged where it goes: no token in the unchallenged rate
+				 */
+	DROP_HALF_OPEN,         /* over a limit, and the kernel waits for the answer to its SYN-ACK */
+	DROP_NO_LISTENER,       /* over a limit, and nobody listens */
+	DROP_UNANSWERABLE,      /* over a limit, from an address that nobody may answer */
+	DROP_OTHER_INTERFACE, /* over a limit, and its source is routed by another interface (rp_filter)
+			       */
+	DROP_EXTRA_HEADERS,   /* over a limit, with IP options, extension headers or fragments */
+	DROP_SIGNED,          /* over a limit, with a signature that its listener cannot want */
+	DROP_NO_ROOM,         /* over a limit, and the driver left no room for the answer */
+	DROP_SYN_FIN,         /* SYN and FIN in one segment */
+	DROP_SYN_RST,         /* SYN and RST in one segment */
+	DROP_LAND,            /* source address and port are the destination's */
+	DROP_MAPPED_SOURCE,   /* IPv6 from an IPv4-mapped address (RFC 4291, 2.5.5.2) */
+	DROP_BAD_IP_HEADER,   /* wrong IP version, or an IPv4 header of under 20 bytes */
+	DROP_BAD_TCP_HEADER,  /* a TCP header of under 20 bytes by its own data offset */
+	DROP_TRUNCATED,       /* the packet ends within its TCP header */
+	DROP_TINY_FRAGMENT,   /* a TCP header cut by fragmentation (RFC 1858, 3128, 7112) */
+	DROP_TOO_MANY_TAGS,   /* more than VLAN_MAX_DEPTH VLAN tags */
 	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
+
+	ANSWER_REDEEMED,    /* handed to the kernel as a connection */
+	ANSWER_OVER_LIMIT,  /* dropped: no token in the source's connection bucket */
+	ANSWER_REPEATED,    /* a right cookie once more: its connection is there already */
+	ANSWER_NO_LISTENER, /* a right cookie, but its listener is gone */
+	ANSWER_REFUSED,     /* a right cookie, but the kernel makes no connection of it */
+	ANSWER_WRONG,       /* no cookie of ours, and from a source without a connection */
 
 	REASON_COUNT,
 };
@@ -96,8 +108,7 @@ struct limit {
 /* Which SYNs are challenged instead of dropped. */
 enum challenge_mode {
 	CHALLENGE_MODE_OFF,
-	CHALLENGE_MODE_BUDGET, /* what a budget refused */
-	CHALLENGE_MODE_ALL,    /* also what a source's own bucket refused */
+	CHALLENGE_MODE_ALL, /* whatever may not pass unasked */
 };
 
 /*
@@ -109,35 +120,46 @@ struct config {
 	__u32 dump_version;
 	__u32 tables_version;
 	enum challenge_mode challenge; /* --challenge */
-	struct limit source_limit;
-	struct limit new_source_limit; /* --new-sources; an interval of 0: no limit */
-	struct limit total_limit;      /* --total-rate; an interval of 0: no limit */
-	struct limit challenge_limit;  /* --challenge-rate; an interval of 0: no limit */
-	struct addr ipv4_mask;         /* --ipv4-prefix, for the mapped address: at least 96 bits set */
-	struct addr ipv6_mask;         /* --ipv6-prefix */
-	__u8 dry_run;                  /* --dry-run: judge and count, drop nothing */
-	__u8 multi_buffer;             /* the kernel has xdp.frags (5.18) */
-	__u8 has_lists;    /* --allow or --deny is given; without, no SYN pays for the look-up */
-	__u8 refusal_bits; /* each CPU remembers 2^this refusals; 1 to 31 */
-	__u8 known_bits;   /* the filter of known sources has 2^this bits; 6 to 32 */
-	__u8 raw_cookies;  /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
-	__u8 padding[2];
+	struct limit syn_limit;        /* of each source; --burst, --rate */
+	struct limit connection_limit; /* of each source; --burst, --rate; an interval of 0: no limit */
+	struct limit pass_limit;       /* --pass-rate; an interval of 0: no limit */
+	struct limit unchallenged_limit; /* --unchallenged-rate; an interval of 0: no limit */
+	struct limit challenge_limit;    /* --challenge-rate; an interval of 0: no limit */
+	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
+	struct addr ipv6_mask; /* --ipv6-prefix */
+	__u64 netns_cookie;    /* of the network namespace that is protected (SO_NETNS_COOKIE) */
+	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
+	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
+	__u8 has_lists;        /* --allow or --deny is given; without, no SYN pays for the look-up */
+	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 1 to 31 */
+	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
+	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
+	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
+	__u8 padding;
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
 };
-_Static_assert(sizeof(struct config) == 120 + 2 * 8192, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 144 + 2 * 8192, "the layout of struct config");
+
+/* Random words, drawn when the program is loaded. Nothing shows them. */
+struct secret {
+	__u64 cookie_key[2];
+	__u64 hash_key[2]; /* odd; see addr_hash() */
+};
+_Static_assert(sizeof(struct secret) == 32, "the layout of struct secret");
 
 /* The settings of this host that decide how to make a cookie; user space keeps them up to date. */
 struct host {
-	__u8 syncookies; /* net.ipv4.tcp_syncookies */
-	__u8 timestamps; /* the kernel reads options from timestamps: net.ipv4.tcp_timestamps=2 */
-	__u8 sack;       /* net.ipv4.tcp_sack */
-	__u8 wscale;     /* net.ipv4.tcp_window_scaling */
-	__u8 ecn;        /* net.ipv4.tcp_ecn */
-	__u8 padding[3];
+	__u8 syncookies;      /* net.ipv4.tcp_syncookies */
+	__u8 timestamps;      /* net.ipv4.tcp_timestamps */
+	__u8 sack;            /* net.ipv4.tcp_sack */
+	__u8 wscale;          /* net.ipv4.tcp_window_scaling */
+	__u8 ecn;             /* net.ipv4.tcp_ecn */
+	__u8 knows_rcv_space; /* else the kernel's cookies cannot promise a window scale */
+	__u8 padding[2];
 	__u32 rcv_space;    /* bytes that the window scale must cover: the larger of tcp_rmem[2] and
 			       rmem_max */
-	__u32 generation;   /* changes whenever an address of this host goes or changes */
+	__u32 generation;   /* changes whenever an address or a link of this host changes */
 	__u64 address_bits; /* bit n: the hash of one of this host's addresses has n in its upper 6 bits
 			     */
 };
@@ -150,50 +172,139 @@ struct mac {
 };
 _Static_assert(sizeof(struct mac) == 8, "the layout of struct mac");
 
+/* How the next hop of an answer is found. */
+enum next_hop {
+	NEXT_HOP_SENDER,  /* it is whoever sent the SYN: user space does not know the routes */
+	NEXT_HOP_GATEWAY, /* it is the gateway, if that sent the SYN; else the route says */
+	NEXT_HOP_ROUTE,   /* the route says */
+};
+
+/* A protected interface. */
+struct link {
+	struct mac gateway; /* the only one; zero if there are none or several */
+	__u32 group;        /* what is stacked on each other has the same; never 0 */
+	enum next_hop next_hop;
+	__u16 max_mss[2]; /* of IPv4 and IPv6, by the default route; 0: no limit */
+	__u8 rp_filter;   /* a source that is routed by another interface is dropped */
+	__u8 padding[3];
+};
+_Static_assert(sizeof(struct link) == 24, "the layout of struct link");
+
+/* Where answers to a network go. */
+struct route {
+	struct mac next_hop; /* zero: whoever sent the SYN */
+	__u32 group;         /* of the interface; 0: several */
+	__u16 max_mss;       /* 0: no limit */
+	__u8 is_default;
+	__u8 padding;
+};
+_Static_assert(sizeof(struct route) == 16, "the layout of struct route");
+
 /* Where frames for this host go. */
 struct destination {
 	struct mac mac;
 	struct addr addr;
+	struct link link;
+	__u32 ifindex;
 	__u32 mtu;        /* bytes; 0: unused */
 	__u32 generation; /* of struct host, at the look-up */
+	__u32 padding;
 };
-_Static_assert(sizeof(struct destination) == 32, "the layout of struct destination");
+_Static_assert(sizeof(struct destination) == 64, "the layout of struct destination");
 
+/* What is known of a TCP port of this host. */
+struct port {
+	__u16 max_mss;             /* the least that a listener set with TCP_MAXSEG; 0: no limit */
+	__u8 listens;              /* on every address of this family */
+	__u8 listens_here;         /* on the addresses in the map listeners */
+	__u8 is_unchallenged;      /* the host's rules or a listener's keys forbid challenges */
+	__u8 takes_kernel_cookies; /* and no others: MPTCP */
+	__u8 padding[2];
+};
+_Static_assert(sizeof(struct port) == 8, "the layout of struct port");
+
+/* A listener on a single address. */
+struct listener_key {
+	struct addr addr;
+	__u32 port; /* host byte order */
+};
+_Static_assert(sizeof(struct listener_key) == 20, "the layout of struct listener_key");
+
+/* A question about a listener, and the answer. */
+struct listener_query {
+	struct addr addr;
+	__u16 port;    /* host byte order */
+	__u8 family;   /* enum family */
+	__u8 is_found; /* the answer, from here on */
+	__u16 max_mss; /* TCP_MAXSEG; 0: not set */
+	__u8 has_keys; /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
+	__u8 is_mptcp;
+};
+_Static_assert(sizeof(struct listener_query) == 24, "the layout of struct listener_query");
+
+/* Connections of a TCP port. */
+struct port_connections {
+	__u32 redeemed;  /* handed to the kernel by cookie */
+	__u32 connected; /* that stand or stood, by cookie or not */
+};
+_Static_assert(sizeof(struct port_connections) == 8, "the layout of struct port_connections");
+
+#define CHALLENGE_RESOLUTION_NS 100000000
 #define REFUSAL_RESOLUTION_NS 100000000
 
 /* A bucket that all sources share, on a cache line of its own. */
-struct budget {
+struct rate {
 	__u64 full_at;      /* see bucket.h; CLOCK_MONOTONIC ns; 0: full */
-	__u64 last_refusal; /* CLOCK_MONOTONIC ns, to REFUSAL_RESOLUTION_NS; 0: never */
+	__u64 last_refusal; /* CLOCK_MONOTONIC ns, to REFUSAL_RESOLUTION_NS; 0: never. Of the pass rate
+			       also where a listener's queue refused */
 	__u64 padding[6];
 };
-_Static_assert(sizeof(struct budget) == 64, "the layout of struct budget");
+_Static_assert(sizeof(struct rate) == 64, "the layout of struct rate");
 
-struct budgets {
-	struct budget new_sources;
-	struct budget total;
-	struct budget challenges;
+struct rates {
+	struct rate pass;
+	struct rate unchallenged; /* to this host's own ports */
+	struct rate forwarded;    /* unchallenged too, but to other hosts */
+	struct rate challenges;
 };
-_Static_assert(sizeof(struct budgets) == 192, "the layout of struct budgets");
+_Static_assert(sizeof(struct rates) == 256, "the layout of struct rates");
 
 /* An entry of the table of sources. */
 struct source {
-	__u64 full_at;      /* the bucket, see bucket.h; CLOCK_MONOTONIC ns */
-	__u64 passed;       /* SYNs */
-	__u64 refused;      /* SYNs that found no token */
-	__u64 challenged;   /* of those refused: answered with a cookie; the others were dropped */
-	__u64 last_refusal; /* CLOCK_MONOTONIC ns; 0: never */
+	__u64 syns_full_at;        /* the SYN bucket, see bucket.h; CLOCK_MONOTONIC ns */
+	__u64 connections_full_at; /* the connection bucket */
+	__u64 passed;              /* SYNs */
+	__u64 challenged;          /* SYNs answered with a cookie */
+	__u64 dropped;             /* SYNs */
+	__u64 connected;           /* connections that stand or stood */
+	__u64 last_drop;           /* CLOCK_MONOTONIC ns; 0: never */
 };
-_Static_assert(sizeof(struct source) == 40, "the layout of struct source");
+_Static_assert(sizeof(struct source) == 56, "the layout of struct source");
+
+/* Why a refusal holds, in the lowest bits of struct refusal.until. */
+#define REFUSAL_COUNTS 0  /* it does not: the slot only counts */
+#define REFUSAL_SYNS 1    /* the SYN bucket is empty */
+#define REFUSAL_BLOCKED 2 /* the connection bucket is empty */
+#define REFUSAL_WHY 3
 
 /* What a CPU remembers of a source that it refused, see refusals.bpf.h. */
 struct refusal {
 	struct addr source; /* the key in the table of sources */
-	__u64 until;        /* there is no token before this time; CLOCK_MONOTONIC ns; 0: unused */
-	__u32 refused;      /* SYNs of at most a second, not yet counted in the source's entry */
-	__u32 challenged;   /* of these: answered with a cookie */
+	__u64 until;        /* CLOCK_MONOTONIC ns, and REFUSAL_WHY; 0: unused */
+	__u32 dropped;      /* SYNs of at most a second, not yet counted in the source's entry */
+	__u32 challenged;
 };
 _Static_assert(sizeof(struct refusal) == 32, "the layout of struct refusal");
+
+/* Slots in which a CPU counts its answers, see ration.bpf.h. */
+#define RATION_SLOTS 4096
+
+/* How many answers a CPU gave to sources of one slot in one tick. */
+struct ration {
+	__u32 tick;
+	__u32 given;
+};
+_Static_assert(sizeof(struct ration) == 8, "the layout of struct ration");
 
 /* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

@@ -1,47 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's fields of a listening socket, read through BTF. Only the fields in use are declared. */
+/* What a listening socket can take. */
 #pragma once
 
-#include "maps.bpf.h"
+#include "lists.bpf.h"
+#include "sock.bpf.h"
 #include "syncookie.h"
 
-#include <bpf/bpf_core_read.h>
-
-/* include/uapi/linux/tcp.h, include/net/tcp_states.h, include/net/sock.h */
-#define TCP_LISTEN 10
+/* include/net/sock.h, include/net/tcp.h */
 #define SOCK_RCVBUF_LOCK 2
 #define TCP_RMEM_TO_WIN_SCALE 8
 
 /* Three seconds at HZ=100, the lowest common setting; less at others. */
 #define MARK_JIFFIES 300
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+/*
+ * Whether the listener's queue of half-open connections is under half full, so that the kernel does not
+ * answer with cookies of its own: it does when the queue is full. True where there is no listener.
+ */
+__noinline int queue_has_room(struct xdp_md *ctx, const struct packet *pkt)
+{
+	struct bpf_sock *sk;
+	struct tcp_sock *tp;
+	int has_room = 1;
 
-struct sock_reuseport {
-	__u32 synq_overflow_ts;
-};
-
-struct sock {
-	__u8 sk_userlocks;
-	int sk_rcvbuf;
-	__u32 sk_ack_backlog;
-	__u32 sk_max_ack_backlog;
-	struct sock_reuseport *sk_reuseport_cb;
-};
-
-struct tcp_options_received {
-	int ts_recent_stamp;
-};
-
-struct tcp_sock {
-	struct tcp_options_received rx_opt;
-	__u8 scaling_ratio;
-	__u32 window_clamp;
-	void *md5sig_info;
-	void *ao_info;
-};
-
-#pragma clang attribute pop
+	if (!pkt || config.challenge == CHALLENGE_MODE_OFF ||
+	    !is_own_address(&pkt->destination, pkt->family))
+		return 1;
+	sk = lookup_of(ctx, pkt);
+	if (!sk)
+		return 1;
+	if (sk->state == TCP_LISTEN) {
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			has_room = 2 * (__u32)tp->inet_conn.icsk_accept_queue.qlen.counter <
+				   ((struct sock *)tp)->sk_max_ack_backlog;
+	}
+	bpf_sk_release(sk);
+	return has_room;
+}
 
 /*
  * Whether the listener has a recent mark that it answered with a cookie, by itself or through
@@ -105,4 +101,24 @@ static __always_inline void offer_window(struct synack_offer *offer, struct tcp_
 		if (!(largest >> 16 >> offer->wscale))
 			break;
 	}
+}
+
+/* Answers the query about the listener that would get a SYN to this address and port. */
+static __always_inline void inspect_listener(struct xdp_md *ctx, struct listener_query *query)
+{
+	const struct addr nobody = {}, addr = query->addr;
+	struct bpf_sock *sk =
+		lookup_socket(ctx, &nobody, &addr, 0, bpf_htons(query->port), query->family);
+	struct tcp_sock *tp;
+
+	if (!sk)
+		return;
+	tp = sk->state == TCP_LISTEN ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (tp) {
+		query->is_found = true;
+		query->max_mss = tp->rx_opt.user_mss;
+		query->has_keys = listener_has_keys(tp);
+		query->is_mptcp = bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+	}
+	bpf_sk_release(sk);
 }

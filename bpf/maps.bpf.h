@@ -14,15 +14,86 @@ const volatile struct config config = {
 	.tables_version = TABLES_VERSION,
 };
 
+/* User space draws it when it loads the program. It is never shown, nor read back. */
+SEC(".rodata.secret")
+const volatile struct secret secret;
+
 /* The program takes tokens, user space reads. A refusal only reads, so that CPUs can share the cache
  * line. */
-struct budgets budgets SEC(".data.budgets") __attribute__((aligned(64)));
+struct rates rates SEC(".data.rates") __attribute__((aligned(64)));
 
 /* User space writes it when it changes, the program reads it. */
 struct host host SEC(".data.host");
 
 /*
- * The host's own addresses. User space writes them as they come and go, and sets the sizes; the program
+ * Of IPv4 and IPv6, each TCP port of this host, by its number in host byte order. User space writes as
+ * listeners and the host's rules come and go; the program reads.
+ */
+struct port ports[2][65536] SEC(".bss.ports");
+
+/* By port. The program writes, user space reads. */
+struct port_connections port_connections[65536] SEC(".bss.connected");
+
+/* The last challenge with an own cookie, to CHALLENGE_RESOLUTION_NS; CLOCK_MONOTONIC ns; 0: never. The
+ * program writes, user space reads. */
+__u64 last_challenge SEC(".data.challenge");
+
+/* Segments are looked at for answers to challenges. The program sets it at a challenge; user space
+ * clears it when the last one is so long ago that no cookie is valid. */
+__u32 are_answered SEC(".data.answered");
+
+/* Listeners on a single address. User space writes and sets the size, the program reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct listener_key);
+	__type(value, __u8);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+} listeners SEC(".maps");
+
+/* User space asks about a listener, and runs inspect(), which answers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct listener_query);
+	__uint(max_entries, 1);
+} query SEC(".maps");
+
+/* The protected interfaces, by index. User space writes and sets the size, the program reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, struct link);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+} links SEC(".maps");
+
+/*
+ * The interfaces on which packets that came in by a protected one reach IP, by index: a bridge or a
+ * VLAN device on top of it, or itself. User space writes and sets the size, the program reads.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, __u8);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+} ip_devices SEC(".maps");
+
+/*
+ * Routes to other hosts; user space writes only those that it takes to find the next hop of an answer,
+ * and sets the size. The program reads.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__type(key, struct list_key);
+	__type(value, struct route);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+} routes SEC(".maps");
+
+/*
+ * The MACs of this host. User space writes them as they come and go, and sets the size; the program
  * reads. A bridge or a VLAN device may have another MAC than the interface below it, so the MACs of all
  * interfaces are here.
  */
@@ -34,9 +105,10 @@ struct {
 	__uint(max_entries, 1);
 } own_macs SEC(".maps");
 
+/* The networks that are this host: its addresses, and its routes of type local. As above. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct addr);
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__type(key, struct list_key);
 	__type(value, __u8);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
@@ -49,6 +121,14 @@ struct {
 	__type(value, struct destination);
 	__uint(max_entries, 1);
 } last_destination SEC(".maps");
+
+/* The answers that this CPU gave, by hash of the source. Only the program uses it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct ration);
+	__uint(max_entries, RATION_SLOTS);
+} rations SEC(".maps");
 
 /*
  * Source (masked to its prefix length) → its bucket and counters. The program writes; user space reads
@@ -90,8 +170,9 @@ struct {
 } refusals SEC(".maps");
 
 /*
- * Networks that are never limited (--allow) or always refused (--deny); the longest prefix decides.
- * User space sets the size, and writes before the program is attached. The program and the dump read.
+ * Networks that have no limit of their own (--allow) or are always refused (--deny); the longest prefix
+ * decides. User space sets the size, and writes before the program is attached. The program and the
+ * dump read.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -13,11 +13,19 @@
 struct packet {
 	struct addr source;
 	struct addr destination;
+	__be32 seq; /* sequence number */
+	__be16 source_port;
 	__u16 destination_port; /* host byte order */
-	__u8 family;            /* enum family */
-	__u8 more_fragments;    /* the first fragment of several */
 	__u16 ip_offset;        /* bytes from the frame's start */
 	__u16 tcp_offset;
+	__u8 family;         /* enum family */
+	__u8 more_fragments; /* the first fragment of several */
+	/* Not of the parser's: */
+	__u8 is_allowed;   /* the source is on the allow list */
+	__u8 is_known;     /* the source may have an entry in the table, or a socket */
+	__u64 source_hash; /* of the source's key */
+	__u8 is_forwarded; /* the destination is not this host */
+	__u8 padding[7];
 };
 
 /* IEEE 802.1Q: the bytes behind the EtherType of a tag. */
@@ -46,6 +54,11 @@ static __always_inline enum reason parse_tcphdr(struct hdr_cursor *nh, struct pa
 		return pkt->more_fragments ? DROP_TINY_FRAGMENT : DROP_TRUNCATED;
 	if (!tcp->syn || tcp->ack)
 		return SKIP_NOT_SYN;
+	/* All at once, while the verifier knows that the header is there. */
+	pkt->seq = tcp->seq;
+	pkt->source_port = tcp->source;
+	pkt->destination_port = bpf_ntohs(tcp->dest);
+	pkt->tcp_offset = nh->offset;
 	if (tcp->doff < 5)
 		return DROP_BAD_TCP_HEADER;
 	if (!hdr_fits(nh, tcp->doff * 4))
@@ -58,8 +71,6 @@ static __always_inline enum reason parse_tcphdr(struct hdr_cursor *nh, struct pa
 		return DROP_LAND;
 	if (pkt->family == FAMILY_IPV6 && addr_is_mapped(&pkt->source))
 		return DROP_MAPPED_SOURCE;
-	pkt->destination_port = bpf_ntohs(tcp->dest);
-	pkt->tcp_offset = nh->offset;
 	return UNDECIDED;
 }
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Remembers refusals, so that a flood costs no look-up in the table of sources. A refused SYN changes
- * nothing in its bucket, so the refusal holds until the next token is due.
+ * nothing in its bucket, so the refusal holds until the next token is due. It also counts for the
+ * source, and adds to its entry once a second.
  *
  * Each CPU has its own slots, chosen by the source's hash. So nothing here is atomic, and CPUs in the
- * same flood share no cache line. An attacker may choose addresses that meet in one slot: then all but
- * one of them are looked up in the table.
+ * same flood share no cache line.
  */
 #pragma once
 
-#include "addr.h"
-#include "maps.bpf.h"
+#include "source.bpf.h"
 
 /*
  * The coarse clock stands still between two ticks of the timer, 10 ms at most (HZ=100). Refusals are
@@ -32,53 +31,59 @@ static __always_inline struct refusal *refusal_slot(__u64 hash)
 	return bpf_map_lookup_elem(&refusals, &index);
 }
 
-/* Whether the source is still refused, as no token can have come since. If so, counts a refusal. */
-static __always_inline bool refused_still(struct refusal *slot, const struct addr *source)
+static __always_inline bool is_slot_of(const struct refusal *slot, const struct addr *source)
+{
+	return slot && addr_equal(&slot->source, source);
+}
+
+/* Why the source is still refused, as no token can have come since; else REFUSAL_COUNTS. */
+static __always_inline __u32 refused_still(const struct refusal *slot, const struct addr *source)
 {
 	__s64 left;
 
-	if (!slot || !addr_equal(&slot->source, source))
-		return false;
+	if (!is_slot_of(slot, source) || !(slot->until & REFUSAL_WHY))
+		return REFUSAL_COUNTS;
 	left = slot->until - bpf_ktime_get_coarse_ns();
-	if (left <= 0)
-		return false;
-	slot->refused++;
-	return true;
+	return left > 0 ? slot->until & REFUSAL_WHY : REFUSAL_COUNTS;
 }
 
 /* Adds what the slot has counted to its source's entry, if there still is one. */
-static __always_inline void settle_refusals(struct refusal *slot)
+static __always_inline void settle(struct refusal *slot)
 {
 	struct source *source;
 
-	if (!slot->refused)
+	if (!(slot->dropped | slot->challenged))
 		return;
 	source = bpf_map_lookup_elem(&sources, &slot->source);
 	if (source) {
-		__sync_fetch_and_add(&source->refused, slot->refused);
-		if (slot->challenged)
-			__sync_fetch_and_add(&source->challenged, slot->challenged);
+		__sync_fetch_and_add(&source->dropped, slot->dropped);
+		__sync_fetch_and_add(&source->challenged, slot->challenged);
+		if (slot->dropped)
+			source->last_drop = slot->until & ~REFUSAL_WHY;
 	}
-	slot->refused = 0;
+	slot->dropped = 0;
 	slot->challenged = 0;
 }
 
 /*
- * Remembers that the source was refused now and has no token for wait_ns. A slot in use by another
+ * Remembers that the source is refused for wait_ns from now on, and why. A slot in use by another
  * source is left alone: taking it over would only move the cost to that source.
  */
 static __always_inline void remember_refusal(struct refusal *slot, const struct addr *source, __u64 now,
-					     __u64 wait_ns)
+					     __u64 wait_ns, __u32 why)
 {
 	__s64 left;
 
 	if (!slot || wait_ns <= COARSE_TICK_NS)
 		return;
 	left = slot->until - now;
-	if (left > 0)
+	if (left > 0 && !addr_equal(&slot->source, source))
 		return;
-	settle_refusals(slot);
+	if (left <= 0)
+		settle(slot);
 	slot->source = *source;
 	wait_ns -= COARSE_TICK_NS;
-	slot->until = now + (wait_ns < REFUSAL_MAX_NS ? wait_ns : REFUSAL_MAX_NS);
+	slot->until =
+		((now + (wait_ns < REFUSAL_MAX_NS ? wait_ns : REFUSAL_MAX_NS)) & ~(__u64)REFUSAL_WHY) |
+		why;
 }

@@ -2,24 +2,14 @@
 /* Writes an answer over the frame that it answers. */
 #pragma once
 
-#include "maps.bpf.h"
-#include "parse.h"
-#include "syncookie.h"
+#include "syn.bpf.h"
 
-#define IPV4_LEN 20
-#define IPV6_LEN 40
 #define IP_TTL 64
 
-/* The largest offset of an IP header: an Ethernet header and two tags take 22 bytes. */
-#define IP_OFFSET_MASK 31
-
-static __always_inline void swap_macs(struct ethhdr *eth)
+static __always_inline void write_macs(struct ethhdr *eth, const struct hops *hops)
 {
-	__u8 mac[ETH_ALEN];
-
-	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, hops->next_hop.octet, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, hops->to.octet, ETH_ALEN);
 }
 
 /* Writes the header of the answer to pkt, with tcp_len bytes of TCP. Returns its addresses' sum. */
@@ -72,19 +62,21 @@ static __always_inline bool write_tcp(__u32 *to, const void *data_end, const str
 	return true;
 }
 
-/* Writes the answer over the SYN, behind its VLAN tags. Returns an enum reason. */
-__noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct synack *synack)
+/* Writes the answer, which is in the workplace, over the SYN, behind its VLAN tags. Returns an enum
+ * reason. */
+__noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct hops *hops)
 {
+	const struct workplace *work = workplace();
 	__u64 syn_len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 	__u32 ip_offset, ip_len, frame_len;
 	void *data, *data_end, *ip;
 	__u64 address_sum;
 
-	if (!pkt || !synack)
+	if (!pkt || !hops || !work)
 		return DROP_NO_ROOM;
 	ip_offset = pkt->ip_offset & IP_OFFSET_MASK;
 	ip_len = pkt->family == FAMILY_IPV4 ? IPV4_LEN : IPV6_LEN;
-	frame_len = ip_offset + ip_len + synack->len;
+	frame_len = ip_offset + ip_len + work->synack.len;
 	if (frame_len < ETH_ZLEN)
 		frame_len = ETH_ZLEN;
 	barrier_var(syn_len); /* without, the compiler adds pointers in 32 bits; the verifier refuses */
@@ -96,12 +88,10 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 	if (data + sizeof(struct ethhdr) > data_end || ip + IPV6_LEN > data_end)
 		return DROP_NO_ROOM;
 
-	swap_macs(data);
-	address_sum = pkt->family == FAMILY_IPV4 ? write_ipv4(ip, pkt, synack->len)
-						 : write_ipv6(ip, pkt, synack->len);
-	if (!write_tcp(ip + ip_len, data_end, synack, address_sum))
+	write_macs(data, hops);
+	address_sum = pkt->family == FAMILY_IPV4 ? write_ipv4(ip, pkt, work->synack.len)
+						 : write_ipv6(ip, pkt, work->synack.len);
+	if (!write_tcp(ip + ip_len, data_end, &work->synack, address_sum))
 		return DROP_NO_ROOM;
 	return CHALLENGE_SENT;
 }
-
-/* Answers the SYN, if that is possible. refused: the reason so far. Returns an enum reason. */

@@ -1,28 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Judges every TCP SYN that arrives at an interface; everything else passes.
+ * Three programs. synflood() judges every TCP SYN that arrives at an interface; everything else passes:
  *
  * 1. parse_packet() finds the SYN in the frame. A frame without one passes; a frame that only an
  *    evader would send is dropped.
- * 2. check_lists(): an allowed source passes, a denied one is dropped.
+ * 2. check_lists(): a denied source is dropped. An allowed one has no limits of its own.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. take_token() takes a token from the bucket of the SYN's source; a new source also needs one of
- *    the budget of new sources. Without a token the SYN is refused.
- * 5. challenge() answers a refused SYN with a cookie, where that is wanted and possible. Other refused
- *    SYNs are dropped.
+ * 4. admit() drops a source that has had its connections. It lets a SYN pass to the kernel for a token
+ * of its source and one of the pass rate, while the listener's queue has room.
+ * 5. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
+ * goes passes at a rate of its own.
  * 6. conclude() counts the reason and returns the action.
+ *
+ * redeem() takes the answers to our cookies, and hands the kernel the connections that they complete.
+ * charge() sees each connection that stands, and takes it from its source's connection bucket.
+ * inspect() tells user space what no other interface of the kernel tells of a listener.
  */
+#include "admit.bpf.h"
 #include "challenge.bpf.h"
+#include "charge.bpf.h"
 #include "conclude.bpf.h"
-#include "parse.h"
-#include "policy.bpf.h"
+#include "ration.bpf.h"
+#include "redeem.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 /*
  * Reads the headers of a frame in several buffers through the helper. This is rare, as a driver's first
  * buffer holds them. A function of its own keeps the usual way short. It is not static, so that the
- * verifier looks at it once, for any arguments: that takes a quarter off the time to load.
+ * verifier looks at it once, for any arguments, and not on every way there. So is the next one: behind
+ * it the verifier need not know on which of many ways the headers were read.
  */
 __noinline enum reason parse_frags(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -34,13 +41,16 @@ __noinline enum reason parse_frags(struct xdp_md *ctx, struct packet *pkt)
 	return parse_packet(&nh, pkt);
 }
 
-static __always_inline enum reason parse_frame(struct xdp_md *ctx, struct packet *pkt)
+__noinline enum reason parse_frame(struct xdp_md *ctx, struct packet *pkt)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *data_end = (void *)(long)ctx->data_end;
 	struct hdr_cursor nh = hdr_cursor_init(data, data_end, NULL, data_end - data);
-	enum reason reason = parse_packet(&nh, pkt);
+	enum reason reason;
 
+	if (!pkt)
+		return DROP_TRUNCATED;
+	reason = parse_packet(&nh, pkt);
 	if (nh.cut && config.multi_buffer && bpf_xdp_get_buff_len(ctx) > nh.frame_len)
 		return parse_frags(ctx, pkt);
 	return reason;
@@ -51,19 +61,50 @@ int synflood(struct xdp_md *ctx)
 {
 	struct packet pkt = {};
 	enum reason reason = parse_frame(ctx, &pkt);
-	enum reason refused;
 
 	if (reason == UNDECIDED)
 		reason = check_lists(&pkt);
 	if (reason == UNDECIDED)
 		reason = check_port(&pkt);
 	if (reason == UNDECIDED)
-		reason = take_token(&pkt);
-	if (is_challenged(&pkt, reason)) {
-		refused = reason;
-		reason = challenge(ctx, &pkt, refused);
-		if (reason <= CHALLENGE_SENT && refused == DROP_OVER_LIMIT)
-			count_spared(&pkt, reason_passes(reason));
+		reason = admit(ctx, &pkt);
+	if (is_challenged(reason)) {
+		reason = ration_take(pkt.source_hash) ? challenge(ctx, &pkt) : DROP_CHALLENGE_RATION;
+		if (reason == UNDECIDED)
+			reason = admit_unchallenged(&pkt);
 	}
+	if (pkt.is_known && !reason_passes(reason))
+		count_refused(&pkt, reason == CHALLENGE_SENT);
 	return conclude(reason);
+}
+
+SEC("tcx/ingress")
+int redeem(struct __sk_buff *skb)
+{
+	return are_answered ? redeem_answer(skb) : TCX_NEXT;
+}
+
+/* Of all ways out of SYN_RECV: a connection by TCP Fast Open may never be ESTABLISHED. */
+SEC("tp_btf/inet_sock_set_state")
+int charge(__u64 *ctx)
+{
+	const struct sock *sk = (const struct sock *)ctx[0];
+	int from = ctx[1], to = ctx[2];
+
+	if (from == TCP_SYN_RECV && to != TCP_SYN_RECV)
+		charge_connection(sk);
+	return 0;
+}
+
+/* User space runs it, on any frame, to have the question in the map query answered. It is attached to
+ * nothing. */
+SEC("xdp")
+int inspect(struct xdp_md *ctx)
+{
+	const __u32 first = 0;
+	struct listener_query *asked = bpf_map_lookup_elem(&query, &first);
+
+	if (asked)
+		inspect_listener(ctx, asked);
+	return XDP_PASS;
 }

@@ -17,6 +17,11 @@
 #define BPF_F_CURRENT_NETNS (-1L)
 #define BPF_F_NO_PREALLOC 1
 #define BPF_F_MMAPABLE (1 << 10)
+#define BPF_HDR_START_NET 1
+#define PACKET_HOST 0        /* include/uapi/linux/if_packet.h */
+#define VLAN_VID_MASK 0x0fff /* include/linux/if_vlan.h */
+#define TCX_NEXT (-1)
+#define TCX_DROP 2
 #define ENOENT 2
 #define ETH_P_IP 0x0800
 #define ETH_P_8021Q 0x8100
@@ -30,6 +35,7 @@
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_AH 51
 #define IPPROTO_DSTOPTS 60
+#define TCP_MSS_DEFAULT 536 /* include/uapi/linux/tcp.h */
 
 #else
 
@@ -43,6 +49,7 @@
 #include <linux/types.h>
 #include <stddef.h>
 
+#define barrier_var(variable) ((void)(variable)) /* for the verifier only */
 #define bpf_ntohs be16toh
 #define bpf_htons htobe16
 #define bpf_htonl htobe32

@@ -10,7 +10,11 @@ const HEADERS: &str = "../bpf";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
-    cc::Build::new().file("c/bucket.c").include(HEADERS).extra_warnings(true).compile("bucket");
+    cc::Build::new()
+        .files(["c/bucket.c", "c/cookie.c", "c/options.c", "c/siphash.c"])
+        .include(HEADERS)
+        .extra_warnings(true)
+        .compile("headers");
     write_reason_names(&out);
     build_parser(&out);
     for input in [HEADERS, "c"] {

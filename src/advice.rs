@@ -2,21 +2,19 @@
 //! Advice at the start: settings of this host that will matter.
 
 pub mod driver;
-pub mod firewall;
 pub mod preflight;
 pub mod ssh;
 
 use crate::kernel::attach::Attachment;
 use crate::kernel::sysctl;
 use crate::note::Note;
-use crate::policy::{Challenge, Lists, Policy};
+use crate::policy::{Challenge, Cookies, Lists, Policy};
 
 /// All advice, the worst first.
 pub fn on(policy: &Policy, lists: &Lists, attachments: &[Attachment]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
     // The rest is about challenged clients.
-    if policy.challenge != Challenge::Off && !policy.dry_run {
-        advice.extend(firewall::advice(policy));
+    if policy.challenge != Challenge::Off {
         advice.extend(attachments.iter().flat_map(driver::advice));
         advice.extend(on_the_kernel(policy));
     }
@@ -25,23 +23,19 @@ pub fn on(policy: &Policy, lists: &Lists, attachments: &[Attachment]) -> Vec<Not
 
 fn on_the_kernel(policy: &Policy) -> Vec<Note> {
     let mut advice = Vec::new();
-    if policy.challenge == Challenge::All && sysctl::number("net.ipv4.tcp_syncookies").ok() == Some(1) {
+    if policy.cookies == Cookies::Kernel
+        && sysctl::number("net.ipv4.tcp_timestamps").is_ok_and(|timestamps| timestamps != 2)
+    {
         advice.push(Note::info(
-            "net.ipv4.tcp_syncookies is 1: until a listener's queue is full the kernel makes no cookies, and \
-             SYNs over their source's own limit are dropped; with 2 (--set-sysctls) they are challenged",
-        ));
-    }
-    if sysctl::number("net.ipv4.tcp_timestamps").is_ok_and(|timestamps| timestamps != 2) {
-        advice.push(Note::info(
-            "challenged connections do without window scaling and SACK; with net.ipv4.tcp_timestamps=2 \
-             (--set-sysctls) they have them",
+            "with the kernel's cookies challenged connections do without window scaling and SACK: with \
+             net.ipv4.tcp_timestamps=2 they have them",
         ));
     }
     let forwarding = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
     if forwarding.into_iter().any(|name| sysctl::number(name).ok() == Some(1)) {
         advice.push(Note::info(
-            "this host forwards: SYNs to other hosts that a budget refuses cannot be challenged, and are \
-             dropped; protect only this host's own ports (--port), or raise --new-sources",
+            "this host forwards: SYNs to other hosts cannot be challenged, and in a flood they pass at \
+             --unchallenged-rate; protect only this host's own ports (--port), or raise that rate",
         ));
     }
     advice

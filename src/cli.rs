@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 
-use crate::policy::{Budget, Challenge, Mode, PortRange, Rate};
+use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate};
 
 /// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
 const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
@@ -23,7 +23,7 @@ const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
     version,
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
-  synflood-xdp --iface eth0 --burst 20 --rate 5     let each source open more
+  synflood-xdp --iface eth0 --burst 5 --rate 1      five connections of each source at once, then one a second
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
 
@@ -63,22 +63,22 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[group(id = PROTECT)]
 pub struct Protect {
-    /// SYNs that a source may send at once
-    #[arg(long, value_name = "SYNS", default_value = "5", allow_negative_numbers = true,
+    /// Connections that a source may open at once; needs --rate [default: no limit]
+    #[arg(long, value_name = "COUNT", requires = "rate", allow_negative_numbers = true,
           value_parser = positive, help_heading = LIMITS)]
-    pub burst: u64,
+    pub burst: Option<u64>,
 
-    /// SYNs that a source may send over time: per second, or as 30/m, 1000/s, 10/h
-    #[arg(long, value_name = "RATE", default_value = "1", allow_hyphen_values = true,
+    /// Connections that a source may open over time: per second, or as 30/m, 1000/s, 10/h; needs --burst
+    #[arg(long, value_name = "RATE", requires = "burst", allow_hyphen_values = true,
           help_heading = LIMITS)]
-    pub rate: Rate,
+    pub rate: Option<Rate>,
 
     /// TCP ports to protect, as 443 or 80,443 or 8000-8010 [default: all]
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true, value_delimiter = ',',
           help_heading = LIMITS)]
     pub port: Vec<PortRange>,
 
-    /// Address or network to let through always; may be given several times
+    /// Address or network without limits of its own; may be given several times
     #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',', help_heading = LIMITS)]
     pub allow: Vec<IpNet>,
 
@@ -101,33 +101,37 @@ pub struct Protect {
           value_parser = count, help_heading = LIMITS)]
     pub max_sources: u32,
 
-    /// New sources admitted per second, in total (0: no limit)
+    /// SYNs per second that the kernel gets unasked, in total (0: no limit)
     #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true,
-          help_heading = RANDOM)]
-    pub new_sources: Budget,
-
-    /// SYNs let through per second, in total (0: no limit)
-    #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true,
-          help_heading = RANDOM)]
-    pub total_rate: Budget,
+          help_heading = CHALLENGES)]
+    pub pass_rate: TotalRate,
 
     /// SYNs to answer with a SYN cookie instead of dropping them
-    #[arg(long, value_enum, default_value = "budget", help_heading = RANDOM)]
+    #[arg(long, value_enum, default_value = "all", help_heading = CHALLENGES)]
     pub challenge: Challenge,
 
     /// TCP ports to send SYN cookies for, as with --port [default: all]
     #[arg(long, value_name = "PORTS", allow_hyphen_values = true, value_delimiter = ',',
-          help_heading = RANDOM)]
+          help_heading = CHALLENGES)]
     pub challenge_port: Vec<PortRange>,
 
     /// SYN cookies sent per second, in total (0: no limit)
     #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true,
-          help_heading = RANDOM)]
-    pub challenge_rate: Budget,
+          help_heading = CHALLENGES)]
+    pub challenge_rate: TotalRate,
 
-    /// Set tcp_syncookies and tcp_timestamps as SYN cookies need them, until the end
-    #[arg(long, help_heading = RANDOM)]
-    pub set_sysctls: bool,
+    /// SYNs per second let through where a SYN cookie cannot work, in total (0: no limit)
+    #[arg(long, value_name = "RATE", default_value = "10000", allow_hyphen_values = true,
+          help_heading = CHALLENGES)]
+    pub unchallenged_rate: TotalRate,
+
+    /// Whose SYN cookies to send
+    #[arg(long, value_enum, default_value = "auto", help_heading = CHALLENGES)]
+    pub cookies: Cookies,
+
+    /// Never change tcp_syncookies, though the kernel's cookies need 2 in a flood
+    #[arg(long, help_heading = CHALLENGES)]
+    pub keep_sysctls: bool,
 
     /// Where on the interface to attach
     #[arg(long, value_enum, default_value = "auto", help_heading = RUN)]
@@ -155,7 +159,7 @@ pub struct Protect {
 const PROTECT: &str = "protect";
 
 const LIMITS: &str = "Limits";
-const RANDOM: &str = "Floods from random addresses";
+const CHALLENGES: &str = "Challenges";
 const RUN: &str = "Run";
 
 impl Cli {
@@ -221,7 +225,7 @@ fn interface(name: &str) -> Result<String, String> {
 
 fn positive(text: &str) -> Result<u64, String> {
     match text.parse() {
-        Ok(0) => Err("with 0 no SYN would ever pass; give 1 or more".into()),
+        Ok(0) => Err("with 0 nobody could connect; give 1 or more".into()),
         Ok(number) => Ok(number),
         Err(_) => Err("give a whole number from 1".into()),
     }

@@ -2,7 +2,6 @@
 //! All access to the kernel: the BPF program and its maps, interfaces, settings. It prints nothing, and
 //! knows neither options nor screens.
 
-pub mod addresses;
 pub mod attach;
 pub mod clock;
 pub mod encode;
@@ -12,6 +11,8 @@ pub mod maps;
 pub mod netlink;
 pub mod nftables;
 pub mod program;
+pub mod secret;
 pub mod skel;
 pub mod sys;
 pub mod sysctl;
+pub mod topology;

@@ -11,7 +11,7 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use limit::{Budget, Limit, Rate};
+pub use limit::{Limit, Rate, TotalRate};
 pub use lists::{Listed, Lists, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
@@ -20,17 +20,19 @@ pub use ports::{PortRange, Ports};
 /// program; text and JSON are made from it. Its fields have the same names in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Policy {
-    /// The limit of each source: `burst` and `rate` in the JSON.
-    #[serde(flatten)]
-    pub source_limit: Limit,
-    /// New sources admitted, in total.
-    pub new_sources: Budget,
-    /// SYNs let through, in total.
-    pub total_rate: Budget,
+    /// What the kernel gets of each source unasked: SYNs.
+    pub syn_limit: Limit,
+    /// The connections of each source. None: no limit.
+    pub connection_limit: Option<Limit>,
+    /// SYNs that the kernel gets unasked, of all sources.
+    pub pass_rate: TotalRate,
+    /// The same for SYNs that cannot be challenged because of where they go.
+    pub unchallenged_rate: TotalRate,
     pub challenge: Challenge,
     pub challenge_ports: Ports,
     /// SYN cookies sent.
-    pub challenge_rate: Budget,
+    pub challenge_rate: TotalRate,
+    pub cookies: Cookies,
     /// Bits of an IPv4 address that make a source, 1 to 32.
     pub ipv4_prefix: u8,
     /// Bits of an IPv6 address that make a source, 1 to 128.
@@ -45,7 +47,6 @@ impl Policy {
     /// Whether SYNs to this TCP port may be answered with a cookie.
     pub fn challenges(&self, port: u16) -> bool {
         self.challenge != Challenge::Off
-            && !self.dry_run
             && self.ports.contains(port)
             && self.challenge_ports.contains(port)
     }
@@ -57,9 +58,7 @@ impl Policy {
 pub enum Challenge {
     /// None
     Off,
-    /// Those that --new-sources or --total-rate refuses
-    Budget,
-    /// Also those that the limit of their source refuses
+    /// Whatever may not pass unasked
     All,
 }
 
@@ -67,8 +66,29 @@ impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Off => "off",
-            Self::Budget => "budget",
             Self::All => "all",
+        })
+    }
+}
+
+/// Whose SYN cookies are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cookies {
+    /// Our own where the kernel takes them (Linux 6.9), else the kernel's
+    Auto,
+    /// Our own
+    Own,
+    /// The kernel's
+    Kernel,
+}
+
+impl fmt::Display for Cookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Own => "own",
+            Self::Kernel => "kernel",
         })
     }
 }

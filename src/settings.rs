@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::{Cli, Protect};
-use crate::policy::{Limit, Lists, Place, Policy, Ports, Sizes};
+use crate::policy::{Limit, Lists, Place, Policy, Ports, Rate, Sizes};
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
 /// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
@@ -21,8 +21,8 @@ pub struct Settings {
     pub lists: Lists,
     pub place: Place,
     pub sizes: Sizes,
-    /// Change the kernel's settings as challenges need them.
-    pub set_sysctls: bool,
+    /// Leave the kernel's settings alone.
+    pub keep_sysctls: bool,
     /// The run ends after this time; None: it does not end by itself.
     pub stop_after: Option<Duration>,
     /// The time between two status lines.
@@ -43,7 +43,7 @@ impl TryFrom<&Cli> for Settings {
             lists: lists(words)?,
             place: place(cli)?,
             sizes: sizes(words)?,
-            set_sysctls: words.set_sysctls,
+            keep_sysctls: words.keep_sysctls,
             stop_after: words.stop_after,
             interval: words.interval,
             quiet: words.quiet,
@@ -52,14 +52,23 @@ impl TryFrom<&Cli> for Settings {
     }
 }
 
+/// SYNs that the kernel gets of each source unasked, without --burst and --rate: what a browser, an
+/// office or a proxy sends at once.
+const SYN_BURST: u64 = 100;
+const SYNS_PER_SECOND: u64 = 20;
+
 fn policy(words: &Protect) -> Result<Policy> {
+    let limit = words.burst.zip(words.rate).map(|(burst, rate)| Limit::new(burst, rate)).transpose()?;
+    let unasked = Rate { interval_ns: 1_000_000_000 / SYNS_PER_SECOND };
     Ok(Policy {
-        source_limit: Limit::new(words.burst, words.rate)?,
-        new_sources: words.new_sources,
-        total_rate: words.total_rate,
+        syn_limit: limit.unwrap_or(Limit { burst: SYN_BURST, rate: unasked }),
+        connection_limit: limit,
+        pass_rate: words.pass_rate,
+        unchallenged_rate: words.unchallenged_rate,
         challenge: words.challenge,
         challenge_ports: Ports::of(&words.challenge_port),
         challenge_rate: words.challenge_rate,
+        cookies: words.cookies,
         ipv4_prefix: words.ipv4_prefix,
         ipv6_prefix: words.ipv6_prefix,
         ports: Ports::of(&words.port),

@@ -2,44 +2,71 @@
 //! The tasks of a run once per second. Nothing here prints or ends a run: a finding becomes a [`Note`],
 //! and a failed task is tried again.
 
-pub mod budgets;
 pub mod filter;
 pub mod firewall;
 pub mod host;
 pub mod links;
+pub mod ports;
+pub mod rates;
+pub mod redeemers;
+pub mod routes;
 pub mod sysctls;
 
 use anyhow::Result;
 
 use crate::note::Note;
 
-pub use budgets::Budgets;
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use host::Host;
 pub use links::Links;
+pub use ports::Ports;
+pub use rates::Rates;
+pub use redeemers::Redeemers;
 pub use sysctls::Sysctls;
 
 /// Everything that a run looks after.
 pub struct Upkeep<'a> {
     pub host: Host<'a>,
+    pub ports: Ports<'a>,
+    /// None: nobody is challenged.
+    pub firewall: Option<Firewall>,
+    pub redeemers: Redeemers<'a>,
     pub filter: Filter<'a>,
-    pub budgets: Budgets<'a>,
-    pub sysctls: Sysctls,
+    pub rates: Rates<'a>,
+    /// None: the kernel's settings are left alone.
+    pub sysctls: Option<Sysctls>,
     pub links: Links,
 }
 
 impl Upkeep<'_> {
     /// Call it once per second.
     pub fn tick(&mut self) -> Vec<Note> {
-        [
-            self.host.tick(),
-            self.filter.tick(),
-            self.budgets.tick(),
-            self.sysctls.tick(),
-            self.links.tick(),
-        ]
-        .concat()
+        let host = self.look_at_host(false);
+        let rates = self.rates.tick();
+        let refuses = self.rates.flood().is_some() && self.ports.need_kernel_cookies();
+        let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
+        [host, rates, sysctls, self.filter.tick(), self.links.tick()].concat()
+    }
+
+    /// Tells the program what it must know of this host. Call it before the first frame, and whenever addresses
+    /// or routes may have changed.
+    pub fn look_at_host(&mut self, may_have_changed: bool) -> Vec<Note> {
+        let host = self.host.tick(may_have_changed);
+        let firewall = self.look_at_firewall(may_have_changed);
+        let devices = self.host.devices();
+        [host, firewall, self.ports.tick(devices), self.redeemers.tick(devices)].concat()
+    }
+
+    fn look_at_firewall(&mut self, may_have_changed: bool) -> Vec<Note> {
+        let Some(firewall) = &mut self.firewall else { return Vec::new() };
+        if may_have_changed {
+            firewall.poke();
+        }
+        if let Some(verdicts) = firewall.latest() {
+            self.ports.know_rules(verdicts);
+        }
+        firewall.notes()
     }
 }
 

@@ -7,12 +7,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use anyhow::Result;
 use bench::median;
 use bench::skels::pass::PassSkelBuilder;
-use etherparse::{EtherType, TcpHeader};
+use etherparse::{EtherType, TcpHeader, TcpOptionElement};
 use lab::frames::{
     CLIENT, SERVER, SERVER_MAC, SERVER_PORT, ethernet, ipv4_with, ipv6, ipv6_with, padded, syn_from,
 };
 use lab::netns::Netns;
-use lab::program::{HOST, Program, time, types};
+use lab::program::{HOST, Port, Program, time, types};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{OpenObject, ProgramMut};
 use serde::Serialize;
@@ -25,7 +25,7 @@ const SINGLE: u32 = 20_000;
 /// The cost of one kind of packet.
 #[derive(Debug, Clone, Serialize)]
 pub struct Class {
-    pub name: &'static str,
+    pub name: String,
     /// The shipped program's median, in ns per packet.
     pub ns: f64,
     /// The median of an empty program, measured in the same way.
@@ -53,10 +53,11 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
     let [pass, refuse, grant, fresh, challenge] = &mut objects;
     let bare = PassSkelBuilder::default().open(pass)?.load()?;
     let bare = &bare.progs.pass;
-    let refuse = Program::load(&["--burst", "1", "--rate", "1/h"], refuse);
-    let grant = Program::load(&["--burst", "1000000000", "--rate", "1000000000"], grant);
-    let fresh = Program::load(&["--new-sources", "0", "--max-sources", "4194304"], fresh);
-    let challenge = Program::load(&["--new-sources", "1/h"], challenge);
+    let refuse = Program::load(&["--burst", "1", "--rate", "1/h", "--challenge", "off"], refuse);
+    let grant =
+        Program::load(&["--burst", "1000000000", "--rate", "1000000000", "--pass-rate", "0"], grant);
+    let fresh = Program::load(&["--pass-rate", "0", "--max-sources", "4194304"], fresh);
+    let challenge = Program::load(&["--pass-rate", "1/h"], challenge);
     answer_for_this_host(&challenge);
 
     let mut samples = Samples::default();
@@ -74,7 +75,44 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
             samples.add(name, median(ns), median(bare_ns));
         }
     }
+    for _ in 0..rounds {
+        for (family, frame) in [("IPv4", established4()), ("IPv6", established6())] {
+            for (name, is_on) in [("in peace", false), ("in a flood", true)] {
+                challenge.look_for_answers(is_on);
+                samples.add(
+                    format!("ACK at tc {name}, {family}"),
+                    time(&challenge.skel.progs.redeem, &frame, REPEAT).as_nanos() as f64,
+                    nothing(bare, &frame, REPEAT),
+                );
+            }
+        }
+    }
     Ok(samples.classes())
+}
+
+/// A segment of a connection, with timestamps where all stacks have them.
+fn established(tcp: &mut TcpHeader) {
+    (tcp.syn, tcp.ack) = (false, true);
+    tcp.set_options(&[
+        TcpOptionElement::Noop,
+        TcpOptionElement::Noop,
+        TcpOptionElement::Timestamp(1, 2),
+    ])
+    .expect("there is room for a timestamp");
+}
+
+fn established4() -> Vec<u8> {
+    to_loopback(ipv4_with(&[7; 100], |_, tcp| established(tcp)))
+}
+
+fn established6() -> Vec<u8> {
+    to_loopback(ipv6_with(&[7; 100], &[], |_, tcp| established(tcp)))
+}
+
+/// For the MAC of the interface on which the kernel's test run has frames arrive.
+fn to_loopback(mut frame: Vec<u8>) -> Vec<u8> {
+    frame[..6].fill(0);
+    frame
 }
 
 /// Frames that the program does not change, so that the kernel can run it on one many times.
@@ -97,10 +135,11 @@ fn same_frame_each_time<'a, 'obj>(
 
 /// The rounds of each class in ns, of the shipped program and of the empty one.
 #[derive(Default)]
-struct Samples(Vec<(&'static str, Vec<f64>, Vec<f64>)>);
+struct Samples(Vec<(String, Vec<f64>, Vec<f64>)>);
 
 impl Samples {
-    fn add(&mut self, name: &'static str, ns: f64, bare_ns: f64) {
+    fn add(&mut self, name: impl Into<String>, ns: f64, bare_ns: f64) {
+        let name = name.into();
         match self.0.iter_mut().find(|sample| sample.0 == name) {
             Some(sample) => {
                 sample.1.push(ns);
@@ -116,12 +155,13 @@ impl Samples {
     }
 }
 
-/// Tells the program about this host, as user space does. Then spends its budget for new sources.
+/// Tells the program about this host, as user space does. Then spends its pass rate.
 fn answer_for_this_host(program: &Program<'_>) {
     // So that few sources are looked up among the host's addresses.
     program.tell(types::host { address_bits: 0, ..HOST });
     program.own_mac(SERVER_MAC, 1500);
     program.own(SERVER.into());
+    program.tell_port(false, SERVER_PORT, Port { listens: true, ..Port::default() });
     program.repeat(&syn4(Ipv4Addr::new(203, 0, 113, 1)), 1);
 }
 

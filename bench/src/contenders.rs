@@ -28,7 +28,7 @@ pub struct Contender {
 
 const ALL: &[Shape] = &[Shape::One, Shape::Many, Shape::Random, Shape::Ipv6];
 const IPV4: &[Shape] = &[Shape::One, Shape::Many, Shape::Random];
-/// The floods that budgets and challenges are for.
+/// The floods that challenges are for.
 const RANDOM: &[Shape] = &[Shape::Random, Shape::Ipv6];
 
 const fn defence(
@@ -42,25 +42,24 @@ const fn defence(
 /// The reference for all others.
 pub const LIMIT: Contender = defence("bare XDP_DROP", ALL, bare_drop);
 
-pub const OURS: Contender = defence("synflood-xdp", ALL, |server| {
-    synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0"])
-});
-
 /// With its default options.
-pub const OURS_BY_DEFAULT: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
+pub const OURS: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
+
+/// Each source gets one SYN, and its entry in the table.
+pub const EACH_ONCE: &[&str] =
+    &["--burst", "1", "--rate", "1/h", "--pass-rate", "0", "--challenge", "off"];
 
 pub const NONE: Contender =
     Contender { name: "none", start: |_| Ok(Box::new(())), stops_before_tcp: false, shapes: ALL };
 
 pub const OTHERS: &[Contender] = &[
     OURS,
-    defence("synflood-xdp, skb", ALL, |server| {
-        synflood(server, &["--burst", "1", "--rate", "1/h", "--new-sources", "0", "--mode", "skb"])
-    }),
-    defence("synflood-xdp, budget", RANDOM, |server| synflood(server, &["--challenge", "off"])),
-    defence("synflood-xdp, challenge", RANDOM, |server| {
+    defence("synflood-xdp, skb", ALL, |server| synflood(server, &["--mode", "skb"])),
+    defence("synflood-xdp, no challenge", ALL, |server| synflood(server, &["--challenge", "off"])),
+    defence("synflood-xdp, each once", ALL, |server| synflood(server, EACH_ONCE)),
+    defence("synflood-xdp, kernel cookies", RANDOM, |server| {
         server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
-        synflood(server, &[])
+        synflood(server, &["--cookies", "kernel"])
     }),
     defence("tutorial, 16", IPV4, |server| tutorial(server, 16)),
     defence("tutorial, 1 Mi", IPV4, |server| tutorial(server, 1 << 20)),

@@ -9,7 +9,7 @@ use bench::generator::Flood;
 use bench::median;
 use serde::Serialize;
 
-use crate::contenders::{Contender, LIMIT, OURS, synflood};
+use crate::contenders::{Contender, EACH_ONCE, LIMIT, OURS, synflood};
 use crate::trial::Trial;
 
 /// One point of a plot.
@@ -23,15 +23,13 @@ pub struct Point {
     pub limit: f64,
 }
 
-const EACH_ONCE: [&str; 6] = ["--burst", "1", "--rate", "1/h", "--new-sources", "0"];
-
 macro_rules! table_of {
     ($size:literal) => {
         (
             $size,
             Contender {
                 start: |server| {
-                    synflood(server, &[&EACH_ONCE[..], &["--max-sources", stringify!($size)]].concat())
+                    synflood(server, &[EACH_ONCE, &["--max-sources", stringify!($size)]].concat())
                 },
                 ..OURS
             },

@@ -99,7 +99,7 @@ fn measure(cli: &Cli) -> Result<()> {
 fn honest_clients(shapes: &[Shape], time: Duration) -> Result<Vec<honest::Service>> {
     let mut services = Vec::new();
     for &shape in shapes.iter().filter(|&&shape| shape != Shape::Ipv6) {
-        let contenders = [&contenders::NONE, &contenders::OURS_BY_DEFAULT];
+        let contenders = [&contenders::NONE, &contenders::OURS];
         let mut absorbed = [0.0; 2];
         for (contender, absorbed) in contenders.into_iter().zip(&mut absorbed) {
             let round = Trial::of(contender)?.measure(shape.flood(), 1, time, time)?;

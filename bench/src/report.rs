@@ -36,7 +36,7 @@ pub fn defences(results: &Results) -> String {
 pub fn packets(results: &Results) -> String {
     let mut text = format!("{:<24} {:>8} {:>10} {:>8}\n", "PACKET", "NS", "BARE, NS", "COST, NS");
     for class in &results.packets {
-        let (name, ns, bare, cost) = (class.name, class.ns, class.bare_ns, class.cost());
+        let (name, ns, bare, cost) = (&class.name, class.ns, class.bare_ns, class.cost());
         let _ = writeln!(text, "{name:<24} {ns:>8.0} {bare:>10.0} {cost:>8.0}");
     }
     text

@@ -23,3 +23,17 @@ __u64 host_bucket_missing(__u64 full_at, __u64 now)
 {
 	return bucket_missing(full_at, now);
 }
+
+void host_bucket_charge(__u64 *full_at, __u64 interval_ns, __u64 capacity_ns, __u64 now)
+{
+	const struct limit limit = { interval_ns, capacity_ns };
+
+	bucket_charge(full_at, &limit, now);
+}
+
+__u64 host_bucket_wait(const __u64 *full_at, __u64 interval_ns, __u64 capacity_ns, __u64 now)
+{
+	const struct limit limit = { interval_ns, capacity_ns };
+
+	return bucket_wait(full_at, &limit, now);
+}

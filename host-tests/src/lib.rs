@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The pure headers of the BPF program, callable from Rust, see `tests/`.
 
+pub mod cookie;
+pub mod options;
+pub mod siphash;
+
 use std::ffi::c_int;
 use std::sync::atomic::AtomicU64;
 
@@ -14,6 +18,8 @@ unsafe extern "C" {
     ) -> c_int;
     fn host_bucket_after_first(interval_ns: u64, capacity_ns: u64, now: u64) -> u64;
     fn host_bucket_missing(full_at: u64, now: u64) -> u64;
+    fn host_bucket_charge(full_at: *mut u64, interval_ns: u64, capacity_ns: u64, now: u64);
+    fn host_bucket_wait(full_at: *const u64, interval_ns: u64, capacity_ns: u64, now: u64) -> u64;
 }
 
 /// The answer of `bucket_take()`: enum bucket_answer.
@@ -60,6 +66,18 @@ impl Limit {
             other => panic!("bucket_take() answered {other}"),
         };
         (answer, wait_ns)
+    }
+
+    /// Takes a token that may not be there.
+    pub fn charge(self, full_at: &AtomicU64, now: u64) {
+        // SAFETY: the word outlives the call, and C also changes it only atomically.
+        unsafe { host_bucket_charge(full_at.as_ptr(), self.interval_ns, self.capacity_ns, now) }
+    }
+
+    /// The time from `now` until the bucket holds a token, in ns.
+    pub fn wait(self, full_at: &AtomicU64, now: u64) -> u64 {
+        // SAFETY: the word outlives the call, which reads it once.
+        unsafe { host_bucket_wait(full_at.as_ptr(), self.interval_ns, self.capacity_ns, now) }
     }
 }
 

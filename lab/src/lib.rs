@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod cookie;
 pub mod cpu;
 pub mod defence;
 pub mod figures;

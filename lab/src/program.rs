@@ -5,7 +5,9 @@
 mod host;
 
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::fd::AsFd;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Parser;
@@ -22,6 +24,7 @@ use synflood_xdp::settings::Settings;
 pub use host::HOST;
 pub use synflood_xdp::kernel::clock::now_ns;
 pub use synflood_xdp::kernel::maps::counters::Counters;
+pub use synflood_xdp::kernel::maps::ports::Port;
 pub use synflood_xdp::kernel::maps::sources::Source;
 pub use synflood_xdp::kernel::skel::{SynfloodSkel, types};
 pub use synflood_xdp::upkeep::Filter;
@@ -35,10 +38,19 @@ pub const XDP_TX: u32 = 3;
 
 /// The program with its maps, attached to nothing.
 pub struct Program<'obj> {
-    /// The program's maps, for direct access.
-    pub skel: SynfloodSkel<'obj>,
+    program: program::Program<'obj>,
     names: Vec<String>,
     policy: Policy,
+    told: Mutex<host::Told>,
+}
+
+/// For direct access to its maps and its secret.
+impl<'obj> Deref for Program<'obj> {
+    type Target = program::Program<'obj>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.program
+    }
 }
 
 impl<'obj> Program<'obj> {
@@ -55,10 +67,11 @@ impl<'obj> Program<'obj> {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
-        let skel =
+        let policy = program::resolve(&policy).unwrap();
+        let program =
             program::load(&policy, &lists, sizes, object).map_err(|error| format!("{error:#}"))?;
-        let names = reason_names(&skel).unwrap();
-        Ok(Self { skel, names, policy })
+        let names = reason_names(&program.skel).unwrap();
+        Ok(Self { program, names, policy, told: Mutex::default() })
     }
 
     /// The names of all reasons. The first one is not an outcome.
@@ -175,21 +188,21 @@ impl<'obj> Program<'obj> {
     /// The program's hash of every source in its table, in any order.
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
-        let visit = |address: &types::addr| all.push(encode::hash(address));
+        let visit = |address: &types::addr| all.push(encode::hash(address, self.secret.hash_key));
         sources::for_each_key(&self.skel.maps.sources, visit).unwrap();
         all
     }
 
     /// Renews its filter of known sources, see `bpf/known.bpf.h`.
     pub fn filter(&self) -> Filter<'_> {
-        Filter::new(&self.skel).unwrap()
+        Filter::new(&self.program, &self.policy).unwrap()
     }
 
-    /// How many refusals the table of sources counts, without the memory of refusals.
-    pub fn refusals_in_table(&self) -> u64 {
+    /// How many dropped SYNs the table of sources counts, without the memory of refusals.
+    pub fn drops_in_table(&self) -> u64 {
         let map = &self.skel.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
-        entries.map(|entry| from_bytes::<types::source>(&entry).unwrap().refused).sum()
+        entries.map(|entry| from_bytes::<types::source>(&entry).unwrap().dropped).sum()
     }
 }
 

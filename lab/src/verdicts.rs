@@ -16,10 +16,14 @@ use Extension::{
     Authentication, DestinationOptions, Fragment, HopByHop, LongDestinationOptions, Routing,
 };
 
-/// The command-line options for the table.
-pub const OPTIONS: [&str; 12] = [
+/// The command-line options for the table: nothing is over a limit.
+pub const OPTIONS: [&str; 16] = [
     "--burst",
     "1000000",
+    "--rate",
+    "1",
+    "--pass-rate",
+    "0",
     "--port",
     "80",
     "--allow",
@@ -35,7 +39,7 @@ pub const OPTIONS: [&str; 12] = [
 const Q: EtherType = EtherType::VLAN_TAGGED_FRAME;
 const AD: EtherType = EtherType::PROVIDER_BRIDGING;
 
-/// The reason for a SYN from a known source. So run [`plain4`] and [`plain6`] once before the table.
+/// The reason for a SYN that is within all limits.
 pub const SYN: &str = "pass_within_limit";
 
 /// A name for the frame, its bytes from the Ethernet header on, and the reason in lower case.
@@ -192,7 +196,7 @@ fn listed_or_unprotected() -> Vec<Row> {
     ]
 }
 
-/// All rows, always in the same order. Run them only once: some need a new source.
+/// All rows, always in the same order.
 pub fn table() -> Vec<Row> {
     [not_a_syn(), later_fragments(), syns(), listed_or_unprotected(), evasions::rows()].concat()
 }

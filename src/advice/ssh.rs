@@ -23,10 +23,12 @@ pub fn advice(policy: &Policy, lists: &Lists) -> Option<Note> {
             "you are connected over ssh from {peer}, which --deny covers: this session goes on, but no new \
              one will get in; add --allow {peer}"
         ))),
-        None if policy.ports.contains(port) => Some(Note::info(format!(
-            "you are connected over ssh from {peer}: this session is not touched, but new ones are limited \
+        None if policy.connection_limit.is_some() && policy.ports.contains(port) => {
+            Some(Note::info(format!(
+                "you are connected over ssh from {peer}: this session is not touched, but new ones are limited \
              like anybody's; --allow {peer} exempts you"
-        ))),
+            )))
+        }
         _ => None,
     }
 }

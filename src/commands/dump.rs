@@ -15,9 +15,9 @@ use crate::advice::preflight;
 use crate::kernel::clock;
 use crate::kernel::instance::{self, Process, Running, State};
 use crate::kernel::interface::Interface;
-use crate::kernel::maps::budgets::{self, Budgets};
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists;
+use crate::kernel::maps::rates;
 use crate::kernel::maps::sources::{self, Source};
 use crate::policy::{AttachMode, network_name};
 use crate::show::model::{self, InterfaceMode, Rates};
@@ -143,26 +143,27 @@ fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result
         blocked_sources,
         totals: summary(counters, running.age, running.policy.dry_run),
         rates,
-        budgets: read_budgets(&running)?,
+        rates_left: read_rates(&running)?,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,
     })
 }
 
-fn read_budgets(running: &Running) -> Result<BTreeMap<&'static str, model::Budget>> {
-    let budgets = Budgets::read(&running.budgets, &running.policy, clock::now_ns()?)?;
-    let shown = |budget: budgets::Budget| model::Budget {
-        left: budget.tokens,
-        burst: budget.burst,
-        last_refusal: budget.last_refusal,
+fn read_rates(running: &Running) -> Result<BTreeMap<&'static str, model::SharedBucket>> {
+    let rates = rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?;
+    let shown = |bucket: rates::Bucket| model::SharedBucket {
+        left: bucket.tokens,
+        burst: bucket.burst,
+        last_refusal: bucket.last_refusal,
     };
     let named = [
-        ("new_sources", budgets.new_sources),
-        ("total_rate", budgets.total),
-        ("challenge_rate", budgets.challenges),
+        ("pass_rate", rates.pass),
+        ("unchallenged_rate", rates.unchallenged),
+        ("unchallenged_rate_forwarded", rates.forwarded),
+        ("challenge_rate", rates.challenges),
     ];
-    Ok(named.into_iter().filter_map(|(name, budget)| Some((name, shown(budget?)))).collect())
+    Ok(named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?)))).collect())
 }
 
 /// The networks with most decided SYNs come first.
@@ -178,13 +179,18 @@ fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
 }
 
 fn shown_source(source: &Source) -> model::Source {
+    let bucket = |bucket: sources::Bucket| model::Bucket {
+        tokens: bucket.tokens,
+        next_token: bucket.next_token,
+    };
     model::Source {
         source: source.name(),
-        tokens: source.tokens,
-        next_token: source.next_token,
+        connections: source.connections.map(bucket),
+        syns: bucket(source.syns),
         passed: source.passed,
         challenged: source.challenged,
         dropped: source.dropped,
-        last_drop: source.last_refusal,
+        connected: source.connected,
+        last_drop: source.last_drop,
     }
 }

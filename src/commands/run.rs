@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::wake::{Wake, Waker};
 use super::{summary, syns};
@@ -15,15 +15,19 @@ use crate::kernel::interface::Interface;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::sources;
 use crate::kernel::skel::{SynfloodSkel, reason_names};
-use crate::kernel::{addresses, program};
+use crate::kernel::{netlink, program};
 use crate::note::Note;
+use crate::policy::{Challenge, Policy};
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Rates, Start, Status, Syns};
 use crate::show::report::Report;
-use crate::upkeep::{Budgets, Filter, Host, Links, Sysctls, Upkeep, Watched};
+use crate::upkeep::{self, Filter, Firewall, Host, Links, Ports, Redeemers, Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
 const TICK: Duration = Duration::from_secs(1);
+
+/// For the first look at the firewall's rules. Until they are known no port is challenged.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends by a signal, by `--for`, or with an error when the last interface is gone.
 pub fn run(settings: &Settings) -> Result<()> {
@@ -35,28 +39,40 @@ pub fn run(settings: &Settings) -> Result<()> {
     let waker = Waker::install()?;
     let mut report = Report::new(settings.json);
 
+    let policy = program::resolve(&settings.policy)?;
+    // It takes its time, while the program is loaded.
+    let mut firewall = look_at_firewall(&policy, names)?;
     let mut object = MaybeUninit::uninit();
-    let skel = program::load(&settings.policy, &settings.lists, settings.sizes, &mut object)?;
-    let reasons = reason_names(&skel)?;
+    let program = program::load(&policy, &settings.lists, settings.sizes, &mut object)?;
+    let skel = &program.skel;
+    let reasons = reason_names(skel)?;
     let mut upkeep = Upkeep {
-        host: Host::new(&skel, &settings.policy),
-        filter: Filter::new(&skel)?,
-        budgets: Budgets::new(&skel, &settings.policy),
-        sysctls: set_sysctls(settings, &mut report)?,
+        host: Host::new(&program, &policy, interfaces.iter().map(|each| each.index).collect()),
+        ports: Ports::new(skel, &policy),
+        firewall: None,
+        redeemers: Redeemers::new(skel, &policy)?,
+        filter: Filter::new(&program, &policy)?,
+        rates: upkeep::Rates::new(skel, &policy),
+        sysctls: (!settings.keep_sysctls).then(Sysctls::default),
         links: Links::default(),
     };
+    if let Some(verdicts) = firewall.as_mut().and_then(|firewall| firewall.first(PATIENCE)) {
+        upkeep.ports.know_rules(verdicts);
+    }
+    upkeep.firewall = firewall;
     watch_addresses(&waker, &mut report);
     // What the program must know of this host it knows before the first frame.
-    let early = upkeep.host.tick();
-    upkeep.links = Links::new(attach_all(&skel, &interfaces, settings, &mut report)?);
+    let mut early = upkeep.look_at_host(true);
+    upkeep.links = Links::new(attach_all(skel, &interfaces, settings, &mut report)?);
+    early.extend(upkeep.filter.start());
 
-    announce(settings, &upkeep, &mut report);
+    announce(settings, &policy, &upkeep, &mut report);
     early.iter().for_each(|note| report.note(note));
-    for note in advice::on(&settings.policy, &settings.lists, upkeep.links.attachments()) {
+    for note in advice::on(&policy, &settings.lists, upkeep.links.attachments()) {
         report.note(&note);
     }
     let mut session =
-        Session { settings, skel: &skel, reasons, upkeep, report, started: Instant::now() };
+        Session { settings, policy: &policy, skel, reasons, upkeep, report, started: Instant::now() };
     let end = session.watch(&waker);
     session.finish();
     match end {
@@ -65,19 +81,18 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
 }
 
-fn set_sysctls(settings: &Settings, report: &mut Report) -> Result<Sysctls> {
-    if !settings.set_sysctls {
-        return Ok(Sysctls::default());
+fn look_at_firewall(policy: &Policy, interfaces: &[String]) -> Result<Option<Firewall>> {
+    if policy.challenge == Challenge::Off {
+        return Ok(None);
     }
-    let (sysctls, notes) = Sysctls::set_for(settings.policy.challenge)?;
-    notes.iter().for_each(|note| report.note(note));
-    Ok(sysctls)
+    let firewall = Firewall::start(interfaces.to_vec());
+    Ok(Some(firewall.context("cannot look at the firewall's rules beside")?))
 }
 
 /// Without it addresses are looked at once a second only.
 fn watch_addresses(waker: &Waker, report: &mut Report) {
     let changed = waker.sender();
-    let watching = addresses::watch(move || {
+    let watching = netlink::watch(move || {
         // Fails only when the run has ended.
         let _ = changed.send(Wake::HostChanged);
     });
@@ -103,7 +118,7 @@ fn attach_all(
     Ok(attachments)
 }
 
-fn announce(settings: &Settings, upkeep: &Upkeep<'_>, report: &mut Report) {
+fn announce(settings: &Settings, policy: &Policy, upkeep: &Upkeep<'_>, report: &mut Report) {
     let mode = |attachment: &Attachment| InterfaceMode {
         name: attachment.interface.name.clone(),
         mode: attachment.mode,
@@ -111,7 +126,8 @@ fn announce(settings: &Settings, upkeep: &Upkeep<'_>, report: &mut Report) {
     let interfaces: Vec<_> = upkeep.links.attachments().iter().map(mode).collect();
     report.start(Start {
         interfaces: &interfaces,
-        policy: &settings.policy,
+        policy,
+        unchallenged: upkeep.ports.unchallenged(),
         stop_after: settings.stop_after,
     });
 }
@@ -125,6 +141,7 @@ enum End {
 /// A run, from the first link to the summary.
 struct Session<'a> {
     settings: &'a Settings,
+    policy: &'a Policy,
     skel: &'a SynfloodSkel<'a>,
     reasons: Vec<String>,
     upkeep: Upkeep<'a>,
@@ -143,7 +160,7 @@ impl Session<'_> {
             match waker.wait(wake.saturating_duration_since(Instant::now())) {
                 Wake::Stop => return End::AsTold,
                 Wake::HostChanged => {
-                    let notes = self.upkeep.host.tick();
+                    let notes = self.upkeep.look_at_host(true);
                     self.say(&notes);
                 }
                 Wake::Timeout => {}
@@ -173,7 +190,8 @@ impl Session<'_> {
     /// Where the figures cannot be read, a note is all that is said.
     fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
         let read = self.counters().and_then(|counters| {
-            let blocked = sources::count_blocked(&self.skel.maps.sources, &self.settings.policy)?;
+            let maps = &self.skel.maps;
+            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, self.policy)?;
             Ok((syns(&counters), blocked))
         });
         let (read, note) = figures.reading.check(read);
@@ -185,8 +203,8 @@ impl Session<'_> {
             elapsed: self.started.elapsed(),
             rates,
             blocked_sources,
-            flood: self.upkeep.budgets.flood(),
-            dry_run: self.settings.policy.dry_run,
+            flood: self.upkeep.rates.flood(),
+            dry_run: self.policy.dry_run,
         });
     }
 
@@ -195,12 +213,12 @@ impl Session<'_> {
         self.upkeep.links.detach();
         match self.counters() {
             Ok(counters) => {
-                let dry_run = self.settings.policy.dry_run;
+                let dry_run = self.policy.dry_run;
                 self.report.summary(&summary(counters, self.started.elapsed(), dry_run));
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
         }
-        let notes = self.upkeep.sysctls.restore();
+        let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));
     }
 

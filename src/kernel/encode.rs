@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::skel::types;
-use crate::policy::{Budget, Challenge, Limit, Policy, Ports, Rate};
+use crate::policy::{Challenge, Cookies, Limit, Policy, Ports, Rate, TotalRate};
 
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
@@ -16,15 +16,16 @@ type PortBits = [u64; 1024];
 
 /// Sets the program's constants that come from the policy.
 pub fn write_policy(policy: &Policy, config: &mut types::config) {
-    config.source_limit = limit(policy.source_limit);
-    config.new_source_limit = budget_limit(policy.new_sources);
-    config.total_limit = budget_limit(policy.total_rate);
-    config.challenge_limit = budget_limit(policy.challenge_rate);
+    config.syn_limit = limit(policy.syn_limit);
+    config.connection_limit = policy.connection_limit.map(limit).unwrap_or_default();
+    config.pass_limit = total_limit(policy.pass_rate);
+    config.unchallenged_limit = total_limit(policy.unchallenged_rate);
+    config.challenge_limit = total_limit(policy.challenge_rate);
     config.challenge = match policy.challenge {
         Challenge::Off => types::challenge_mode::CHALLENGE_MODE_OFF,
-        Challenge::Budget => types::challenge_mode::CHALLENGE_MODE_BUDGET,
         Challenge::All => types::challenge_mode::CHALLENGE_MODE_ALL,
     };
+    config.own_cookies = (policy.cookies == Cookies::Own).into();
     config.challenge_ports = port_bits(&policy.challenge_ports);
     config.protected_ports = port_bits(&policy.ports);
     config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
@@ -32,18 +33,20 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
     config.dry_run = policy.dry_run.into();
 }
 
-/// The inverse of [`write_policy`].
+/// The inverse of [`write_policy`], for a policy whose cookies are not [`Cookies::Auto`].
 pub fn read_policy(config: &types::config) -> Policy {
     Policy {
-        source_limit: read_limit(&config.source_limit),
-        new_sources: read_budget(&config.new_source_limit),
-        total_rate: read_budget(&config.total_limit),
-        challenge_rate: read_budget(&config.challenge_limit),
+        syn_limit: read_limit(&config.syn_limit),
+        connection_limit: (config.connection_limit.interval_ns != 0)
+            .then(|| read_limit(&config.connection_limit)),
+        pass_rate: read_total(&config.pass_limit),
+        unchallenged_rate: read_total(&config.unchallenged_limit),
+        challenge_rate: read_total(&config.challenge_limit),
         challenge: match config.challenge {
             types::challenge_mode::CHALLENGE_MODE_ALL => Challenge::All,
-            types::challenge_mode::CHALLENGE_MODE_BUDGET => Challenge::Budget,
             _ => Challenge::Off,
         },
+        cookies: if config.own_cookies != 0 { Cookies::Own } else { Cookies::Kernel },
         challenge_ports: read_ports(&config.challenge_ports),
         ports: read_ports(&config.protected_ports),
         ipv4_prefix: prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
@@ -62,12 +65,12 @@ fn read_limit(limit: &types::limit) -> Limit {
 }
 
 /// An interval of 0: no limit.
-fn budget_limit(budget: Budget) -> types::limit {
-    budget.limit().map(limit).unwrap_or_default()
+fn total_limit(rate: TotalRate) -> types::limit {
+    rate.limit().map(limit).unwrap_or_default()
 }
 
-fn read_budget(limit: &types::limit) -> Budget {
-    Budget((limit.interval_ns != 0).then_some(Rate { interval_ns: limit.interval_ns }))
+fn read_total(limit: &types::limit) -> TotalRate {
+    TotalRate((limit.interval_ns != 0).then_some(Rate { interval_ns: limit.interval_ns }))
 }
 
 fn port_bits(ports: &Ports) -> PortBits {
@@ -116,11 +119,21 @@ pub fn ip(address: &types::addr) -> IpAddr {
     Ipv6Addr::from(octets).to_canonical()
 }
 
-/// `addr_hash()` of the program.
-pub fn hash(address: &types::addr) -> u64 {
+/// `addr_hash()` of the program, with the keys of its struct secret.
+pub fn hash(address: &types::addr, keys: [u64; 2]) -> u64 {
     let pair = |low, high| u64::from(high) << 32 | u64::from(low);
     let [a, b, c, d] = address.word;
-    (pair(a, b) ^ pair(c, d)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    pair(a, b).wrapping_mul(keys[0]).wrapping_add(pair(c, d).wrapping_mul(keys[1]))
+}
+
+/// The source of the policy to which an address belongs, as the key of its entry.
+pub fn source_key(policy: &Policy, ip: IpAddr) -> types::addr {
+    let bits = match ip.to_canonical() {
+        IpAddr::V4(_) => MAPPED_PREFIX + policy.ipv4_prefix,
+        IpAddr::V6(_) => policy.ipv6_prefix,
+    };
+    let (address, mask) = (address(ip), mask(bits));
+    types::addr { word: std::array::from_fn(|i| address.word[i] & mask.word[i]) }
 }
 
 /// A network as a key of the lists.
@@ -163,8 +176,12 @@ mod tests {
         (1_u64..1 << 40).prop_map(|interval_ns| Rate { interval_ns })
     }
 
-    fn budgets() -> impl Strategy<Value = Budget> {
-        option::of(rates()).prop_map(Budget)
+    fn total_rates() -> impl Strategy<Value = TotalRate> {
+        option::of(rates()).prop_map(TotalRate)
+    }
+
+    fn limits() -> impl Strategy<Value = Limit> {
+        (1_u64..1 << 20, rates()).prop_map(|(burst, rate)| Limit { burst, rate })
     }
 
     fn some_ports() -> impl Strategy<Value = Ports> {
@@ -172,25 +189,22 @@ mod tests {
         prop_oneof![Just(Ports::default()), named]
     }
 
-    fn challenges() -> impl Strategy<Value = Challenge> {
-        prop_oneof![Just(Challenge::Off), Just(Challenge::Budget), Just(Challenge::All)]
-    }
-
     prop_compose! {
         fn policies()(
-            burst in 1_u64..1 << 20,
-            rate in rates(),
-            (new_sources, total_rate, challenge_rate) in (budgets(), budgets(), budgets()),
-            challenge in challenges(),
+            syn_limit in limits(),
+            connection_limit in option::of(limits()),
+            (pass_rate, unchallenged_rate) in (total_rates(), total_rates()),
+            challenge_rate in total_rates(),
+            challenge in prop_oneof![Just(Challenge::Off), Just(Challenge::All)],
+            cookies in prop_oneof![Just(Cookies::Own), Just(Cookies::Kernel)],
             (challenge_ports, ports) in (some_ports(), some_ports()),
             ipv4_prefix in 1_u8..=32,
             ipv6_prefix in 1_u8..=128,
             dry_run in any::<bool>(),
         ) -> Policy {
             Policy {
-                source_limit: Limit { burst, rate },
-                new_sources, total_rate, challenge, challenge_ports, challenge_rate,
-                ipv4_prefix, ipv6_prefix, ports, dry_run,
+                syn_limit, connection_limit, pass_rate, unchallenged_rate, challenge, challenge_ports,
+                challenge_rate, cookies, ipv4_prefix, ipv6_prefix, ports, dry_run,
             }
         }
     }
@@ -239,9 +253,10 @@ mod tests {
 
         /// The upper bits choose slots and words, so they must differ if the addresses do.
         #[test]
-        fn neighbours_have_other_hashes(ip in any::<u32>()) {
-            let hash_of = |ip: u32| hash(&address(Ipv4Addr::from_bits(ip).into()));
-            prop_assert_ne!(hash_of(ip) >> 48, hash_of(ip ^ 1 << 24) >> 48);
+        fn neighbours_have_other_hashes(ip in any::<u32>(), keys in any::<[u64; 2]>()) {
+            let keys = keys.map(|key| key | 1);
+            let hash_of = |ip: u32| hash(&address(Ipv4Addr::from_bits(ip).into()), keys);
+            prop_assert_ne!(hash_of(ip), hash_of(ip ^ 1 << 24));
             prop_assert_ne!(hash_of(ip), hash_of(ip.wrapping_add(1)));
         }
     }

@@ -48,7 +48,7 @@ pub struct Running {
     pub sources: MapHandle,
     pub refusals: MapHandle,
     pub counters: MapHandle,
-    pub budgets: MapHandle,
+    pub rates: MapHandle,
     pub lists: MapHandle,
     pub list_hits: MapHandle,
 }
@@ -154,7 +154,7 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         sources: map("sources")?,
         refusals: map("refusals")?,
         counters,
-        budgets: map(".data.budgets")?,
+        rates: map(".data.rates")?,
         lists: map("lists")?,
         list_hits: map("list_hits")?,
     })

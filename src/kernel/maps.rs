@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The program's maps, a module for each that user space reads or fills.
 
-pub mod budgets;
+pub mod connections;
 pub mod counters;
 pub mod filter;
 pub mod host;
 pub mod lists;
+pub mod ports;
+pub mod rates;
 pub mod refusals;
 pub mod sources;
+pub mod told;
 
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{MapCore, MapFlags};

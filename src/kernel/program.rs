@@ -4,15 +4,19 @@
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Func;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, OpenObject, PrintLevel, ProgramType, set_print};
 
-use super::addresses::Addresses;
-use super::encode;
 use super::maps::{host, lists};
-use super::skel::{OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of};
-use crate::policy::{Lists, Policy, Sizes};
+use super::secret::Secret;
+use super::skel::{
+    OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, secret_of,
+};
+use super::{encode, sys};
+use crate::policy::{Challenge, Cookies, Lists, Policy, Sizes};
 
 /// Least number of bits in the filter of known sources for each source of the table. With a full table
 /// the filter takes one unknown source in eight for known. By default it fits in a CPU's own cache.
@@ -37,25 +41,63 @@ fn keep_log(_: PrintLevel, message: String) {
     LIBBPF_LOG.with_borrow_mut(|log| log.push_str(&message));
 }
 
-/// Loads the program with this policy and fills its lists. `object` gives it a place to live.
+/// The kernel function that makes connections of our own cookies (Linux 6.9).
+const REDEEMER: &str = "bpf_sk_assign_tcp_reqsk";
+
+/// The program with its maps, attached to nothing.
+pub struct Program<'obj> {
+    pub skel: SynfloodSkel<'obj>,
+    pub secret: Secret,
+}
+
+/// The policy with the cookies that this kernel takes instead of [`Cookies::Auto`]. Fails if it does not take
+/// those that the policy wants.
+pub fn resolve(policy: &Policy) -> Result<Policy> {
+    let cookies = match policy.cookies {
+        _ if policy.challenge == Challenge::Off => Cookies::Kernel,
+        Cookies::Kernel => Cookies::Kernel,
+        wanted => match (takes_own_cookies()?, wanted) {
+            (true, _) => Cookies::Own,
+            (false, Cookies::Own) => bail!(
+                "this kernel takes no SYN cookies but its own, as it is older than Linux 6.9: give --cookies \
+                 kernel"
+            ),
+            (false, _) => Cookies::Kernel,
+        },
+    };
+    Ok(Policy { cookies, ..policy.clone() })
+}
+
+/// Whether this kernel makes connections of cookies of our own.
+fn takes_own_cookies() -> Result<bool> {
+    let types = Btf::from_vmlinux().context("cannot read the kernel's types")?;
+    Ok(types.type_by_name::<Func<'_>>(REDEEMER).is_some())
+}
+
+/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists. `object`
+/// gives it a place to live.
 pub fn load<'obj>(
     policy: &Policy,
     lists: &Lists,
     sizes: Sizes,
     object: &'obj mut MaybeUninit<OpenObject>,
-) -> Result<SynfloodSkel<'obj>> {
+) -> Result<Program<'obj>> {
     set_print(Some((PrintLevel::Warn, keep_log)));
     LIBBPF_LOG.take();
+    let secret = Secret::draw()?;
     let mut open = SynfloodSkelBuilder::default().open(object).context(UNREADABLE)?;
+    *secret_of(&mut open)? = secret.constants();
     let config = config_of(&mut open)?;
     encode::write_policy(policy, config);
+    config.netns_cookie = sys::netns_cookie().context("cannot tell this network namespace's cookie")?;
     config.has_lists = u8::from(!lists.is_empty());
     size_tables(&mut open, sizes)?;
     size_maps_of_user_space(&mut open, lists)?;
     use_what_the_kernel_has(&mut open)?;
+    open.progs.redeem.set_autoload(policy.cookies == Cookies::Own);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
     lists::fill(&skel, lists)?;
-    Ok(skel)
+    Ok(Program { skel, secret })
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.
@@ -79,13 +121,21 @@ fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
 
 /// Sizes the maps that user space fills.
 fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>, lists: &Lists) -> Result<()> {
-    let (macs, ips) = host::room_for(&Addresses::read()?);
     let listed = lists.len().max(1) as u32;
     let maps = &mut open.maps;
     maps.lists.set_max_entries(listed).context("cannot size the lists")?;
     maps.list_hits.set_max_entries(listed).context("cannot size the lists' counters")?;
-    maps.own_macs.set_max_entries(macs).context("cannot size the table of own MACs")?;
-    maps.own_addresses.set_max_entries(ips).context("cannot size the table of own addresses")
+    maps.own_macs.set_max_entries(host::ROOM_FOR_MACS).context("cannot size the table of own MACs")?;
+    for (map, what) in [
+        (&mut maps.own_addresses, "own addresses"),
+        (&mut maps.links, "protected interfaces"),
+        (&mut maps.ip_devices, "interfaces"),
+        (&mut maps.routes, "routes"),
+        (&mut maps.listeners, "listeners"),
+    ] {
+        map.set_max_entries(host::ROOM).with_context(|| format!("cannot size the table of {what}"))?;
+    }
+    Ok(())
 }
 
 fn use_what_the_kernel_has(open: &mut OpenSynfloodSkel<'_>) -> Result<()> {

@@ -32,14 +32,20 @@ macro_rules! plain {
 
 plain! {
     addr: 16,
-    budgets: 192,
-    config: 120 + 2 * 8192,
+    config: 144 + 2 * 8192,
     host: 24,
+    link: 24,
     list_entry: 8,
     list_key: 24,
+    listener_key: 20,
+    listener_query: 24,
     mac: 8,
+    port: 8,
+    port_connections: 8,
+    rates: 256,
     refusal: 32,
-    source: 40,
+    route: 16,
+    source: 56,
 }
 
 const NO_CONFIG: &str = "the BPF program in this binary has no configuration";
@@ -61,6 +67,11 @@ pub fn from_bytes<T: Plain + Default>(bytes: &[u8]) -> Option<T> {
 /// The constants of a program that is not loaded yet.
 pub fn config_of<'a>(open: &'a mut OpenSynfloodSkel<'_>) -> Result<&'a mut types::config> {
     Ok(&mut open.maps.rodata_config_data.as_mut().context(NO_CONFIG)?.config)
+}
+
+/// The secret of a program that is not loaded yet.
+pub fn secret_of<'a>(open: &'a mut OpenSynfloodSkel<'_>) -> Result<&'a mut types::secret> {
+    Ok(&mut open.maps.rodata_secret_data.as_mut().context(NO_CONFIG)?.secret)
 }
 
 /// The constants as the object file has them: magic and versions are set, the rest is zero.

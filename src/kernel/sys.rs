@@ -34,15 +34,35 @@ pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io:
         flags,
         ..Default::default()
     };
+    link_create(program, ifindex, libbpf_sys::BPF_XDP, &options)
+}
+
+fn link_create(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    attach_type: libbpf_sys::bpf_attach_type,
+    options: &libbpf_sys::bpf_link_create_opts,
+) -> io::Result<OwnedFd> {
     // SAFETY: the program's descriptor is open for the call; options outlives it and contains its size.
     let fd = unsafe {
-        libbpf_sys::bpf_link_create(program.as_raw_fd(), ifindex as i32, libbpf_sys::BPF_XDP, &options)
+        libbpf_sys::bpf_link_create(program.as_raw_fd(), ifindex as i32, attach_type, options)
     };
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(-fd));
     }
     // SAFETY: the call returned a new descriptor, which nobody else knows.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Attaches a program to the packets that arrive at an interface, before all others of the kind (tcx). It stays
+/// until the descriptor is closed.
+pub fn tcx_link_create(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> {
+    let options = libbpf_sys::bpf_link_create_opts {
+        sz: size_of::<libbpf_sys::bpf_link_create_opts>() as _,
+        flags: libbpf_sys::BPF_F_BEFORE,
+        ..Default::default()
+    };
+    link_create(program, ifindex, libbpf_sys::BPF_TCX_INGRESS, &options)
 }
 
 /// Whether a driver supports all basic actions of XDP programs, sending included. None: it does not say
@@ -237,6 +257,26 @@ fn interface_request(name: &str) -> io::Result<(OwnedFd, libc::ifreq)> {
         *to = from as libc::c_char;
     }
     Ok((any, request))
+}
+
+/// A number of this network namespace that no other one ever has.
+pub fn netns_cookie() -> io::Result<u64> {
+    /// include/uapi/asm-generic/socket.h
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut cookie = 0_u64;
+    let mut len = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the descriptor is open; cookie and len outlive the call, and len is the size of cookie.
+    let error = unsafe {
+        libc::getsockopt(
+            any.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            std::ptr::from_mut(&mut cookie).cast(),
+            &mut len,
+        )
+    };
+    if error == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
 /// From now on these signals do nothing to this process.

@@ -37,8 +37,12 @@ pub fn set(name: &str, value: &str) -> io::Result<()> {
     fs::write(path(name), value)
 }
 
+/// As sysctl(8): where the first separator is a slash, dots are part of a name, as in
+/// `net/ipv4/conf/eth0.10/rp_filter`.
 fn path(name: &str) -> String {
-    format!("/proc/sys/{}", name.replace('.', "/"))
+    let is_path = name.find(['.', '/']).is_some_and(|at| name[at..].starts_with('/'));
+    let path = if is_path { name.into() } else { name.replace('.', "/") };
+    format!("/proc/sys/{path}")
 }
 
 /// A setting that is changed for a while.

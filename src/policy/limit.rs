@@ -74,7 +74,7 @@ impl Serialize for Rate {
     }
 }
 
-/// The SYNs that a source may send at once, and over time.
+/// What a source may do at once, and over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Limit {
     /// Tokens that the bucket holds, 1 or more.
@@ -105,17 +105,19 @@ impl Limit {
 /// A rate that all sources share; None: no limit. One second's worth may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Budget(pub Option<Rate>);
+pub struct TotalRate(pub Option<Rate>);
 
-impl Budget {
+impl TotalRate {
     /// The same with its burst: one second's worth, at least one.
     pub fn limit(self) -> Option<Limit> {
         const SECOND_NS: u64 = 1_000_000_000;
-        self.0.map(|rate| Limit { burst: (SECOND_NS / rate.interval_ns).max(1), rate })
+        // Rounded, as an interval that is no whole number of nanoseconds was rounded up.
+        let burst = |rate: Rate| (SECOND_NS + rate.interval_ns / 2) / rate.interval_ns;
+        self.0.map(|rate| Limit { burst: burst(rate).max(1), rate })
     }
 }
 
-impl FromStr for Budget {
+impl FromStr for TotalRate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -125,7 +127,15 @@ impl FromStr for Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::Rate;
+    use super::{Rate, TotalRate};
+
+    #[test]
+    fn one_second_s_worth_of_a_rate_comes_at_once() {
+        for (rate, burst) in [("1/h", 1), ("1", 1), ("3", 3), ("7", 7), ("1000", 1000)] {
+            let total: TotalRate = rate.parse().unwrap();
+            assert_eq!(total.limit().unwrap().burst, burst, "{rate}");
+        }
+    }
 
     #[test]
     fn rates_are_shown_in_the_unit_they_were_given_in() {

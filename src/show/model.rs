@@ -28,6 +28,8 @@ pub struct Start<'a> {
     pub interfaces: &'a [InterfaceMode],
     #[serde(flatten)]
     pub policy: &'a Policy,
+    /// Ports that are not challenged, and why.
+    pub unchallenged: &'a BTreeMap<u16, String>,
     /// The time after which it ends by itself.
     #[serde(skip)]
     pub stop_after: Option<Duration>,
@@ -84,7 +86,7 @@ pub struct Status {
     #[serde(flatten)]
     pub rates: Rates,
     pub blocked_sources: u64,
-    /// The time since a budget began to refuse SYNs. null: none does.
+    /// The time since the pass rate began to refuse SYNs. null: it does not.
     #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
     pub flood: Option<Duration>,
     /// Nothing is dropped.
@@ -128,17 +130,17 @@ pub struct Instance {
     /// The present rates.
     #[serde(flatten)]
     pub rates: Rates,
-    /// The budgets that have a limit.
-    pub budgets: BTreeMap<&'static str, Budget>,
+    /// The rates of all sources together that have a limit.
+    pub rates_left: BTreeMap<&'static str, SharedBucket>,
     /// The networks of --allow and --deny.
     pub lists: Vec<ListEntry>,
     /// Worst first.
     pub sources: Vec<Source>,
 }
 
-/// A limit of all sources together.
+/// The bucket of a rate of all sources together.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Budget {
+pub struct SharedBucket {
     /// Tokens left.
     pub left: u64,
     /// Tokens that it holds at most.
@@ -160,14 +162,25 @@ pub struct ListEntry {
 #[derive(Debug, Clone, Serialize)]
 pub struct Source {
     pub source: String,
-    pub tokens: u64,
-    #[serde(rename = "next_token_s", serialize_with = "seconds")]
-    pub next_token: Duration,
+    /// Of connections; null: they are not limited.
+    pub connections: Option<Bucket>,
+    /// Of SYNs that the kernel gets unasked.
+    pub syns: Bucket,
     pub passed: u64,
-    /// Over the limit, and answered with a cookie.
+    /// Answered with a cookie.
     pub challenged: u64,
     pub dropped: u64,
+    /// Connections that stand or stood.
+    pub connected: u64,
     /// null: never.
     #[serde(rename = "last_drop_s", serialize_with = "maybe_seconds")]
     pub last_drop: Option<Duration>,
+}
+
+/// A source's bucket.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Bucket {
+    pub tokens: u64,
+    #[serde(rename = "next_token_s", serialize_with = "seconds")]
+    pub next_token: Duration,
 }

@@ -1,33 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The model as text for a person.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::model::{Budget, Instance, InterfaceMode, ListEntry, Rates, Source, Start, Status, Summary};
+use super::model::{
+    Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start, Status, Summary,
+};
 use super::units::{age, exact};
-use crate::policy::{Listed, Policy};
+use crate::policy::{Challenge, Listed, Policy};
 
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
 
-/// A budget that refused a SYN within this time refuses now.
+/// A rate that refused a SYN within this time refuses now.
 const REFUSES_NOW: Duration = Duration::from_secs(1);
 
-/// "burst 5, rate 1/s, new sources 1000/s", and every setting that is not as usual.
+/// "no limit on connections, pass rate 1000/s, own cookies", and every setting that is not as usual.
 pub fn policy(policy: &Policy) -> String {
-    let mut text = format!("burst {}, rate {}", policy.source_limit.burst, policy.source_limit.rate);
-    for (name, budget) in [
-        ("new sources", policy.new_sources),
-        ("total", policy.total_rate),
-        ("cookies", policy.challenge_rate),
+    let mut text = match policy.connection_limit {
+        Some(limit) => format!("burst {}, rate {}", limit.burst, limit.rate),
+        None => "no limit on connections".into(),
+    };
+    for (name, rate, usual) in [
+        ("pass rate", policy.pass_rate, None),
+        ("unchallenged rate", policy.unchallenged_rate, Some("10000/s")),
+        ("cookies", policy.challenge_rate, Some("no limit")),
     ] {
-        if let Some(rate) = budget.0 {
+        let rate = rate.0.map_or("no limit".into(), |rate| rate.to_string());
+        if usual != Some(rate.as_str()) {
             let _ = write!(text, ", {name} {rate}");
         }
     }
-    let _ = write!(text, ", challenge {}", policy.challenge);
+    match policy.challenge {
+        Challenge::Off => text.push_str(", no challenges"),
+        Challenge::All => {
+            let _ = write!(text, ", {} cookies", policy.cookies);
+        }
+    }
     for (name, ports) in [("challenge ports", &policy.challenge_ports), ("ports", &policy.ports)] {
         if !ports.are_all() {
             let _ = write!(text, ", {name} {ports}");
@@ -47,14 +59,38 @@ pub fn interfaces(interfaces: &[InterfaceMode]) -> String {
 
 pub fn start(start: &Start<'_>) -> String {
     format!(
-        "protecting {}: {}; {}",
+        "protecting {}: {}{}; {}",
         interfaces(start.interfaces),
         policy(start.policy),
+        unchallenged(start.unchallenged),
         match start.stop_after {
             Some(time) => format!("ends in {}", exact(time)),
             None => "Ctrl-C ends".into(),
         }
     )
+}
+
+/// Ports in a text, before it says how many more there are.
+const MAX_PORTS: usize = 8;
+
+/// "; not challenged: port 22 (why)", or nothing. Ports with one reason are named together.
+fn unchallenged(ports: &BTreeMap<u16, String>) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+    for (&port, why) in ports {
+        by_reason.entry(why).or_default().push(port);
+    }
+    let one = |(why, ports): (&str, Vec<u16>)| {
+        let named: Vec<_> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
+        let more = ports.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more} ({why})", named.join(", "))
+    };
+    let texts: Vec<_> = by_reason.into_iter().map(one).collect();
+    if texts.is_empty() {
+        String::new()
+    } else {
+        format!("; not challenged: port {}", texts.join("; "))
+    }
 }
 
 /// "12 SYN/s: 2 passed, 0 challenged, 10 dropped"
@@ -76,7 +112,7 @@ fn dropped_word(dry_run: bool) -> &'static str {
 /// The status line, without a line break.
 pub fn status(status: &Status) -> String {
     let flood =
-        status.flood.map_or(String::new(), |time| format!("; over the budget for {}", age(time)));
+        status.flood.map_or(String::new(), |time| format!("; over the pass rate for {}", age(time)));
     let rates = rates(&status.rates, status.dry_run);
     format!("{rates}; blocked sources: {}{flood}", status.blocked_sources)
 }
@@ -115,8 +151,8 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
         totals(&instance.totals)
     )?;
     writeln!(out, "now {}", rates(&instance.rates, instance.policy.dry_run))?;
-    for (name, budget) in &instance.budgets {
-        if let Some(text) = refuses(budget) {
+    for (name, bucket) in &instance.rates_left {
+        if let Some(text) = refuses(bucket) {
             writeln!(out, "{}: {text}", name.replace('_', " "))?;
         }
     }
@@ -127,10 +163,10 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
     Ok(())
 }
 
-/// What to say of a budget; None if it refuses nothing now.
-fn refuses(budget: &Budget) -> Option<String> {
-    budget.last_refusal.filter(|&time| time < REFUSES_NOW)?;
-    Some(format!("over the budget now, {} of {} left", budget.left, budget.burst))
+/// What to say of a rate; None if it refuses nothing now.
+fn refuses(bucket: &SharedBucket) -> Option<String> {
+    bucket.last_refusal.filter(|&time| time < REFUSES_NOW)?;
+    Some(format!("refuses SYNs now, {} of {} tokens left", bucket.left, bucket.burst))
 }
 
 fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Result<()> {
@@ -148,24 +184,27 @@ fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Resu
     Ok(())
 }
 
-/// A table that fits in 80 columns while addresses are shorter than 25 characters.
+/// A table that fits in 80 columns while addresses are shorter than 16 characters. The tokens are those of
+/// connections; where these are not limited, of SYNs.
 fn write_sources(out: &mut impl Write, sources: &[Source]) -> io::Result<()> {
     let widest = sources.iter().map(|source| source.source.len()).max().unwrap_or(0);
     let width = widest.max("SOURCE".len());
     writeln!(
         out,
-        "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>11} {:>9}",
-        "SOURCE", "TOKENS", "NEXT IN", "PASSED", "COOKIES", "DROPPED", "LAST DROP"
+        "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
+        "SOURCE", "TOKENS", "NEXT IN", "PASSED", "COOKIES", "CONNECTED", "DROPPED", "LAST DROP"
     )?;
     for source in sources {
+        let bucket = source.connections.unwrap_or(source.syns);
         writeln!(
             out,
-            "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>11} {:>9}",
+            "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
             source.source,
-            source.tokens,
-            age(source.next_token),
+            bucket.tokens,
+            age(bucket.next_token),
             source.passed,
             source.challenged,
+            source.connected,
             source.dropped,
             source.last_drop.map_or("never".into(), age),
         )?;

@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::Watched;
 use crate::kernel::maps::filter;
-use crate::kernel::skel::SynfloodSkel;
+use crate::kernel::program::Program;
 use crate::note::Note;
+use crate::policy::Policy;
 
 /// With more than this share of its bits set, a filter takes too many unknown sources for known ones. A
 /// new filter has at most half of this share.
@@ -20,11 +21,18 @@ pub struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     /// For a program that was just loaded.
-    pub fn new(skel: &'a SynfloodSkel<'a>) -> Result<Self> {
+    pub fn new(program: &'a Program<'a>, policy: &'a Policy) -> Result<Self> {
         Ok(Self {
-            filter: filter::Filter::new(skel)?,
+            filter: filter::Filter::new(program, policy)?,
             renewing: Watched::new("renewing the filter of known sources"),
         })
+    }
+
+    /// Enters the sources that have sockets already. Call it when the program is attached: whoever connects
+    /// before that is found, and whoever connects later enters by itself.
+    pub fn start(&mut self) -> Vec<Note> {
+        let done = self.renew();
+        self.renewing.check(done).1.into_iter().collect()
     }
 
     /// Reads the whole table only if the filter is worn.
@@ -33,7 +41,7 @@ impl<'a> Filter<'a> {
         self.renewing.check(done).1.into_iter().collect()
     }
 
-    /// Enters the sources of the table in the other filter, and switches to that one.
+    /// Enters the sources of the table and those with sockets in the other filter, and switches to that one.
     pub fn renew(&mut self) -> Result<()> {
         self.filter.renew()
     }

@@ -45,6 +45,13 @@ impl Firewall {
         Ok(Self { poke, reports, notes: Vec::new() })
     }
 
+    /// Waits so long for the first look.
+    pub fn first(&mut self, patience: Duration) -> Option<Arc<Verdicts>> {
+        let report = self.reports.recv_timeout(patience).ok()?;
+        self.notes.extend(report.notes);
+        report.verdicts
+    }
+
     /// Looks again now, as something has changed.
     pub fn poke(&self) {
         // Fails only if the thread has panicked.

@@ -1,26 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Tells the program this host's addresses and settings, which may change while it runs.
+//! Tells the program this host's addresses, interfaces and settings, which may change while it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use ipnet::IpNet;
 
 use super::Watched;
-use crate::kernel::addresses::Addresses;
-use crate::kernel::maps::host;
-use crate::kernel::skel::{SynfloodSkel, types};
-use crate::kernel::sysctl;
+use super::routes::Routes;
+use crate::kernel::maps::host::{self, Tables};
+use crate::kernel::netlink::{self, Mac};
+use crate::kernel::program::Program;
+use crate::kernel::skel::types;
+use crate::kernel::{sysctl, topology};
 use crate::note::Note;
 use crate::policy::{Challenge, Policy};
 
-/// The kernel reads a client's options from its timestamps (net/ipv4/syncookies.c) only with this
-/// value of net.ipv4.tcp_timestamps: with 1 it subtracts a secret first.
-const PLAIN_TIMESTAMPS: u32 = 2;
+/// The number of the table of local routes (include/uapi/linux/rtnetlink.h).
+const LOCAL_TABLE: u32 = 255;
 
 /// This host, as the program knows it.
 pub struct Host<'a> {
-    skel: &'a SynfloodSkel<'a>,
+    program: &'a Program<'a>,
+    protected: Vec<u32>,
     needs_cookies: bool,
     settings: types::host,
-    told: Addresses,
+    tables: Tables,
+    routes: Routes,
+    /// The interfaces on which packets reach IP that came in by a protected one.
+    devices: BTreeSet<u32>,
     lacked_cookies: bool,
     reading: Watched,
     reading_settings: Watched,
@@ -28,12 +36,16 @@ pub struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &Policy) -> Self {
+    /// `protected`: the indices of the interfaces.
+    pub fn new(program: &'a Program<'a>, policy: &Policy, protected: Vec<u32>) -> Self {
         Self {
-            skel,
+            program,
+            protected,
             needs_cookies: policy.challenge != Challenge::Off,
             settings: types::host::default(),
-            told: Addresses::default(),
+            tables: Tables::default(),
+            routes: Routes::default(),
+            devices: BTreeSet::new(),
             lacked_cookies: false,
             reading: Watched::new("the look at this host's addresses"),
             reading_settings: Watched::new("the look at the kernel's settings"),
@@ -41,18 +53,17 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Tells the program the changes. The addresses come first, and the new generation after them, so
-    /// that the program never remembers an old address under a new generation.
-    pub fn tick(&mut self) -> Vec<Note> {
-        let (now, unread) = self.reading.check(Addresses::read());
-        let mut outcome = Ok(());
-        if let Some(now) = now
-            && now != self.told
-        {
-            outcome = self.tell_addresses(&now);
-            self.settings.generation += 1;
-            self.settings.address_bits = host::address_bits(&self.told.ips);
-        }
+    /// The interfaces, by index, on which packets reach IP that came in by a protected one.
+    pub fn devices(&self) -> &BTreeSet<u32> {
+        &self.devices
+    }
+
+    /// Tells the program the changes, of the routes too if they `may_have_changed`. The addresses come first,
+    /// and the new generation after them, so that the program never remembers an old address under a new
+    /// generation.
+    pub fn tick(&mut self, may_have_changed: bool) -> Vec<Note> {
+        let told = self.tell_addresses(may_have_changed);
+        let (_, untold) = self.telling.check(told);
         let (read, unread_settings) = self.reading_settings.check(read_settings());
         // What cannot be read is taken to be as before.
         self.settings = types::host {
@@ -60,98 +71,77 @@ impl<'a> Host<'a> {
             address_bits: self.settings.address_bits,
             ..read.unwrap_or(self.settings)
         };
-        let told = host::set(self.skel, &self.settings);
-        let (_, untold) = self.telling.check(outcome.and(told));
-        let failures = [unread, unread_settings, untold];
+        let (_, unset) = self.reading.check(host::set(&self.program.skel, &self.settings));
+        let failures = [untold, unread_settings, unset];
         failures.into_iter().flatten().chain(self.lack_of_cookies()).collect()
     }
 
-    /// Makes the program's tables the same as `now`. An address that fails is not entered in `told`, so
-    /// that the next look tries it again.
-    fn tell_addresses(&mut self, now: &Addresses) -> Result<()> {
-        let mut failed = Failed::default();
-        self.tell_macs(now, &mut failed);
-        self.tell_ips(now, &mut failed);
-        failed.outcome()
+    fn tell_addresses(&mut self, may_have_changed: bool) -> Result<()> {
+        let links = netlink::links()?;
+        let networks = own_networks()?;
+        let skel = &self.program.skel;
+        self.devices = topology::ip_devices(&links, &self.protected);
+        let (new_addresses, outcome) = self.tables.tell_addresses(skel, &own_macs(&links), &networks);
+        self.routes.look(&links, &self.protected, &self.devices, may_have_changed)?;
+        let (new_links, links_outcome) =
+            self.tables.tell_links(skel, self.routes.links(), &self.devices);
+        let routes_outcome = self.tables.tell_routes(skel, self.routes.routes());
+        if new_addresses || new_links {
+            self.settings.generation += 1;
+            self.settings.address_bits = host::address_bits(&networks, self.program.secret.hash_key);
+        }
+        outcome.and(links_outcome).and(routes_outcome)
     }
 
-    fn tell_macs(&mut self, now: &Addresses, failed: &mut Failed) {
-        let gone: Vec<_> =
-            self.told.macs.keys().filter(|mac| !now.macs.contains_key(*mac)).copied().collect();
-        for mac in gone {
-            if failed.note(host::disown_mac(self.skel, mac)) {
-                self.told.macs.remove(&mac);
-            }
-        }
-        for (&mac, &mtu) in &now.macs {
-            if self.told.macs.get(&mac) != Some(&mtu) && failed.note(host::own_mac(self.skel, mac, mtu))
-            {
-                self.told.macs.insert(mac, mtu);
-            }
-        }
-    }
-
-    fn tell_ips(&mut self, now: &Addresses, failed: &mut Failed) {
-        let gone: Vec<_> = self.told.ips.difference(&now.ips).copied().collect();
-        for ip in gone {
-            if failed.note(host::disown_ip(self.skel, ip)) {
-                self.told.ips.remove(&ip);
-            }
-        }
-        for &ip in &now.ips {
-            if !self.told.ips.contains(&ip) && failed.note(host::own_ip(self.skel, ip)) {
-                self.told.ips.insert(ip);
-            }
-        }
-    }
-
-    /// A note whenever this host's kernel stops making SYN cookies.
+    /// A note whenever this host's kernel stops taking SYN cookies.
     fn lack_of_cookies(&mut self) -> Option<Note> {
         let lacks = self.needs_cookies && self.settings.syncookies == 0;
         let begins = lacks && !self.lacked_cookies;
         self.lacked_cookies = lacks;
         begins.then(|| {
             Note::warning(
-                "net.ipv4.tcp_syncookies is 0, so that SYNs over a budget cannot be challenged and are \
-                 dropped, honest ones too: `sysctl net.ipv4.tcp_syncookies=1`",
+                "net.ipv4.tcp_syncookies is 0, so that the kernel takes no SYN cookies and nobody can be \
+                 challenged: in a flood SYNs pass at --unchallenged-rate, and honest ones are lost too: \
+                 `sysctl net.ipv4.tcp_syncookies=1`",
             )
         })
     }
 }
 
-/// The first error of several addresses that could not be told.
-#[derive(Default)]
-struct Failed(Option<anyhow::Error>);
-
-impl Failed {
-    /// Keeps an error. Whether there was none.
-    fn note(&mut self, done: Result<()>) -> bool {
-        let Err(error) = done else { return true };
-        self.0.get_or_insert(error);
-        false
+/// With the MTU in bytes; the smallest if interfaces share a MAC.
+fn own_macs(links: &[netlink::Link]) -> BTreeMap<Mac, u32> {
+    let mut macs = BTreeMap::new();
+    for (mac, mtu) in links.iter().filter_map(|link| Some((link.mac?, link.mtu))) {
+        let smallest = macs.entry(mac).or_insert(mtu);
+        *smallest = mtu.min(*smallest);
     }
+    macs
+}
 
-    fn outcome(self) -> Result<()> {
-        let Some(error) = self.0 else { return Ok(()) };
-        Err(error.context("SYNs to some addresses cannot be challenged"))
-    }
+/// A VRF's local routes are in a table of its own. A default route there is for what a proxy takes from others.
+fn own_networks() -> Result<BTreeSet<IpNet>> {
+    let routes = netlink::local_routes()?;
+    let is_own = |route: &&netlink::LocalRoute| {
+        route.table == LOCAL_TABLE || route.network.prefix_len() == route.network.max_prefix_len()
+    };
+    Ok(routes.iter().filter(is_own).map(|route| route.network).collect())
 }
 
 fn read_settings() -> Result<types::host> {
     let ipv4 = |name: &str| sysctl::number(&format!("net.ipv4.{name}"));
     let is_on = |name: &str| Ok::<_, anyhow::Error>((ipv4(name)? != 0).into());
     // The largest receive buffer that the kernel itself may give a socket, and that one may ask for. Some
-    // kernels hide the second from a namespace. The window scale is then not known, and no timestamp may
-    // promise one.
+    // kernels hide the second from a namespace. The window scale of the kernel's cookies is then not known,
+    // and no timestamp may promise one.
     let own_space = sysctl::number("net.ipv4.tcp_rmem")?;
     let asked_space = sysctl::number_if_there("net.core.rmem_max")?;
-    let has_plain_timestamps = ipv4("tcp_timestamps")? == PLAIN_TIMESTAMPS;
     Ok(types::host {
         syncookies: ipv4("tcp_syncookies")?.min(2) as u8,
-        timestamps: (asked_space.is_some() && has_plain_timestamps).into(),
+        timestamps: ipv4("tcp_timestamps")?.min(2) as u8,
         sack: is_on("tcp_sack")?,
         wscale: is_on("tcp_window_scaling")?,
         ecn: is_on("tcp_ecn")?,
+        knows_rcv_space: asked_space.is_some().into(),
         rcv_space: own_space.max(asked_space.unwrap_or(0)),
         ..Default::default()
     })

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `--set-sysctls`: kernel settings that challenges need, for as long as a run of this network namespace
-//! needs them.
+//! net.ipv4.tcp_syncookies, which the kernel's cookies need at 2 while a flood is on, so that it makes one for
+//! every SYN and not only when a listener's queue is full.
 //!
-//! Each run shares a lock on its namespace. A second process, the *keeper*, waits for the end of the run that
-//! changed something, takes the lock alone, and sets the settings back. So a run that is killed leaves nothing
+//! Each run that needs it shares a lock on its namespace. A second process, the *keeper*, waits for the end of the
+//! need or of the run, takes the lock alone, and sets the setting back. So a run that is killed leaves nothing
 //! changed, and one that ends undoes nothing that another still needs.
 
 use std::fs::File;
@@ -12,14 +12,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::Watched;
 use crate::kernel::sysctl::{self, Change};
 use crate::note::Note;
-use crate::policy::Challenge;
 
 /// The lock that runs share: a file that each network namespace has, and that nobody but an administrator can
 /// open. So nobody else can hold the lock.
@@ -37,51 +36,93 @@ pub const WAITING: &str = "waiting";
 /// Longer than a keeper takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Settings that this run needs.
+const SYNCOOKIES: &str = "net.ipv4.tcp_syncookies";
+
+/// A cookie for every SYN.
+const ALWAYS: &str = "2";
+
+/// The setting stays so long after the last refusal: floods come in waves.
+const CALM: Duration = Duration::from_secs(120);
+
+/// The setting, while this run needs it.
 #[derive(Debug)]
 pub struct Sysctls {
-    /// Those that this run has changed.
-    changes: Vec<Change>,
-    keeper: Option<Keeper>,
-    lock: Option<File>,
+    needed: Option<Needed>,
     looking: Watched,
 }
 
+/// While it is needed.
+#[derive(Debug)]
+struct Needed {
+    last_refusal: Instant,
+    /// What this run has changed.
+    changes: Vec<Change>,
+    keeper: Option<Keeper>,
+    _lock: File,
+}
+
 impl Default for Sysctls {
-    /// Needs none.
+    /// Needs nothing yet.
     fn default() -> Self {
-        let looking = Watched::new("the look at the settings of --set-sysctls");
-        Self { changes: Vec::new(), keeper: None, lock: None, looking }
+        Self { needed: None, looking: Watched::new("setting net.ipv4.tcp_syncookies for the flood") }
     }
 }
 
 impl Sysctls {
-    /// Sets tcp_syncookies to 2 if all SYNs may be challenged, else to 1 at least, and tcp_timestamps to 2, which
-    /// can keep a client's options. Also returns notes of what was changed.
-    pub fn set_for(challenge: Challenge) -> Result<(Self, Vec<Note>)> {
-        let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
-        let lock = lock.context("cannot lock this network namespace's settings")?;
-        let changes = changes_for(challenge)?;
-        if changes.is_empty() {
-            return Ok((Self { lock: Some(lock), ..Self::default() }, Vec::new()));
-        }
-        // Before the first change, so that none outlives a kill.
-        let keeper = Keeper::start(&changes).context("cannot start the process that sets them back")?;
+    /// Sets it when a flood begins, and back when none was for two minutes. `refuses`: a flood is on, and the
+    /// kernel's cookies are used. Notes what somebody else has changed, and starts the keeper again if it was
+    /// killed.
+    pub fn tick(&mut self, refuses: bool) -> Vec<Note> {
         let mut notes = Vec::new();
-        for change in &changes {
-            let Change { name, before, ours } = change;
-            change.make().with_context(|| {
-                format!("cannot set {name} to {ours}: set it by hand, and leave out --set-sysctls")
-            })?;
-            notes.push(Note::info(format!("{name} was {before} and is {ours} until the end")));
+        let outcome = match &mut self.needed {
+            None if refuses => Needed::begin(&mut notes).map(|needed| self.needed = Some(needed)),
+            None => Ok(()),
+            Some(needed) => {
+                if refuses {
+                    needed.last_refusal = Instant::now();
+                }
+                needed.look(&mut notes)
+            }
+        };
+        notes.extend(self.looking.check(outcome).1);
+        if self.needed.as_ref().is_some_and(|needed| needed.last_refusal.elapsed() > CALM) {
+            notes.extend(self.restore());
         }
-        let sysctls = Self { changes, keeper: Some(keeper), lock: Some(lock), ..Self::default() };
-        Ok((sysctls, notes))
+        notes
     }
 
-    /// Notes what somebody else has changed, and starts the keeper again if it was killed.
-    pub fn tick(&mut self) -> Vec<Note> {
-        let mut notes = Vec::new();
+    /// Sets back what this run has changed, unless another run needs it.
+    pub fn restore(&mut self) -> Vec<Note> {
+        self.needed.take().map(Needed::end).unwrap_or_default()
+    }
+}
+
+impl Needed {
+    fn begin(notes: &mut Vec<Note>) -> Result<Self> {
+        let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
+        let lock = lock.context("cannot lock this network namespace's settings")?;
+        let mut needed =
+            Self { last_refusal: Instant::now(), changes: Vec::new(), keeper: None, _lock: lock };
+        let before = sysctl::read(SYNCOOKIES)?;
+        // 0: the administrator wants none, and is told so elsewhere.
+        if before == "0" || before == ALWAYS {
+            return Ok(needed);
+        }
+        let change = Change { name: SYNCOOKIES.into(), before, ours: ALWAYS.into() };
+        // Before the change, so that it does not outlive a kill.
+        let changes = vec![change.clone()];
+        needed.keeper =
+            Some(Keeper::start(&changes).context("cannot start the process that sets it back")?);
+        needed.changes = changes;
+        let Change { name, before, ours } = &change;
+        change.make().with_context(|| {
+            format!("cannot set {name} to {ours}: set it by hand, or give --keep-sysctls")
+        })?;
+        notes.push(Note::info(format!("{name} was {before} and is {ours} while the flood lasts")));
+        Ok(needed)
+    }
+
+    fn look(&mut self, notes: &mut Vec<Note>) -> Result<()> {
         let mut outcome = self.renew_keeper();
         self.changes.retain(|change| match change.overruled() {
             Ok(None) => true,
@@ -96,8 +137,7 @@ impl Sysctls {
                 true
             }
         });
-        notes.extend(self.looking.check(outcome).1);
-        notes
+        outcome
     }
 
     fn renew_keeper(&mut self) -> Result<()> {
@@ -107,32 +147,12 @@ impl Sysctls {
         Ok(())
     }
 
-    /// Sets back what this run has changed, unless another run needs it.
-    pub fn restore(self) -> Vec<Note> {
-        let Self { changes, keeper, lock, .. } = self;
+    fn end(self) -> Vec<Note> {
+        let Self { changes, keeper, _lock: lock, .. } = self;
         drop(lock);
         // Without an answer it was killed: then this run does it alone.
         keeper.map(|keeper| keeper.finish().unwrap_or_else(|| undo(&changes))).unwrap_or_default()
     }
-}
-
-fn changes_for(challenge: Challenge) -> Result<Vec<Change>> {
-    let cookies: (&str, fn(&str) -> bool) = match challenge {
-        Challenge::Off => return Ok(Vec::new()),
-        Challenge::Budget => ("1", |now| now == "0"),
-        Challenge::All => ("2", |now| now != "2"),
-    };
-    let timestamps: (&str, fn(&str) -> bool) = ("2", |now| now != "2");
-    let mut changes = Vec::new();
-    for (name, (ours, is_needed)) in
-        [("net.ipv4.tcp_syncookies", cookies), ("net.ipv4.tcp_timestamps", timestamps)]
-    {
-        let before = sysctl::read(name)?;
-        if is_needed(&before) {
-            changes.push(Change { name: name.into(), before, ours: ours.into() });
-        }
-    }
-    Ok(changes)
 }
 
 /// Sets these back, even if another run needs them. Returns what could not be set back.

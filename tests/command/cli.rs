@@ -30,8 +30,13 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--burst", "-1"], &["--burst", "whole number from 1"]),
         (&["--burst", "five"], &["--burst", "whole number from 1"]),
         (&["--burst", "99999999999999999999"], &["--burst", "whole number from 1"]),
-        (&["--burst", "9999999999999"], &["--burst", "years to refill", "lower the burst"]),
+        (
+            &["--burst", "9999999999999", "--rate", "1"],
+            &["--burst", "years to refill", "lower the burst"],
+        ),
         (&["--burst", "18446744073709551615", "--rate", "1/h"], &["years to refill"]),
+        (&["--burst", "5"], &["not provided", "--rate <RATE>"]),
+        (&["--rate", "5"], &["not provided", "--burst <COUNT>"]),
         (&["--rate", "0"], &["--rate", "above 0", "30/m"]),
         (&["--rate", "-1"], &["--rate", "above 0"]),
         (&["--rate", "NaN"], &["--rate", "above 0"]),
@@ -72,6 +77,12 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         (&["--iface", "a-name-too-long-for-linux"], &["at most 15 characters"]),
         (&["--iface", ""], &["name of an interface"]),
         (&["--iface", "a/b"], &["neither spaces nor slashes"]),
+        (&["--pass-rate", "-1"], &["--pass-rate", "above 0"]),
+        (&["--pass-rate", "many"], &["--pass-rate", "1000/s"]),
+        (&["--unchallenged-rate", "5/d"], &["--unchallenged-rate", "s, m or h"]),
+        (&["--challenge", "budget"], &["--challenge", "off, all"]),
+        (&["--cookies", "none"], &["--cookies", "auto, own, kernel"]),
+        (&["--set-sysctls"], &["unexpected argument"]),
         (&["--mode", "fast"], &["--mode", "auto, native, skb"]),
         (&["--dump"], &["--quiet does not go with --dump"]),
         (&["--all"], &["--dump"]),
@@ -82,7 +93,7 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         assert_refused(&synflood(&args), 2, said);
     }
     assert_refused(&synflood(&[]), 2, &["--iface"]);
-    let two = synflood(&["--dump", "--interval", "2", "--burst", "9"]);
+    let two = synflood(&["--dump", "--interval", "2", "--burst", "9", "--rate", "1"]);
     assert_refused(&two, 2, &["--burst does not go with --dump"]);
     assert_eq!(String::from_utf8_lossy(&two.stderr).matches("--").count(), 3, "one option is named");
 }

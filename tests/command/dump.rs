@@ -63,10 +63,10 @@ fn only_ten_networks_are_shown_without_all() {
 
 /// No source is blocked, because none is seen twice.
 #[test]
-fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
+fn a_flood_from_random_addresses_shows_in_totals_and_rates() {
     let pair = lab::pair!();
     let _defence =
-        Defence::start(&pair, &["--iface", "eth0", "--challenge", "off", "--new-sources", "5"]);
+        Defence::start(&pair, &["--iface", "eth0", "--challenge", "off", "--pass-rate", "5"]);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -77,25 +77,25 @@ fn a_flood_from_random_addresses_shows_in_totals_rates_and_budgets() {
                 host += 64;
             }
         });
-        let shown = wait_for("the budget to refuse while rates are measured", || {
+        let shown = wait_for("the pass rate to refuse while rates are measured", || {
             let shown = dump(&pair, &[]);
-            let refusal = shown["budgets"]["new_sources"]["last_refusal_s"].as_f64();
+            let refusal = shown["rates_left"]["pass_rate"]["last_refusal_s"].as_f64();
             let has_rate = shown["dropped_per_s"].as_u64() > Some(0);
             (has_rate && refusal.is_some_and(|age| age < 1.0)).then_some(shown)
         });
-        let table = wait_for("the same as text", || {
-            let table = text(&pair, &[]);
-            table.contains("new sources: over the budget now, ").then_some(table)
+        wait_for("the same as text", || {
+            text(&pair, &[]).contains("pass rate: refuses SYNs now, ").then_some(())
         });
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(shown["blocked_sources"], 0);
-        assert!(shown["budgets"]["new_sources"]["left"].as_u64() < Some(5), "{shown}");
-        assert_eq!(shown["budgets"]["new_sources"]["burst"], 5);
-        assert!(shown["budgets"]["total_rate"].is_null(), "it has no limit");
+        let left = &shown["rates_left"];
+        assert!(left["pass_rate"]["left"].as_u64() < Some(5), "{shown}");
+        assert_eq!(left["pass_rate"]["burst"], 5);
+        assert_eq!(left["unchallenged_rate"]["last_refusal_s"], Value::Null);
+        assert!(left["challenge_rate"].is_null(), "it has no limit");
         assert!(shown["dropped"].as_u64() > Some(0) && shown["passed"].as_u64() >= Some(5), "{shown}");
-        assert_eq!(shown["dropped"], shown["reasons"]["drop_new_source_budget"]);
+        assert_eq!(shown["dropped"], shown["reasons"]["drop_pass_rate"]);
         assert!(shown["elapsed_s"].as_f64() > Some(0.0));
-        assert!(table.contains("new sources: over the budget now, "), "{table}");
     });
 }
 
@@ -131,28 +131,28 @@ fn an_instance_on_another_interface_is_pointed_out() {
     assert!(again.contains(&format!(", process {})", defence.pid())), "{again}");
 }
 
-/// A connection's SYN that comes again passes, over whatever limit.
+/// Who has answered proves with that to be no mere sender of SYNs; others may send in its name.
 #[test]
-fn a_syn_that_passed_over_the_limit_is_not_shown_as_dropped() {
+fn a_source_that_answered_is_not_blocked_by_syns_in_its_name() {
     let pair = lab::pair!();
-    pair.set("net.ipv4.tcp_syncookies=2");
-    let _listener = pair.server.enter(|| TcpListener::bind(("10.0.0.10", 80)).unwrap());
-    let options = ["--iface", "eth0", "--challenge", "all", "--burst", "2", "--rate", "1/h"];
+    let listener = pair.server.enter(|| TcpListener::bind(("10.0.0.10", 80)).unwrap());
+    let options = ["--iface", "eth0", "--challenge", "off", "--burst", "2", "--rate", "1/h"];
     let _defence = Defence::start(&pair, &options);
-    let client = pair.client.enter(|| TcpStream::connect(("10.0.0.10", 80)).unwrap());
-    let port = client.local_addr().unwrap().port();
-    let mut syn = ipv4(|ip, tcp| {
-        (ip.source, ip.destination) = ([10, 0, 0, 1], [10, 0, 0, 10]);
-        (tcp.source_port, tcp.destination_port) = (port, 80);
-    });
-    syn[..6].copy_from_slice(&pair.server.mac("eth0"));
-    wire::send(&pair.client, "eth0", &vec![syn; 50]);
-    let shown = wait_for("51 SYNs", || {
+    let _client = pair.client.enter(|| TcpStream::connect(("10.0.0.10", 80)).unwrap());
+    let _server = listener.accept().unwrap();
+    wire::send(&pair.client, "eth0", &vec![syn_from(Ipv4Addr::new(10, 0, 0, 1)); 50]);
+    wire::send(&pair.client, "eth0", &vec![syn_from(Ipv4Addr::new(10, 0, 7, 1)); 50]);
+    let shown = wait_for("101 SYNs", || {
         let shown = dump(&pair, &["--all"]);
-        (shown["passed"] == 51).then_some(shown)
+        let seen = shown["passed"].as_u64().unwrap() + shown["dropped"].as_u64().unwrap();
+        (seen == 101).then_some(shown)
     });
     let line = source(&shown, "10.0.0.1").unwrap();
-    let counts = ["passed", "challenged", "dropped"].map(|field| line[field].as_u64().unwrap());
-    assert_eq!(counts, [51, 0, 0], "{shown}");
-    assert_eq!(shown["reasons"]["pass_existing_socket"], 49);
+    let counts = ["passed", "challenged", "dropped", "connected"].map(|field| line[field].as_u64());
+    assert_eq!(counts, [2, 0, 49, 1].map(Some), "{shown}");
+    assert_eq!((&line["syns"]["tokens"], &line["connections"]["tokens"]), (&0.into(), &1.into()));
+    let blocked = dump(&pair, &[]);
+    let names: Vec<_> =
+        blocked["sources"].as_array().unwrap().iter().map(|line| &line["source"]).collect();
+    assert_eq!(names, ["10.0.7.1"], "who never answers is");
 }

@@ -21,8 +21,20 @@ fn syn_from(host: u8) -> Vec<u8> {
 #[test]
 fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
     let pair = lab::pair!();
-    let options =
-        ["--iface", "eth0", "--burst", "2", "--rate", "1/h", "--ipv6-prefix", "48", "--port", "80"];
+    let options = [
+        "--iface",
+        "eth0",
+        "--burst",
+        "2",
+        "--rate",
+        "1/h",
+        "--ipv6-prefix",
+        "48",
+        "--port",
+        "80",
+        "--cookies",
+        "own",
+    ];
     let _defence = Defence::start(&pair, &options);
     for (host, count) in [(1, 1), (2, 2), (3, 5), (4, 9)] {
         wire::send(&pair.client, "eth0", &vec![syn_from(host); count]);
@@ -34,13 +46,18 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
         (total == 17).then_some(dump)
     });
     let field = |name: &str, at: &str| source(&all, name).unwrap()[at].clone();
-    assert_eq!(field("10.0.7.1", "tokens"), 1);
-    assert_eq!(field("10.0.7.2", "tokens"), 0);
+    assert_eq!(field("10.0.7.1", "syns")["tokens"], 1);
+    assert_eq!(field("10.0.7.2", "syns")["tokens"], 0);
+    assert_eq!(field("10.0.7.2", "connections")["tokens"], 2);
+    assert_eq!(field("10.0.7.4", "connected"), 0);
     assert_eq!(field("10.0.7.2", "last_drop_s"), Value::Null);
     assert_eq!((all["known_sources"].clone(), all["blocked_sources"].clone()), (4.into(), 2.into()));
     for (at, value) in [
-        ("burst", Value::from(2)),
-        ("ports", vec![80].into()),
+        ("ports", Value::from(vec![80])),
+        ("pass_rate", 1000.0.into()),
+        ("unchallenged_rate", 10_000.0.into()),
+        ("challenge", "all".into()),
+        ("cookies", "own".into()),
         ("ipv4_prefix", 32.into()),
         ("ipv6_prefix", 48.into()),
         ("dry_run", false.into()),
@@ -48,7 +65,10 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
     ] {
         assert_eq!(all[at], value, "{at}");
     }
-    assert!((all["rate"].as_f64().unwrap() * 3600.0 - 1.0).abs() < 1e-6);
+    for limit in ["syn_limit", "connection_limit"] {
+        assert_eq!(all[limit]["burst"], 2, "{limit}");
+        assert!((all[limit]["rate"].as_f64().unwrap() * 3600.0 - 1.0).abs() < 1e-6, "{limit}");
+    }
     assert_eq!(
         (&all["interfaces"][0]["name"], &all["interfaces"][0]["mode"]),
         (&"eth0".into(), &"native".into())
@@ -61,10 +81,7 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
 
     let table = String::from_utf8(pair.synflood(&["--dump"]).output().unwrap().stdout).unwrap();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(
-        lines[0],
-        "eth0 (native): burst 2, rate 1/h, new sources 1000/s, challenge budget, ports 80"
-    );
+    assert_eq!(lines[0], "eth0 (native): burst 2, rate 1/h, pass rate 1000/s, own cookies, ports 80");
     assert_eq!(lines[1], "2 of 4 known sources blocked, room for 262144");
     assert!(lines[2].starts_with("since its start ") && lines[2].contains(" ago: 7 SYNs passed, 0 "));
     assert!(lines[3].starts_with("now ") && lines[3].contains(" SYN/s: "));
@@ -79,7 +96,7 @@ fn a_full_table_is_read_whole() {
     // Enough for several batches.
     const SOURCES: u32 = 20_000;
     let pair = lab::pair!();
-    let options = ["--iface", "eth0", "--max-sources", "65536", "--new-sources", "0"];
+    let options = ["--iface", "eth0", "--max-sources", "65536", "--pass-rate", "0"];
     let _defence = Defence::start(&pair, &options);
     let address = |host: u32| Ipv4Addr::from_bits(0x0b00_0000 + host);
     let frame =

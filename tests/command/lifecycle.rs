@@ -77,7 +77,8 @@ fn second_interface(pair: &Pair) {
 fn two_interfaces_share_one_table() {
     let pair = lab::pair!();
     second_interface(&pair);
-    let defence = Defence::start(&pair, &["--iface", "eth0", "--iface", "eth1", "--rate", "1/h"]);
+    let defence =
+        Defence::start(&pair, &["--iface", "eth0", "--iface", "eth1", "--burst", "5", "--rate", "1/h"]);
     let frame = ipv4(|ip, _| ip.destination = [10, 0, 0, 10]);
     for interface in ["eth0", "eth1"] {
         wire::send(&pair.client, interface, &vec![frame.clone(); 4]);
@@ -172,11 +173,11 @@ fn an_ssh_session_at_risk_is_warned() {
         command
     };
     let said = |options| String::from_utf8(command(options).output().unwrap().stderr).unwrap();
-    let limited = said("");
+    let limited = said("--burst 5 --rate 1");
     assert!(limited.contains("10.0.0.1") && limited.contains("--allow 10.0.0.1"), "{limited}");
     let denied = said("--deny 10.0.0.0/8");
     assert!(denied.contains("--deny covers"), "{denied}");
-    for exempt in ["--allow 10.0.0.0/24", "--port 80"] {
+    for exempt in ["", "--burst 5 --rate 1 --allow 10.0.0.0/24", "--burst 5 --rate 1 --port 80"] {
         let quiet = said(exempt);
         assert!(!quiet.contains("ssh"), "{exempt}: {quiet}");
     }
@@ -185,8 +186,8 @@ fn an_ssh_session_at_risk_is_warned() {
 #[test]
 fn json_lines_tell_start_status_and_summary() {
     let pair = lab::pair!();
-    let options = ["--iface", "eth0", "--json", "--interval", "0.1", "--for", "1s", "--rate", "1/h"];
-    let defence = Defence::start(&pair, &options);
+    let options = ["--iface", "eth0", "--json", "--interval", "0.1", "--for", "1s"];
+    let defence = Defence::start(&pair, &[&options[..], &["--burst", "5", "--rate", "1/h"]].concat());
     let frame = ipv4(|ip, _| ip.destination = [10, 0, 0, 10]);
     let bad = patched(frame.clone(), 14, |_| 0x44);
     wire::send(&pair.client, "eth0", &[vec![frame; 7], vec![bad]].concat());
@@ -194,7 +195,7 @@ fn json_lines_tell_start_status_and_summary() {
     let lines: Vec<Value> =
         ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (first, last) = (&lines[0], &lines[lines.len() - 1]);
-    assert_eq!((&first["type"], &first["burst"]), (&"start".into(), &5.into()));
+    assert_eq!((&first["type"], &first["connection_limit"]["burst"]), (&"start".into(), &5.into()));
     assert_eq!(first["interfaces"][0]["name"], "eth0");
     let statuses: Vec<_> = lines.iter().filter(|line| line["type"] == "status").collect();
     assert!(!statuses.is_empty());
@@ -203,7 +204,7 @@ fn json_lines_tell_start_status_and_summary() {
         (&last["type"], &last["passed"], &last["dropped"]),
         (&"summary".into(), &5.into(), &3.into())
     );
-    assert_eq!(last["reasons"]["drop_over_limit"], 2);
+    assert_eq!(last["reasons"]["drop_syn_limit"], 2);
     assert_eq!(last["reasons"]["drop_bad_ip_header"], 1);
 }
 

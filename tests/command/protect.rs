@@ -3,14 +3,14 @@
 
 use std::env;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Instant;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use etherparse::EtherType;
 use lab::defence::{Defence, dump, source};
 use lab::frames::{ipv4, ipv6, tagged};
 use lab::pair::Pair;
-use lab::{Process, wait_for, wire};
+use lab::{Process, pass, wait_for, wire};
 use nix::sys::signal::Signal;
 
 /// A port without a listener: the server answers RST, and no connection stays half open.
@@ -84,7 +84,7 @@ fn burst_then_rate(pair: &Pair, mode: &str, from: &str, source_name: &str, send_
     while asking.elapsed().as_secs_f64() < 4.5 {
         wire::send(&pair.client, "eth0", std::slice::from_ref(&frame));
         sent += 1;
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     wait_for("all to be judged", || (judged(pair, source_name) == sent).then_some(()));
     let arrived = pair.arrived(from);
@@ -133,7 +133,7 @@ fn tagged_frames_are_limited_like_others() {
     ];
     for mode in ["native", "skb"] {
         let pair = lab::pair!();
-        let options = ["--iface", "eth0", "--rate", "1/h", "--mode", mode];
+        let options = ["--iface", "eth0", "--burst", "5", "--rate", "1/h", "--mode", mode];
         let _defence = Defence::start(&pair, &options);
         for (host, tags) in (1..).zip(&tags) {
             let from = Ipv4Addr::new(10, 0, 7, host);
@@ -169,7 +169,8 @@ fn what_reaches_a_vlan_device_is_limited() {
             host.run("ip", &["link", "add", "link", "eth0", "vlan5", "type", "vlan", "id", "5"]);
             host.run("ip", &["link", "set", "vlan5", "up"]);
         }
-        let defence = Defence::start(&pair, &["--iface", interface, "--rate", "1/h", "--mode", mode]);
+        let options = ["--iface", interface, "--burst", "5", "--rate", "1/h", "--mode", mode];
+        let defence = Defence::start(&pair, &options);
         wire::send(&pair.client, "vlan5", &fifty(FROM));
         wait_for("50 SYNs to be judged", || (judged(&pair, FROM) == 50).then_some(()));
         // Only vlan5 accepts frames of VLAN 5.
@@ -211,6 +212,9 @@ fn a_download_goes_on_while_its_source_is_blocked_and_others_are_served() {
         let length = || fs::metadata(&file).map_or(0, |data| data.len());
         wait_for("the download to begin", || (length() > 0).then_some(()));
 
+        for _ in 0..4 {
+            assert!(pair.is_served("10.0.0.1"), "{mode}: the other four of its five connections");
+        }
         hping3(&pair, "10.0.0.1", 500);
         wait_for("the source to be blocked", || source(&dump(&pair, &[]), "10.0.0.1").map(|_| ()));
         assert!(length() < Pair::LARGE, "the flood came while the download ran");
@@ -218,6 +222,35 @@ fn a_download_goes_on_while_its_source_is_blocked_and_others_are_served() {
         assert!(pair.is_served("10.0.0.2"), "{mode}: another source");
         assert!(download.0.wait().unwrap().success(), "{mode}: the download in progress");
         assert_eq!(length(), Pair::LARGE);
+    }
+}
+
+/// As in the tutorial: five connections at once, then one a second, and only who opened them pays.
+#[test]
+fn a_client_gets_five_connections_and_then_one_a_second() {
+    const BURST: u64 = 5;
+    for mode in ["native", "skb"] {
+        let pair = lab::pair!();
+        let _pass = pass::attach(&pair.client, "eth0");
+        let listener = pair.server.enter(|| TcpListener::bind((Pair::SERVER, 80)).unwrap());
+        let options = ["--iface", "eth0", "--burst", "5", "--rate", "1", "--mode", mode];
+        let _defence = Defence::start(&pair, &options);
+        let start = Instant::now();
+        let mut opened = 0;
+        pair.client.enter(|| {
+            while start.elapsed() < Duration::from_millis(3_500) {
+                let to = (Pair::SERVER.parse::<IpAddr>().unwrap(), 80).into();
+                opened += u64::from(TcpStream::connect_timeout(&to, Duration::from_millis(50)).is_ok());
+            }
+        });
+        let most = BURST + start.elapsed().as_secs();
+        // A client's try may miss a token by its 50 ms, but the token stays.
+        let least = BURST + 3;
+        assert!(
+            (least..=most).contains(&opened),
+            "{mode}: {opened} connections, {least} to {most} due"
+        );
+        drop(listener);
     }
 }
 

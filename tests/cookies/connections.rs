@@ -6,7 +6,9 @@ use std::net::TcpStream;
 
 use lab::tcp_info::tcp_info;
 
-use crate::setup::{Challenging, PORT, SERVER, listen, server6, shows_rmem_max};
+use crate::setup::{
+    Challenging, Cookies, PORT, SERVER, connect, listen, server6, shows_rmem_max, with_both_cookies,
+};
 
 /// What a connection agreed on, as one end sees it: options, and the window scales of both sides.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,25 +35,25 @@ impl Agreed {
     }
 }
 
-fn served_by_nginx(mode: &str) {
-    let challenging = Challenging::new(&["--mode", mode]);
-    let directory = tempfile::tempdir().unwrap();
-    let _nginx = challenging.pair.serve(directory.path());
-    for client in ["10.0.0.1", "10.0.0.2", "fd00:5::1"] {
-        assert!(challenging.pair.is_served(client), "{client}");
+with_both_cookies!(
+    curl_is_served_by_nginx,
+    both_ends_agree_on_what_they_would_without_a_challenge,
+    a_hundred_megabytes_arrive_whole_both_ways,
+);
+
+fn curl_is_served_by_nginx(cookies: Cookies) {
+    for mode in ["native", "skb"] {
+        let challenging = Challenging::new(cookies, &["--mode", mode]);
+        let directory = tempfile::tempdir().unwrap();
+        let _nginx = challenging.pair.serve(directory.path());
+        for client in ["10.0.0.1", "10.0.0.2", "fd00:5::1"] {
+            assert!(challenging.pair.is_served(client), "{mode}: {client}");
+        }
+        let reasons = challenging.reasons();
+        assert_eq!(reasons["challenge_sent"], 3, "{reasons}");
+        let redeemed = if cookies == Cookies::Own { 3 } else { 0 };
+        assert_eq!(reasons["answer_redeemed"], redeemed, "{reasons}");
     }
-    let reasons = challenging.reasons();
-    assert_eq!(reasons["challenge_sent"], 3, "{reasons}");
-}
-
-#[test]
-fn curl_is_served_by_nginx_native() {
-    served_by_nginx("native");
-}
-
-#[test]
-fn curl_is_served_by_nginx_skb() {
-    served_by_nginx("skb");
 }
 
 /// Whether the kernel tells how much of a receive buffer is window: struct tcp_sock has scaling_ratio
@@ -62,39 +64,46 @@ fn windows_are_known() -> bool {
     (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 6)
 }
 
-#[test]
-fn both_ends_agree_on_what_they_would_without_a_challenge() {
+/// Our own cookies are sent without a look at the listener, whose buffer may be of another size.
+fn both_ends_agree_on_what_they_would_without_a_challenge(cookies: Cookies) {
     let sizes = [None, Some(4_096), Some(65_536), Some(1_000_000)];
-    for rcvbuf in if windows_are_known() { &sizes[..] } else { &sizes[..1] } {
-        let challenging = Challenging::new(&["--allow", "10.0.0.2"]);
-        if !shows_rmem_max(&challenging.pair) {
+    let sizes =
+        if windows_are_known() && cookies == Cookies::Kernel { &sizes[..] } else { &sizes[..1] };
+    for rcvbuf in sizes {
+        let pair = cookies.pair();
+        if !shows_rmem_max(&pair) {
             return;
         }
-        let listener = listen(&challenging.pair, "::", |socket| {
+        let listener = listen(&pair, "::", |socket| {
             if let Some(size) = *rcvbuf {
                 socket.set_recv_buffer_size(size).unwrap();
             }
         });
-        let mut agreed = ["10.0.0.1", "10.0.0.2"].map(|from| {
-            let client = challenging.connect_from(from, SERVER, PORT).unwrap();
+        let agreed = |client: TcpStream| {
             let (server, _) = listener.accept().unwrap();
             let client = Agreed::on(&client);
             assert_eq!(client.options, 7, "timestamps, SACK and window scale");
             assert_eq!(Agreed::on(&server).turned_round(), client, "both ends, rcvbuf {rcvbuf:?}");
-            Some(client)
-        });
-        assert_eq!(agreed[0].take(), agreed[1].take(), "as without a challenge, rcvbuf {rcvbuf:?}");
-        let reasons = challenging.reasons();
-        assert_eq!((&reasons["challenge_sent"], &reasons["pass_allowed"]), (&1.into(), &1.into()));
+            client
+        };
+        let (from, to) = ("10.0.0.2".parse().unwrap(), std::net::SocketAddr::new(SERVER, PORT));
+        // With tcp_syncookies=2 the kernel would use cookies too.
+        pair.set("net.ipv4.tcp_syncookies=1");
+        let unchallenged = agreed(pair.client.enter(|| connect(from, to)).unwrap());
+        cookies.set(&pair);
+        let challenging = Challenging::on(pair, cookies, &[]);
+        let challenged = agreed(challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap());
+        assert_eq!(challenged, unchallenged, "as without a challenge, rcvbuf {rcvbuf:?}");
+        assert_eq!(challenging.reasons()["challenge_sent"], 1);
     }
 }
 
 #[test]
-fn without_plain_timestamps_a_challenged_connection_has_none() {
+fn without_plain_timestamps_the_kernels_cookies_keep_no_options() {
     let pair = lab::pair!();
     pair.set("net.ipv4.tcp_syncookies=2");
     pair.set("net.ipv4.tcp_timestamps=1");
-    let challenging = Challenging::on(pair, &[]);
+    let challenging = Challenging::on(pair, Cookies::Kernel, &[]);
     let listener = listen(&challenging.pair, "::", |_| {});
     for (from, to) in [("10.0.0.1", SERVER), ("fd00:5::1", server6())] {
         let client = challenging.connect_from(from, to, PORT).unwrap();
@@ -105,11 +114,10 @@ fn without_plain_timestamps_a_challenged_connection_has_none() {
     }
 }
 
-#[test]
-fn a_hundred_megabytes_arrive_whole_both_ways() {
+fn a_hundred_megabytes_arrive_whole_both_ways(cookies: Cookies) {
     const LEN: usize = 100_000_000;
     let pattern = |at: usize| (at / 7 % 251) as u8;
-    let challenging = Challenging::new(&[]);
+    let challenging = Challenging::new(cookies, &[]);
     let listener = listen(&challenging.pair, "::", |_| {});
     for upload in [false, true] {
         let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();

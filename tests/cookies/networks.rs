@@ -10,7 +10,7 @@ use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use lab::pair::Pair;
 use lab::wire::Wire;
 
-use crate::setup::{Challenging, PORT, SERVER, listen};
+use crate::setup::{Challenging, Cookies, PORT, SERVER, listen, with_both_cookies};
 
 /// Asserts that a client connects and its data arrives, after an answer with correct checksums.
 fn is_challenged(challenging: Challenging, interface: &str, from: &str, to: IpAddr) {
@@ -45,17 +45,22 @@ fn assert_right_checksums(frame: &[u8]) {
     assert_eq!(tcp.checksum(), tcp.calc_checksum_ipv4(ip.source, ip.destination).unwrap());
 }
 
+with_both_cookies!(with_and_without_checksum_offload);
+
 /// If the sender leaves the checksum to its NIC, the SYN arrives with only a partial checksum.
-#[test]
-fn with_and_without_checksum_offload() {
+fn with_and_without_checksum_offload(cookies: Cookies) {
     for mode in ["native", "skb"] {
         for offload in ["on", "off"] {
-            let pair = lab::pair!();
-            pair.set("net.ipv4.tcp_syncookies=2");
+            let pair = cookies.pair();
             for host in [&pair.client, &pair.server] {
                 host.run("ethtool", &["-K", "eth0", "tx", offload]);
             }
-            is_challenged(Challenging::on(pair, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
+            is_challenged(
+                Challenging::on(pair, cookies, &["--mode", mode]),
+                "eth0",
+                "10.0.0.1",
+                SERVER,
+            );
         }
     }
 }
@@ -64,9 +69,15 @@ fn with_and_without_checksum_offload() {
 #[test]
 #[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
 fn a_client_in_a_vlan() {
-    for (mode, offload) in [("native", "off"), ("skb", "off"), ("skb", "on")] {
-        let pair = lab::pair!();
-        pair.set("net.ipv4.tcp_syncookies=2");
+    for (mode, offload, cookies) in [
+        ("native", "off", Cookies::Own),
+        ("skb", "off", Cookies::Own),
+        ("skb", "on", Cookies::Own),
+        ("native", "off", Cookies::Kernel),
+        ("skb", "off", Cookies::Kernel),
+        ("skb", "on", Cookies::Kernel),
+    ] {
+        let pair = cookies.pair();
         for (host, address) in [(&pair.client, "10.5.0.1/24"), (&pair.server, "10.5.0.10/24")] {
             host.run("ethtool", &["-K", "eth0", "txvlan", offload, "rxvlan", offload]);
             host.run("ip", &["link", "add", "link", "eth0", "vlan5", "type", "vlan", "id", "5"]);
@@ -74,7 +85,7 @@ fn a_client_in_a_vlan() {
             host.run("ip", &["address", "add", address, "dev", "vlan5"]);
         }
         let server = IpAddr::V4(Ipv4Addr::new(10, 5, 0, 10));
-        is_challenged(Challenging::on(pair, &["--mode", mode]), "vlan5", "10.5.0.1", server);
+        is_challenged(Challenging::on(pair, cookies, &["--mode", mode]), "vlan5", "10.5.0.1", server);
     }
 }
 
@@ -84,9 +95,16 @@ fn a_client_in_a_vlan() {
 fn through_a_nic() {
     let nics = env::var("SYNFLOOD_NICS").expect("two NICs in SYNFLOOD_NICS");
     let (client, server) = nics.split_once(' ').expect("two NICs in SYNFLOOD_NICS");
-    for mode in ["native", "skb"] {
-        let pair = Pair::on_nics(lab::binary!(), client, server);
-        pair.set("net.ipv4.tcp_syncookies=2");
-        is_challenged(Challenging::on(pair, &["--mode", mode]), "eth0", "10.0.0.1", SERVER);
+    for cookies in [Cookies::Own, Cookies::Kernel] {
+        for mode in ["native", "skb"] {
+            let pair = Pair::on_nics(lab::binary!(), client, server);
+            cookies.set(&pair);
+            is_challenged(
+                Challenging::on(pair, cookies, &["--mode", mode]),
+                "eth0",
+                "10.0.0.1",
+                SERVER,
+            );
+        }
     }
 }

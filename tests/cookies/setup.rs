@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! A server that has spent its budget for new sources.
+//! A server that has spent its pass rate.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -12,7 +12,58 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// A pair whose server has spent its budget for new sources and answers every SYN with a cookie.
+/// Whose cookies a server sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    Own,
+    Kernel,
+}
+
+impl Cookies {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Kernel => "kernel",
+        }
+    }
+
+    /// A pair whose server can send them, and whose kernel's keep all options.
+    pub fn pair(self) -> Pair {
+        let pair = lab::pair!();
+        self.set(&pair);
+        pair
+    }
+
+    /// Sets what the kernel's cookies need. Our own need nothing.
+    pub fn set(self, pair: &Pair) {
+        if self == Self::Kernel {
+            pair.set("net.ipv4.tcp_syncookies=2");
+            pair.set("net.ipv4.tcp_timestamps=2");
+        }
+    }
+}
+
+/// Makes a test for either kind of cookies of each of these functions.
+macro_rules! with_both_cookies {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use crate::setup::Cookies;
+
+            #[test]
+            fn own() {
+                super::$test(Cookies::Own);
+            }
+
+            #[test]
+            fn kernel() {
+                super::$test(Cookies::Kernel);
+            }
+        }
+    )+};
+}
+pub(crate) use with_both_cookies;
+
+/// A pair whose server has spent its pass rate and answers every SYN with a cookie.
 pub struct Challenging {
     pub pair: Pair,
     pub defence: Defence,
@@ -20,19 +71,16 @@ pub struct Challenging {
 }
 
 impl Challenging {
-    pub fn new(options: &[&str]) -> Self {
-        let pair = lab::pair!();
-        pair.set("net.ipv4.tcp_syncookies=2");
-        pair.set("net.ipv4.tcp_timestamps=2");
-        Self::on(pair, options)
+    pub fn new(cookies: Cookies, options: &[&str]) -> Self {
+        Self::on(cookies.pair(), cookies, options)
     }
 
-    pub fn on(pair: Pair, options: &[&str]) -> Self {
+    pub fn on(pair: Pair, cookies: Cookies, options: &[&str]) -> Self {
         let pass = pass::attach(&pair.client, "eth0");
-        let defaults = ["--iface", "eth0", "--json", "--new-sources", "1/h"];
+        let defaults = ["--iface", "eth0", "--json", "--pass-rate", "1/h", "--cookies", cookies.name()];
         let defence = Defence::start(&pair, &[&defaults[..], options].concat());
         let challenging = Self { pair, defence, _pass: pass };
-        // Spends the budget. Without this, any stray frame could spend it.
+        // Spends the pass rate. Without this, any stray frame could spend it.
         challenging.pair.client.run("ip", &["address", "add", "10.0.0.99/16", "dev", "eth0"]);
         let _ = challenging.connect_from("10.0.0.99", SERVER, 9);
         challenging

@@ -9,7 +9,7 @@ use lab::pair::Pair;
 use lab::pass;
 use lab::wire::Wire;
 
-use crate::setup::{Challenging, PORT, listen, shows_rmem_max};
+use crate::setup::{Challenging, Cookies, PORT, listen, shows_rmem_max, with_both_cookies};
 
 const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
 const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
@@ -23,13 +23,13 @@ const STRANGER6: &str = "fd00:5::99";
 const STRANGER_MAC: &str = "02:00:00:00:00:01";
 
 /// The SYNs of this test: options, and whether ECN is offered.
-fn syns(mac: [u8; 6]) -> Vec<Vec<u8>> {
+fn syns(mac: [u8; 6], first_port: u16) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    let mut port = 20_000;
+    let mut port = first_port;
     for options in [&[][..], LINUX, WINDOWS, MACOS, FREEBSD, SMALL_MSS] {
         for ecn in [false, true] {
-            port += 1;
-            let edit = |tcp: &mut etherparse::TcpHeader| {
+            let mut edit = |tcp: &mut etherparse::TcpHeader| {
+                port += 1;
                 (tcp.source_port, tcp.destination_port) = (port, PORT);
                 (tcp.ece, tcp.cwr) = (ecn, ecn);
                 tcp.set_options_raw(options).unwrap();
@@ -50,16 +50,22 @@ fn syns(mac: [u8; 6]) -> Vec<Vec<u8>> {
 }
 
 /// The parts that must be the same in both answers.
-fn essence(tcp: &TcpSlice<'_>) -> (bool, u32, Vec<TcpOptionElement>) {
+fn essence(tcp: &TcpSlice<'_>, cookies: Cookies) -> (bool, u32, Vec<TcpOptionElement>) {
     let options = tcp.options_iterator().map(|option| match option.unwrap() {
-        // Only the bits of the value that encode the client's options.
-        TcpOptionElement::Timestamp(value, echo) => TcpOptionElement::Timestamp(value & 0x3f, echo),
+        // Only the bits of the value that encode the client's options in the kernel's cookies.
+        TcpOptionElement::Timestamp(value, echo) => {
+            TcpOptionElement::Timestamp(if cookies == Cookies::Kernel { value & 0x3f } else { 0 }, echo)
+        }
         other => other,
     });
-    (tcp.ece(), tcp.acknowledgment_number(), options.collect())
+    let options: Vec<_> = options.collect();
+    let has_timestamp = options.iter().any(|each| matches!(each, TcpOptionElement::Timestamp(..)));
+    // Without timestamps our own cookies have no room for it.
+    let ecn = tcp.ece() && (cookies == Cookies::Kernel || has_timestamp);
+    (ecn, tcp.acknowledgment_number(), options)
 }
 
-fn answers(pair: &Pair) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
+fn answers(pair: &Pair, cookies: Cookies, first_port: u16) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
     let wire = Wire::open(&pair.client, "eth0").unwrap();
     let answer = |syn: &Vec<u8>| {
         let asked = tcp_of(syn, |tcp| tcp.source_port()).unwrap();
@@ -68,9 +74,9 @@ fn answers(pair: &Pair) -> Vec<(bool, u32, Vec<TcpOptionElement>)> {
             tcp_of(frame, |tcp| tcp.ack() && tcp.destination_port() == asked) == Some(true)
         };
         let frame = wire.receive(Duration::from_secs(5), is_answer).expect("an answer");
-        tcp_of(&frame, essence).unwrap()
+        tcp_of(&frame, |tcp| essence(tcp, cookies)).unwrap()
     };
-    syns(pair.server.mac("eth0")).iter().map(answer).collect()
+    syns(pair.server.mac("eth0"), first_port).iter().map(answer).collect()
 }
 
 fn tcp_of<T>(frame: &[u8], look: impl FnOnce(&TcpSlice<'_>) -> T) -> Option<T> {
@@ -80,9 +86,10 @@ fn tcp_of<T>(frame: &[u8], look: impl FnOnce(&TcpSlice<'_>) -> T) -> Option<T> {
     }
 }
 
-fn same_under(settings: &[&str]) {
-    let pair = lab::pair!();
-    pair.set("net.ipv4.tcp_syncookies=2");
+/// The kernel's answers to compare with are cookies, or for our own ordinary ones. These are of half-open
+/// connections, so that our SYNs are of others.
+fn same_under(cookies: Cookies, settings: &[&str]) {
+    let pair = cookies.pair();
     settings.iter().for_each(|setting| pair.set(setting));
     for stranger in ["10.0.9.9", STRANGER6] {
         let neighbour = ["neighbour", "add", stranger, "lladdr", STRANGER_MAC, "dev", "eth0"];
@@ -93,41 +100,48 @@ fn same_under(settings: &[&str]) {
     }
     let _listener = listen(&pair, "::", |_| {});
     let pass = pass::attach(&pair.client, "eth0");
-    let of_the_kernel = answers(&pair);
+    let of_the_kernel = answers(&pair, cookies, 20_000);
     drop(pass);
-    let challenging = Challenging::on(pair, &[]);
-    let ours = answers(&challenging.pair);
-    for ((syn, kernels), ours) in syns([0; 6]).iter().zip(&of_the_kernel).zip(&ours) {
+    let challenging = Challenging::on(pair, cookies, &[]);
+    let ours = answers(&challenging.pair, cookies, 30_000);
+    for ((syn, kernels), ours) in syns([0; 6], 30_000).iter().zip(&of_the_kernel).zip(&ours) {
         assert_eq!(ours, kernels, "under {settings:?}, to {syn:x?}");
     }
     assert_eq!(challenging.reasons()["challenge_sent"], ours.len());
 }
 
-#[test]
-fn the_same_with_plain_timestamps() {
-    same_under(&["net.ipv4.tcp_timestamps=2"]);
+with_both_cookies!(
+    the_same_with_plain_timestamps,
+    the_same_without_timestamps,
+    the_same_without_sack,
+    the_same_without_window_scaling,
+    the_same_without_ecn_and_with_other_buffers,
+);
+
+fn the_same_with_plain_timestamps(cookies: Cookies) {
+    same_under(cookies, &["net.ipv4.tcp_timestamps=2"]);
 }
 
 #[test]
-fn the_same_without_timestamps() {
-    same_under(&["net.ipv4.tcp_timestamps=0"]);
+fn the_same_with_timestamps_as_usual() {
+    same_under(Cookies::Own, &["net.ipv4.tcp_timestamps=1"]);
 }
 
-#[test]
-fn the_same_without_sack() {
-    same_under(&["net.ipv4.tcp_timestamps=2", "net.ipv4.tcp_sack=0"]);
+fn the_same_without_timestamps(cookies: Cookies) {
+    same_under(cookies, &["net.ipv4.tcp_timestamps=0"]);
 }
 
-#[test]
-fn the_same_without_window_scaling() {
-    same_under(&["net.ipv4.tcp_timestamps=2", "net.ipv4.tcp_window_scaling=0"]);
+fn the_same_without_sack(cookies: Cookies) {
+    same_under(cookies, &["net.ipv4.tcp_timestamps=2", "net.ipv4.tcp_sack=0"]);
 }
 
-#[test]
-fn the_same_without_ecn_and_with_other_buffers() {
-    same_under(&[
-        "net.ipv4.tcp_timestamps=2",
-        "net.ipv4.tcp_ecn=0",
-        "net.ipv4.tcp_rmem=4096 50000 300000",
-    ]);
+fn the_same_without_window_scaling(cookies: Cookies) {
+    same_under(cookies, &["net.ipv4.tcp_timestamps=2", "net.ipv4.tcp_window_scaling=0"]);
+}
+
+fn the_same_without_ecn_and_with_other_buffers(cookies: Cookies) {
+    same_under(
+        cookies,
+        &["net.ipv4.tcp_timestamps=2", "net.ipv4.tcp_ecn=0", "net.ipv4.tcp_rmem=4096 50000 300000"],
+    );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The token bucket of a source, measured by the program's own clock. The tests compare what passed
+//! The SYN bucket of a source, measured by the program's own clock. The tests compare what passed
 //! with the time that really elapsed, so that a slow machine cannot fail them.
 
 use std::mem::MaybeUninit;
@@ -9,23 +9,30 @@ use std::time::{Duration, Instant};
 use lab::cpu;
 use lab::frames::{ipv4, syn_from};
 use lab::program::Program;
+use libbpf_rs::OpenObject;
+
+/// Loads the program with this limit alone.
+fn load<'obj>(burst: &str, rate: &str, object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
+    let options = ["--challenge", "off", "--pass-rate", "0", "--burst", burst, "--rate", rate];
+    Program::load(&options, object)
+}
 
 #[test]
 fn a_burst_passes_at_once_and_the_next_waits() {
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "5", "--rate", "1/h"], &mut object);
+    let program = load("5", "1/h", &mut object);
     let reasons: Vec<String> = (0..8).map(|_| program.judge(&ipv4(|_, _| {})).0).collect();
     assert_eq!(
         reasons,
         [
-            "pass_new_source",
             "pass_within_limit",
             "pass_within_limit",
             "pass_within_limit",
             "pass_within_limit",
-            "drop_over_limit",
-            "drop_over_limit",
-            "drop_over_limit"
+            "pass_within_limit",
+            "drop_syn_limit",
+            "drop_syn_limit",
+            "drop_syn_limit"
         ]
     );
 }
@@ -37,7 +44,7 @@ fn the_refill_is_exactly_the_rate_under_load() {
     const BURST: u32 = 500;
     const RATE: f64 = 50.0;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "500", "--rate", "50"], &mut object);
+    let program = load("500", "50", &mut object);
     let frame = ipv4(|_, _| {});
     let before_first = Instant::now();
     program.repeat(&frame, BURST);
@@ -58,19 +65,21 @@ fn the_refill_is_exactly_the_rate_under_load() {
 #[test]
 fn a_source_shows_its_tokens_counts_and_times() {
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "3", "--rate", "1/h"], &mut object);
+    let program = load("3", "1/h", &mut object);
     let frame = ipv4(|_, _| {});
     program.repeat(&frame, 1);
     let [source] = program.sources()[..] else { panic!("one source") };
-    assert_eq!((source.tokens, source.passed, source.dropped, source.last_refusal), (2, 1, 0, None));
+    assert_eq!((source.syns.tokens, source.passed, source.dropped), (2, 1, 0));
+    assert_eq!((source.connections.unwrap().tokens, source.connected), (3, 0), "no SYN spends one");
+    assert_eq!(source.last_drop, None);
     assert!(!source.is_blocked(), "it never lost a SYN");
 
     program.repeat(&frame, 9);
     let [source] = program.sources()[..] else { panic!("one source") };
-    assert_eq!((source.tokens, source.passed, source.dropped), (0, 3, 7));
+    assert_eq!((source.syns.tokens, source.passed, source.dropped), (0, 3, 7));
     let hour = Duration::from_secs(3_600);
-    assert!(source.next_token <= hour && source.next_token > hour / 2, "{source:?}");
-    assert!(source.last_refusal.is_some() && source.is_blocked());
+    assert!(source.syns.next_token <= hour && source.syns.next_token > hour / 2, "{source:?}");
+    assert!(source.last_drop.is_some() && source.is_blocked());
 }
 
 /// More sources than a CPU can remember refusals for, so many of them share a slot.
@@ -78,7 +87,7 @@ fn a_source_shows_its_tokens_counts_and_times() {
 fn no_source_pays_for_another_that_was_refused() {
     const SOURCES: u32 = 100_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "2", "--rate", "1/h", "--new-sources", "0"], &mut object);
+    let program = load("2", "1/h", &mut object);
     let frames: Vec<_> =
         (0..SOURCES).map(|host| syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))).collect();
     // Long enough for slots to pass from one source to another.
@@ -101,13 +110,13 @@ fn no_source_pays_for_another_that_was_refused() {
 fn remembered_refusals_reach_the_table() {
     cpu::stay();
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let program = load("1", "1/h", &mut object);
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
     program.repeat(&frame, 1000);
-    assert_eq!(program.refusals_in_table(), 1, "the first refusal is remembered");
+    assert_eq!(program.drops_in_table(), 0, "the table is left alone");
     let give_up = Instant::now() + Duration::from_secs(30);
-    while program.refusals_in_table() < 999 {
-        assert!(Instant::now() < give_up, "{} in the table", program.refusals_in_table());
+    while program.drops_in_table() < 999 {
+        assert!(Instant::now() < give_up, "{} in the table", program.drops_in_table());
         program.repeat(&frame, 1);
     }
     let [source] = program.sources()[..] else { panic!("one source") };

@@ -10,8 +10,13 @@ use std::time::Instant;
 use lab::cpu;
 use lab::frames::syn_from;
 use lab::program::Program;
+use libbpf_rs::OpenObject;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
+
+fn load<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
+    Program::load(&[&["--challenge", "off"], options].concat(), object)
+}
 
 /// Runs `work` on every CPU at once, with the CPU's number and a barrier that all share.
 fn on_every_cpu(work: impl Fn(usize, &Barrier) + Sync) -> usize {
@@ -36,7 +41,7 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
     const BURST: u64 = 400_000;
     const TIMES: u32 = 500_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "400000", "--rate", "1/h"], &mut object);
+    let program = load(&["--pass-rate", "0", "--burst", "400000", "--rate", "1/h"], &mut object);
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
     let cpus = on_every_cpu(|_, barrier| {
         barrier.wait();
@@ -46,9 +51,8 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
     let counters = program.counters();
     let reason = |name: &str| counters.reasons[name];
     let frames = u64::from(TIMES) * cpus as u64;
-    assert_eq!(reason("pass_new_source"), 1);
-    assert_eq!(reason("pass_new_source") + reason("pass_within_limit"), BURST);
-    let refused = reason("drop_over_limit") + reason("drop_contention");
+    assert_eq!(reason("pass_within_limit"), BURST);
+    let refused = reason("drop_syn_limit") + reason("drop_contention");
     assert_eq!(refused, frames - BURST, "every refusal under a reason: {counters:?}");
 
     let [source] = program.sources()[..] else { panic!("one source, not {:?}", program.sources()) };
@@ -60,7 +64,7 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
 fn cpus_that_create_a_source_together_share_its_bucket() {
     const SOURCES: u32 = 2_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "1", "--rate", "1/h", "--new-sources", "0"], &mut object);
+    let program = load(&["--pass-rate", "0", "--burst", "1", "--rate", "1/h"], &mut object);
     let cpus = on_every_cpu(|_, barrier| {
         for host in 0..SOURCES {
             let frame = syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host));
@@ -78,10 +82,10 @@ fn cpus_that_create_a_source_together_share_its_bucket() {
 }
 
 #[test]
-fn cpus_share_the_budget_for_new_sources() {
+fn cpus_share_the_pass_rate() {
     const SOURCES: u32 = 20_000;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off", "--new-sources", "5000"], &mut object);
+    let program = load(&["--pass-rate", "5000"], &mut object);
     let start = Instant::now();
     let cpus = on_every_cpu(|cpu, barrier| {
         barrier.wait();
@@ -93,8 +97,8 @@ fn cpus_share_the_budget_for_new_sources() {
 
     let counters = program.counters();
     let most = 5_000 + (start.elapsed().as_secs_f64() * 5_000.0) as u64;
-    let entered = counters.reasons["pass_new_source"];
+    let entered = counters.reasons["pass_within_limit"];
     assert!((5_000..=most).contains(&entered), "{entered} entered, 5000 to {most} were due");
-    let refused = counters.reasons["drop_new_source_budget"];
+    let refused = counters.reasons["drop_pass_rate"];
     assert_eq!(entered + refused, u64::from(SOURCES) * cpus as u64);
 }

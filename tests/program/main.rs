@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The shipped program on single frames, in the kernel's test run, without an interface. Needs root.
 
-mod budgets;
 mod burst;
 mod challenge;
 mod concurrency;
 mod known;
+mod rates;
 mod verdicts;
 mod verifier;

@@ -14,21 +14,10 @@ fn action(reason: &str) -> u32 {
     if reason.starts_with("drop_") { XDP_DROP } else { XDP_PASS }
 }
 
-fn load_for_table<'obj>(
-    options: &[&str],
-    object: &'obj mut MaybeUninit<libbpf_rs::OpenObject>,
-) -> Program<'obj> {
-    let program = Program::load(options, object);
-    for (first, new) in [(plain4(), "pass_new_source"), (plain6(), "pass_new_source")] {
-        assert_eq!(program.judge(&first).0, new);
-    }
-    program
-}
-
 #[test]
 fn every_shape_has_its_reason_and_action() {
     let mut object = MaybeUninit::uninit();
-    let program = load_for_table(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS, &mut object);
     for (what, frame, reason) in table() {
         assert_eq!(program.judge(&frame), (reason.to_owned(), action(reason)), "{what}");
     }
@@ -37,7 +26,7 @@ fn every_shape_has_its_reason_and_action() {
 #[test]
 fn a_dry_run_gives_the_same_reasons_and_drops_nothing() {
     let mut object = MaybeUninit::uninit();
-    let program = load_for_table(&[&OPTIONS[..], &["--dry-run"]].concat(), &mut object);
+    let program = Program::load(&[&OPTIONS[..], &["--dry-run"]].concat(), &mut object);
     for (what, frame, reason) in table() {
         assert_eq!(program.judge(&frame), (reason.to_owned(), XDP_PASS), "{what}");
     }
@@ -47,7 +36,7 @@ fn a_dry_run_gives_the_same_reasons_and_drops_nothing() {
 #[test]
 fn headers_beyond_the_first_buffer_are_read() {
     let mut object = MaybeUninit::uninit();
-    let program = load_for_table(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS, &mut object);
     if !program.can_split() {
         println!("SKIPPED: this kernel's test run cannot end a first buffer early");
         return;
@@ -59,13 +48,10 @@ fn headers_beyond_the_first_buffer_are_read() {
             continue;
         }
         frame.resize(headers.max(64) + 64, 0);
-        // Judging the whole frame first makes the source known.
-        let expected = if reason == "pass_new_source" { SYN } else { reason };
-        program.judge(&frame);
         for linear in ETHERNET_LEN..headers {
             assert_eq!(
                 program.judge_split(&frame, linear),
-                (expected.to_owned(), action(expected)),
+                (reason.to_owned(), action(reason)),
                 "{what}, {linear} bytes in the first buffer"
             );
         }
@@ -75,33 +61,41 @@ fn headers_beyond_the_first_buffer_are_read() {
 #[test]
 fn a_jumbo_frame_is_judged() {
     let mut object = MaybeUninit::uninit();
-    let program = load_for_table(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS, &mut object);
     let frame = [plain4(), vec![0; 9000]].concat();
     assert_eq!(program.judge(&frame), (SYN.to_owned(), XDP_PASS));
 }
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Other tests cover these: burst, concurrency, budgets and challenge here, and tests/cookies.
+    // Other tests cover these: burst, rates, concurrency, redeem and challenge here, and tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",
-        "pass_existing_socket",
-        "pass_room_left",
-        "pass_signed",
+        "pass_time_wait",
+        "pass_unchallenged",
         "challenge_sent",
         "drop_over_limit",
+        "drop_syn_limit",
+        "drop_pass_rate",
+        "drop_queue",
         "drop_contention",
-        "drop_new_source_budget",
-        "drop_total_budget",
+        "drop_challenge_ration",
         "drop_challenge_rate",
-        "drop_not_ours",
+        "drop_unchallenged_rate",
+        "drop_half_open",
         "drop_no_listener",
-        "drop_no_cookie",
         "drop_unanswerable",
+        "drop_other_interface",
         "drop_extra_headers",
         "drop_signed",
         "drop_no_room",
+        "answer_redeemed",
+        "answer_over_limit",
+        "answer_repeated",
+        "answer_no_listener",
+        "answer_refused",
+        "answer_wrong",
     ];
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&[], &mut object);
@@ -114,11 +108,11 @@ fn the_table_covers_every_reason() {
 #[test]
 fn without_ports_every_port_is_protected() {
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--rate", "1/h", "--burst", "1"], &mut object);
-    assert_eq!(program.judge(&plain4()).0, "pass_new_source");
+    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"], &mut object);
+    assert_eq!(program.judge(&plain4()).0, SYN);
     for port in [1, 22, 63, 64, 1024, 65_535] {
         let frame = ipv4(|_, tcp| tcp.destination_port = port);
-        assert_eq!(program.judge(&frame).0, "drop_over_limit", "port {port}");
+        assert_eq!(program.judge(&frame).0, "drop_syn_limit", "port {port}");
     }
 }
 
@@ -127,35 +121,36 @@ fn the_everything_network_of_one_family_leaves_the_other_alone() {
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&["--deny", "::/0"], &mut object);
     assert_eq!(program.judge(&plain6()).0, "drop_denied");
-    assert_eq!(program.judge(&plain4()).0, "pass_new_source");
+    assert_eq!(program.judge(&plain4()).0, SYN);
 
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&["--deny", "0.0.0.0/0"], &mut object);
     assert_eq!(program.judge(&plain4()).0, "drop_denied");
-    assert_eq!(program.judge(&plain6()).0, "pass_new_source");
+    assert_eq!(program.judge(&plain6()).0, SYN);
 }
 
 #[test]
 fn a_source_is_as_wide_as_its_prefix() {
     let sends = |program: &Program<'_>, frame: Vec<u8>| program.judge(&frame).0;
     let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--burst", "1", "--rate", "1/h"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"], &mut object);
     let neighbour4 = syn_from(Ipv4Addr::new(192, 0, 2, 2));
     let neighbour6 = ipv6(&[], |ip, _| ip.source[15] = 99);
     let elsewhere6 = ipv6(&[], |ip, _| ip.source[7] ^= 1);
-    assert_eq!(sends(&program, plain4()), "pass_new_source");
-    assert_eq!(sends(&program, neighbour4.clone()), "pass_new_source");
-    assert_eq!(sends(&program, plain6()), "pass_new_source");
-    assert_eq!(sends(&program, neighbour6.clone()), "drop_over_limit", "the same /64");
-    assert_eq!(sends(&program, elsewhere6), "pass_new_source", "another /64");
+    assert_eq!(sends(&program, plain4()), SYN);
+    assert_eq!(sends(&program, neighbour4.clone()), SYN);
+    assert_eq!(sends(&program, plain6()), SYN);
+    assert_eq!(sends(&program, neighbour6.clone()), "drop_syn_limit", "the same /64");
+    assert_eq!(sends(&program, elsewhere6), SYN, "another /64");
 
     let mut object = MaybeUninit::uninit();
-    let options = ["--burst", "1", "--rate", "1/h", "--ipv4-prefix", "24", "--ipv6-prefix", "128"];
+    let limits = ["--challenge", "off", "--burst", "1", "--rate", "1/h"];
+    let options = [&limits[..], &["--ipv4-prefix", "24", "--ipv6-prefix", "128"]].concat();
     let program = Program::load(&options, &mut object);
-    assert_eq!(sends(&program, plain4()), "pass_new_source");
-    assert_eq!(sends(&program, neighbour4), "drop_over_limit", "the same /24");
-    assert_eq!(sends(&program, plain6()), "pass_new_source");
-    assert_eq!(sends(&program, neighbour6), "pass_new_source", "another /128");
+    assert_eq!(sends(&program, plain4()), SYN);
+    assert_eq!(sends(&program, neighbour4), "drop_syn_limit", "the same /24");
+    assert_eq!(sends(&program, plain6()), SYN);
+    assert_eq!(sends(&program, neighbour6), SYN, "another /128");
     let mut shown: Vec<String> = program.sources().iter().map(Source::name).collect();
     shown.sort();
     assert_eq!(shown, ["192.0.2.0/24".to_owned(), CLIENT6.to_string(), "2001:db8:0:1::63".into()]);

@@ -13,7 +13,7 @@ const CEILING: u32 = 450_000;
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
     // Constants set at load decide which branches the verifier sees.
-    let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--total-rate", "9"];
+    let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--pass-rate", "9"];
     let configurations: [&[&str]; 2] = [&[], &most_options];
     let counts = configurations
         .map(|options| Program::load(options, &mut MaybeUninit::uninit()).verified_instructions());

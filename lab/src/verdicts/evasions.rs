@@ -8,7 +8,7 @@ use crate::frames::{
     fragment_offset, ipv4, ipv6, patched, tagged, tags_len,
 };
 
-use super::{AD, Q, Row, plain4, plain6};
+use super::{AD, Q, Row, SYN, plain4, plain6};
 use Extension::{DestinationOptions, Fragment};
 
 /// Part of [`super::table`].
@@ -36,15 +36,11 @@ fn flags_and_addresses() -> Vec<Row> {
             ipv6(&[], |ip, tcp| (ip.source, tcp.source_port) = (SERVER6.octets(), SERVER_PORT)),
             "drop_land",
         ),
-        (
-            "source address only the destination's",
-            ipv4(|ip, _| ip.source = ip.destination),
-            "pass_new_source",
-        ),
+        ("source address only the destination's", ipv4(|ip, _| ip.source = ip.destination), SYN),
         (
             "IPv6 from an address that is nearly IPv4-mapped",
             ipv6(&[], |ip, _| ip.source = "::80:0:0:ffff:0:0".parse::<Ipv6Addr>().unwrap().octets()),
-            "pass_new_source",
+            SYN,
         ),
         (
             "IPv6 from an IPv4-mapped address",

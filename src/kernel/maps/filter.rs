@@ -7,12 +7,15 @@ use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags};
 
 use super::sources;
-use crate::kernel::encode;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
+use crate::kernel::program::Program;
+use crate::kernel::skel::{as_bytes, types};
 use crate::kernel::sys::MappedWords;
+use crate::kernel::{encode, netlink};
+use crate::policy::Policy;
 
 pub struct Filter<'a> {
-    skel: &'a SynfloodSkel<'a>,
+    program: &'a Program<'a>,
+    policy: &'a Policy,
     words: MappedWords,
     /// The one in use.
     current: usize,
@@ -20,10 +23,10 @@ pub struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     /// The filter of a program that was just loaded.
-    pub fn new(skel: &'a SynfloodSkel<'a>) -> Result<Self> {
-        let words =
-            MappedWords::new(&skel.maps.known).context("cannot reach the filter of known sources")?;
-        Ok(Self { skel, words, current: 0 })
+    pub fn new(program: &'a Program<'a>, policy: &'a Policy) -> Result<Self> {
+        let words = MappedWords::new(&program.skel.maps.known)
+            .context("cannot reach the filter of known sources")?;
+        Ok(Self { program, policy, words, current: 0 })
     }
 
     /// The share of bits that are set in the filter in use.
@@ -33,8 +36,9 @@ impl<'a> Filter<'a> {
         words.iter().map(set).sum::<u64>() as f64 / (words.len() as f64 * 64.0)
     }
 
-    /// Clears the spare filter, enters the sources of the table, and switches to it. The program enters
-    /// each new source in the table first and then in both filters, so the spare one misses none.
+    /// Clears the spare filter, enters the sources of the table and of the kernel's sockets, and switches to
+    /// it. The program enters each new source in the table first and then in both filters, so the spare one
+    /// misses none.
     pub fn renew(&mut self) -> Result<()> {
         let spare = 1 - self.current;
         let words = self.words_of(spare);
@@ -42,11 +46,14 @@ impl<'a> Filter<'a> {
             word.store(0, Ordering::SeqCst);
         }
         let bits = (words.len() * 64).ilog2();
-        sources::for_each_key(&self.skel.maps.sources, |address: &types::addr| {
-            let bit = encode::hash(address) >> (64 - bits);
+        let enter = |key: &types::addr| {
+            let bit = encode::hash(key, self.program.secret.hash_key) >> (64 - bits);
             words[(bit / 64) as usize].fetch_or(1 << (bit % 64), Ordering::Relaxed);
-        })?;
-        self.skel
+        };
+        sources::for_each_key(&self.program.skel.maps.sources, enter)?;
+        netlink::for_each_peer(|peer| enter(&encode::source_key(self.policy, peer)))?;
+        self.program
+            .skel
             .maps
             .data_known
             .update(&0_u32.to_ne_bytes(), as_bytes(&(spare as u32)), MapFlags::ANY)

@@ -1,23 +1,175 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The addresses and settings of this host that the program needs to answer SYNs in its name.
+//! What the program must know of this host to answer SYNs in its name.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, anyhow};
-use libbpf_rs::{ErrorKind, MapCore, MapFlags};
+use anyhow::{Context, Result};
+use ipnet::IpNet;
+use libbpf_rs::{MapCore, MapFlags};
 
-use crate::kernel::addresses::Addresses;
+use super::told::Told;
 use crate::kernel::encode;
+use crate::kernel::netlink::Mac;
 use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
 
-/// Room for new addresses, beside twice those that there are. A larger hash table costs every look-up
-/// of a random address a cache line.
-const SPARE_ADDRESSES: u32 = 1024;
+/// Room for the networks that are this host, for its routes, and for its listeners on single addresses. None of
+/// it is used before it is needed.
+pub const ROOM: u32 = 65_536;
 
-/// For how many MAC and IP addresses the program gets room.
-pub fn room_for(now: &Addresses) -> (u32, u32) {
-    let room = |count: usize| SPARE_ADDRESSES + 2 * count as u32;
-    (room(now.macs.len()), room(now.ips.len()))
+/// Room for MACs. A larger hash table costs every look-up a cache line.
+pub const ROOM_FOR_MACS: u32 = 4096;
+
+/// How the next hop of an answer is found: `enum next_hop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextHop {
+    /// It is whoever sent the SYN.
+    Sender,
+    /// It is this gateway if that sent the SYN; else the route says.
+    Gateway(Mac),
+    Route,
+}
+
+/// A protected interface: `struct link`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    pub group: u32,
+    pub next_hop: NextHop,
+    /// The largest MSS by the default route, of IPv4 and of IPv6, bytes; 0: no limit.
+    pub max_mss: [u16; 2],
+    /// Drop sources that are routed by another interface.
+    pub rp_filter: bool,
+}
+
+/// Where answers to a network go: `struct route`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// None: whoever sent the SYN.
+    pub next_hop: Option<Mac>,
+    /// Of the interface. None: several.
+    pub group: Option<u32>,
+    /// Bytes; 0: no limit.
+    pub max_mss: u16,
+    pub is_default: bool,
+}
+
+/// What the program has been told.
+#[derive(Debug)]
+pub struct Tables {
+    macs: Told<Mac, u32>,
+    networks: Told<IpNet, ()>,
+    links: Told<u32, Link>,
+    devices: Told<u32, ()>,
+    routes: Told<IpNet, Route>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            macs: Told::new("the MAC addresses of this host"),
+            networks: Told::new("the addresses of this host"),
+            links: Told::new("the protected interfaces"),
+            devices: Told::new("the interfaces on top of the protected ones"),
+            routes: Told::new("the routes of this host"),
+        }
+    }
+}
+
+/// What was tried, and whether anything was written. The first error counts.
+fn all(done: impl IntoIterator<Item = Result<bool>>) -> (bool, Result<()>) {
+    let mut is_changed = false;
+    let mut outcome = Ok(());
+    for each in done {
+        match each {
+            Ok(changed) => is_changed |= changed,
+            Err(error) if outcome.is_ok() => outcome = Err(error),
+            Err(_) => {}
+        }
+    }
+    (is_changed, outcome)
+}
+
+impl Tables {
+    /// Tells which frames are for this host: to which MACs (with the MTU in bytes) and networks. Returns
+    /// whether anything was written, too.
+    pub fn tell_addresses(
+        &mut self,
+        skel: &SynfloodSkel<'_>,
+        macs: &BTreeMap<Mac, u32>,
+        networks: &BTreeSet<IpNet>,
+    ) -> (bool, Result<()>) {
+        let networks = networks.iter().map(|&network| (network, ())).collect();
+        let maps = &skel.maps;
+        all([
+            self.macs.tell(&maps.own_macs, macs, mac_key, |mtu| as_bytes(mtu).to_vec()),
+            self.networks.tell(&maps.own_addresses, &networks, network_key, |()| vec![1]),
+        ])
+    }
+
+    /// Tells by which interfaces SYNs come, and on which their connections reach IP. Returns as
+    /// [`Self::tell_addresses`].
+    pub fn tell_links(
+        &mut self,
+        skel: &SynfloodSkel<'_>,
+        links: &BTreeMap<u32, Link>,
+        devices: &BTreeSet<u32>,
+    ) -> (bool, Result<()>) {
+        let devices = devices.iter().map(|&device| (device, ())).collect();
+        let index = |index: &u32| as_bytes(index).to_vec();
+        let maps = &skel.maps;
+        all([
+            self.links.tell(&maps.links, links, index, link_value),
+            self.devices.tell(&maps.ip_devices, &devices, index, |()| vec![1]),
+        ])
+    }
+
+    pub fn tell_routes(
+        &mut self,
+        skel: &SynfloodSkel<'_>,
+        routes: &BTreeMap<IpNet, Route>,
+    ) -> Result<()> {
+        self.routes.tell(&skel.maps.routes, routes, network_key, route_value).map(|_| ())
+    }
+}
+
+fn mac(octet: Mac) -> types::mac {
+    types::mac { octet, ..Default::default() }
+}
+
+fn mac_key(octet: &Mac) -> Vec<u8> {
+    as_bytes(&mac(*octet)).to_vec()
+}
+
+fn network_key(network: &IpNet) -> Vec<u8> {
+    as_bytes(&encode::list_key(network)).to_vec()
+}
+
+fn link_value(link: &Link) -> Vec<u8> {
+    let (next_hop, gateway) = match link.next_hop {
+        NextHop::Sender => (types::next_hop::NEXT_HOP_SENDER, [0; 6]),
+        NextHop::Gateway(mac) => (types::next_hop::NEXT_HOP_GATEWAY, mac),
+        NextHop::Route => (types::next_hop::NEXT_HOP_ROUTE, [0; 6]),
+    };
+    let link = types::link {
+        gateway: mac(gateway),
+        group: link.group,
+        next_hop,
+        max_mss: link.max_mss,
+        rp_filter: link.rp_filter.into(),
+        ..Default::default()
+    };
+    as_bytes(&link).to_vec()
+}
+
+fn route_value(route: &Route) -> Vec<u8> {
+    let route = types::route {
+        next_hop: mac(route.next_hop.unwrap_or_default()),
+        group: route.group.unwrap_or_default(),
+        max_mss: route.max_mss,
+        is_default: route.is_default.into(),
+        ..Default::default()
+    };
+    as_bytes(&route).to_vec()
 }
 
 /// Tells the program settings, the generation of the addresses, and their bits.
@@ -28,44 +180,11 @@ pub fn set(skel: &SynfloodSkel<'_>, host: &types::host) -> Result<()> {
         .context("cannot tell the program this host's settings")
 }
 
-/// Makes a MAC address one of this host's. `mtu` in bytes.
-pub fn own_mac(skel: &SynfloodSkel<'_>, octet: [u8; 6], mtu: u32) -> Result<()> {
-    let mac = types::mac { octet, ..Default::default() };
-    update(&skel.maps.own_macs, as_bytes(&mac), as_bytes(&mtu))
-}
-
-pub fn disown_mac(skel: &SynfloodSkel<'_>, octet: [u8; 6]) -> Result<()> {
-    delete(&skel.maps.own_macs, as_bytes(&types::mac { octet, ..Default::default() }))
-}
-
-/// Makes an IP address one of this host's.
-pub fn own_ip(skel: &SynfloodSkel<'_>, ip: IpAddr) -> Result<()> {
-    update(&skel.maps.own_addresses, as_bytes(&encode::address(ip)), as_bytes(&1_u8))
-}
-
-pub fn disown_ip(skel: &SynfloodSkel<'_>, ip: IpAddr) -> Result<()> {
-    delete(&skel.maps.own_addresses, as_bytes(&encode::address(ip)))
-}
-
-/// `address_bits` of struct host.
-pub fn address_bits<'a>(ips: impl IntoIterator<Item = &'a IpAddr>) -> u64 {
-    let bit = |ip: &IpAddr| 1 << (encode::hash(&encode::address(*ip)) >> 58);
-    ips.into_iter().map(bit).fold(0, |bits: u64, bit: u64| bits | bit)
-}
-
-fn update(map: &impl MapCore, key: &[u8], value: &[u8]) -> Result<()> {
-    map.update(key, value, MapFlags::ANY).map_err(|error| match error.kind() {
-        ErrorKind::TooBig => anyhow!("there is no room for more of them until it is started again"),
-        _ => anyhow!(error).context("cannot tell the program an address of this host"),
-    })
-}
-
-/// Deletes a key; one that is not there is no error.
-fn delete(map: &impl MapCore, key: &[u8]) -> Result<()> {
-    match map.delete(key) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).context("cannot forget an address of this host")
-        }
-        _ => Ok(()),
-    }
+/// `address_bits` of struct host. A network may have any hash.
+pub fn address_bits(networks: &BTreeSet<IpNet>, keys: [u64; 2]) -> u64 {
+    let bit = |ip: IpAddr| 1 << (encode::hash(&encode::address(ip), keys) >> 58);
+    let bits = |network: &IpNet| {
+        if network.prefix_len() == network.max_prefix_len() { bit(network.addr()) } else { u64::MAX }
+    };
+    networks.iter().map(bits).fold(0, |bits: u64, more: u64| bits | more)
 }

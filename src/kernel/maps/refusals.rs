@@ -8,13 +8,17 @@ use libbpf_rs::MapCore;
 
 use crate::kernel::skel::types;
 
-/// Refusals of one source.
+/// REFUSAL_WHY.
+const WHY: u64 = 3;
+
+/// SYNs of one source that did not pass.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Refused {
-    /// SYNs that found no token.
-    pub all: u64,
-    /// Of these, answered with a cookie.
+    pub dropped: u64,
+    /// Answered with a cookie.
     pub challenged: u64,
+    /// CLOCK_MONOTONIC ns, to the second; 0: never.
+    pub last_drop: u64,
 }
 
 /// By the source's key in its table.
@@ -23,10 +27,14 @@ pub type Remembered = HashMap<[u32; 4], Refused>;
 pub fn read(refusals: &impl MapCore) -> Result<Remembered> {
     let mut remembered = Remembered::new();
     super::for_each("the memory of refusals", refusals, |_: u32, refusal: types::refusal| {
-        if refusal.refused > 0 {
+        if refusal.dropped > 0 || refusal.challenged > 0 {
             let source = remembered.entry(refusal.source.word).or_default();
-            source.all += u64::from(refusal.refused);
+            source.dropped += u64::from(refusal.dropped);
             source.challenged += u64::from(refusal.challenged);
+            if refusal.dropped > 0 {
+                // As settle() of bpf/refusals.bpf.h has it.
+                source.last_drop = source.last_drop.max(refusal.until & !WHY);
+            }
         }
     })?;
     Ok(remembered)

@@ -11,7 +11,7 @@ use libbpf_rs::MapCore;
 use super::refusals::{self, Remembered};
 use crate::kernel::skel::types;
 use crate::kernel::{clock, encode};
-use crate::policy::{Policy, network_name};
+use crate::policy::{Limit, Policy, network_name};
 
 /// For errors.
 const TABLE: &str = "the table of sources";
@@ -22,48 +22,75 @@ pub struct Source {
     /// The network's first address.
     pub address: IpAddr,
     pub prefix_len: u8,
-    /// Whole tokens in the bucket.
+    /// The bucket of SYNs that the kernel gets unasked.
+    pub syns: Bucket,
+    /// The bucket of connections. None: they are not limited.
+    pub connections: Option<Bucket>,
+    /// SYNs.
+    pub passed: u64,
+    /// SYNs that were answered with a cookie.
+    pub challenged: u64,
+    /// SYNs.
+    pub dropped: u64,
+    /// Connections that stand or stood.
+    pub connected: u64,
+    /// Since the last dropped SYN, to the second; None: there was none.
+    pub last_drop: Option<Duration>,
+}
+
+/// A source's bucket at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Bucket {
+    /// Whole tokens.
     pub tokens: u64,
     /// The time until the next token; zero with a full bucket.
     pub next_token: Duration,
-    /// SYNs that found a token.
-    pub passed: u64,
-    /// SYNs that found none, and were answered with a cookie.
-    pub challenged: u64,
-    /// SYNs that found none, and were dropped.
-    pub dropped: u64,
-    /// Since the last SYN that found none, to the second; None: there was none.
-    pub last_refusal: Option<Duration>,
+}
+
+impl Bucket {
+    /// `now` in ns of CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
+    fn new(full_at: u64, limit: Limit, now: u64) -> Self {
+        let (interval, capacity) = (limit.rate.interval_ns, limit.capacity_ns());
+        let missing = full_at.saturating_sub(now);
+        // More than the capacity is a debt: several tokens may be due before one is there.
+        let next_token_ns = match missing.saturating_sub(capacity) {
+            0 => match missing % interval {
+                0 if missing > 0 => interval,
+                rest => rest,
+            },
+            debt => debt + interval,
+        };
+        Self {
+            tokens: capacity.saturating_sub(missing) / interval,
+            next_token: Duration::from_nanos(next_token_ns),
+        }
+    }
 }
 
 impl Source {
-    /// `now` in ns of CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
     fn new(address: &types::addr, source: &types::source, policy: &Policy, now: u64) -> Self {
         let address = encode::ip(address);
         let prefix_len = if address.is_ipv4() { policy.ipv4_prefix } else { policy.ipv6_prefix };
-        let (interval, capacity) =
-            (policy.source_limit.rate.interval_ns, policy.source_limit.capacity_ns());
-        let missing = source.full_at.saturating_sub(now).min(capacity);
-        let next_token_ns = match missing % interval {
-            0 if missing > 0 => interval,
-            rest => rest,
-        };
-        let last_refusal_ns = now.saturating_sub(source.last_refusal);
+        let last_drop_ns = now.saturating_sub(source.last_drop);
+        let connections = |limit| Bucket::new(source.connections_full_at, limit, now);
         Self {
             address,
             prefix_len,
-            tokens: (capacity - missing) / interval,
-            next_token: Duration::from_nanos(next_token_ns),
+            syns: Bucket::new(source.syns_full_at, policy.syn_limit, now),
+            connections: policy.connection_limit.map(connections),
             passed: source.passed,
             challenged: source.challenged,
-            dropped: source.refused.saturating_sub(source.challenged),
-            last_refusal: (source.last_refusal != 0).then(|| Duration::from_nanos(last_refusal_ns)),
+            dropped: source.dropped,
+            connected: source.connected,
+            last_drop: (source.last_drop != 0).then(|| Duration::from_nanos(last_drop_ns)),
         }
     }
 
-    /// No token now, and at least one SYN dropped for want of one.
+    /// It has no connection left, or it is over its SYN bucket, had SYNs dropped, and never answered.
     pub fn is_blocked(&self) -> bool {
-        self.tokens == 0 && self.dropped > 0
+        let has_no_connection = self.connections.is_some_and(|bucket| bucket.tokens == 0);
+        let never_answers = self.syns.tokens == 0 && self.connected == 0;
+        self.dropped > 0 && (has_no_connection || never_answers)
     }
 
     /// The address, with its prefix length where it stands for more than one.
@@ -84,12 +111,10 @@ pub fn for_each(
     for_each_entry(sources, policy, &refusals::read(refusals)?, visit)
 }
 
-/// The number of sources that are blocked now. Their first refusal is in the table, so it does not read
-/// the memory of refusals.
-pub fn count_blocked(sources: &impl MapCore, policy: &Policy) -> Result<u64> {
+/// The number of sources that are blocked now.
+pub fn count_blocked(sources: &impl MapCore, refusals: &impl MapCore, policy: &Policy) -> Result<u64> {
     let mut blocked = 0;
-    let visit = |source: Source| blocked += u64::from(source.is_blocked());
-    for_each_entry(sources, policy, &Remembered::new(), visit)?;
+    for_each(sources, refusals, policy, |source| blocked += u64::from(source.is_blocked()))?;
     Ok(blocked)
 }
 
@@ -108,8 +133,9 @@ fn for_each_entry(
     let now = clock::now_ns()?;
     super::for_each(TABLE, sources, |address: types::addr, mut source: types::source| {
         if let Some(refused) = remembered.get(&address.word) {
-            source.refused += refused.all;
+            source.dropped += refused.dropped;
             source.challenged += refused.challenged;
+            source.last_drop = source.last_drop.max(refused.last_drop);
         }
         visit(Source::new(&address, &source, policy, now));
     })

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::IpAddr;
 
 use crate::firewall::{Evidence, Facts, Family, Listing, Saved};
-use crate::kernel::addresses::Addresses;
+use crate::kernel::netlink;
 use crate::kernel::nftables::Tables;
 use crate::kernel::sysctl;
 use crate::note::Note;
@@ -214,9 +215,7 @@ fn facts(interfaces: &[String]) -> Facts {
     let loose = sysctl::number_if_there("net.netfilter.nf_conntrack_tcp_loose");
     let mut all = BTreeSet::new();
     interfaces.iter().for_each(|interface| add_uppers(&mut all, interface));
-    // No client comes to the loopback's. Unknown addresses only make more rules count.
-    let addresses = Addresses::read().map(|all| all.ips).unwrap_or_default();
-    let addresses = addresses.into_iter().filter(|address| !address.is_loopback()).collect();
+    let addresses = own_addresses();
     Facts {
         interfaces: all.into_iter().collect(),
         addresses,
@@ -224,6 +223,16 @@ fn facts(interfaces: &[String]) -> Facts {
         has_ipsec: ip(["xfrm", "policy", "list"]).map_or(true, |policies| !policies.trim().is_empty()),
         routes_by_mark: reads_mark(["-4", "rule", "show"]) || reads_mark(["-6", "rule", "show"]),
     }
+}
+
+/// None if they are unknown, or whole networks: then more rules count.
+fn own_addresses() -> Vec<IpAddr> {
+    let routes = netlink::local_routes().unwrap_or_default();
+    let address = |route: &netlink::LocalRoute| {
+        let is_single = route.network.prefix_len() == route.network.max_prefix_len();
+        is_single.then(|| route.network.addr())
+    };
+    routes.iter().map(address).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The interface and those on top of it, like a bridge, a bond or a VLAN: netfilter knows a packet by

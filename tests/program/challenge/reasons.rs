@@ -6,9 +6,17 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsRawFd;
 
 use lab::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
-use lab::program::{HOST, Program, XDP_DROP, XDP_PASS, XDP_TX, types};
+use lab::program::{HOST, Port, Program, XDP_DROP, XDP_PASS, XDP_TX, types};
 
-use super::server::{on_a_server, refusing, syn4, syn6};
+use super::server::{FIRST, OWN_COOKIES, on_a_server, refusing, refusing_by_kernel, syn4, syn6, tell};
+
+const LISTENS: Port = Port {
+    max_mss: 0,
+    listens: true,
+    listens_here: false,
+    is_unchallenged: false,
+    takes_kernel_cookies: false,
+};
 
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
@@ -27,6 +35,7 @@ fn reason(program: &Program<'_>, frame: &[u8]) -> String {
     reason
 }
 
+/// Frames for other hosts cannot be challenged, so they have a rate of their own.
 #[test]
 fn only_frames_for_this_host_are_answered() {
     on_a_server(|| {
@@ -38,12 +47,12 @@ fn only_frames_for_this_host_are_answered() {
             let mut frame = syn4(&[]);
             assert_eq!(reason(&program, &frame), "challenge_sent", "and is remembered");
             frame[..6].copy_from_slice(&mac);
-            assert_eq!(reason(&program, &frame), "drop_not_ours", "{mac:x?}");
+            assert_eq!(reason(&program, &frame), "pass_unchallenged", "{mac:x?}");
         }
         let elsewhere = ipv4(|ip, _| ip.destination = [192, 0, 2, 81]);
-        assert_eq!(reason(&program, &elsewhere), "drop_not_ours");
+        assert_eq!(reason(&program, &elsewhere), "pass_unchallenged");
         let elsewhere = ipv6(&[], |ip, _| ip.destination[15] ^= 1);
-        assert_eq!(reason(&program, &elsewhere), "drop_not_ours");
+        assert_eq!(reason(&program, &elsewhere), "pass_unchallenged");
     });
 }
 
@@ -54,8 +63,8 @@ fn an_address_that_has_gone_is_forgotten() {
         let program = refusing(&[], &mut object);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         program.disown(SERVER.into());
-        program.tell(types::host { generation: 1, ..HOST });
-        assert_eq!(reason(&program, &syn4(&[])), "drop_not_ours");
+        program.tell(types::host { generation: 1, ..OWN_COOKIES });
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
         program.own(SERVER.into());
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
     });
@@ -107,10 +116,26 @@ fn without_a_listener_there_is_no_answer() {
         let program = refusing(&[], &mut object);
         let to_nobody = ipv4(|_, tcp| tcp.destination_port = SERVER_PORT + 1);
         assert_eq!(reason(&program, &to_nobody), "drop_no_listener");
-        let late = TcpListener::bind((Ipv4Addr::UNSPECIFIED, SERVER_PORT + 1)).unwrap();
+        let to_nobody6 = ipv6(&[], |_, tcp| tcp.destination_port = SERVER_PORT + 1);
+        program.tell_port(false, SERVER_PORT + 1, LISTENS);
         assert_eq!(reason(&program, &to_nobody), "challenge_sent");
+        assert_eq!(reason(&program, &to_nobody6), "drop_no_listener", "the other family's port");
+    });
+}
+
+/// The kernel's cookies need a listener that is really there.
+#[test]
+fn the_kernel_is_asked_for_its_listener() {
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing_by_kernel(&[], &mut object);
+        program.tell_port(false, SERVER_PORT + 1, LISTENS);
+        let frame = ipv4(|_, tcp| tcp.destination_port = SERVER_PORT + 1);
+        assert_eq!(reason(&program, &frame), "drop_no_listener");
+        let late = TcpListener::bind((Ipv4Addr::UNSPECIFIED, SERVER_PORT + 1)).unwrap();
+        assert_eq!(reason(&program, &frame), "challenge_sent");
         drop(late);
-        assert_eq!(reason(&program, &to_nobody), "drop_no_listener");
+        assert_eq!(reason(&program, &frame), "drop_no_listener");
     });
 }
 
@@ -121,16 +146,27 @@ fn a_signed_syn_is_left_to_a_listener_with_keys() {
         let program = refusing(&[], &mut object);
         let md5 = [&[1, 1, 19, 18][..], &[7; 16]].concat();
         let ao = [&[29, 16][..], &[7; 14]].concat();
-        assert_eq!(reason(&program, &syn4(&md5)), "drop_signed");
-        assert_eq!(reason(&program, &syn4(&ao)), "drop_signed");
+        let both = [&md5[..], &ao].concat();
+        let unreadable = [&md5[..], &[2, 1, 0, 0]].concat();
+        for options in [&md5, &ao, &both, &unreadable] {
+            assert_eq!(reason(&program, &syn4(options)), "drop_signed", "{options:?}");
+        }
+        assert_eq!(reason(&program, &syn4(&[2, 99, 0, 0])), "drop_signed", "options beyond the header");
 
-        let keyed = TcpListener::bind((Ipv4Addr::UNSPECIFIED, SERVER_PORT + 1)).unwrap();
+        let port = SERVER_PORT + 1;
+        let keyed = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
         set_md5_key(&keyed, Ipv4Addr::new(198, 51, 100, 9));
-        let to_keyed = ipv4(|_, tcp| {
-            tcp.destination_port = SERVER_PORT + 1;
-            tcp.set_options_raw(&md5).unwrap();
-        });
-        assert_eq!(reason(&program, &to_keyed), "pass_signed");
+        program.tell_port(false, port, LISTENS);
+        let to_keyed = |options: &[u8]| {
+            ipv4(|_, tcp| {
+                tcp.destination_port = port;
+                tcp.set_options_raw(options).unwrap();
+            })
+        };
+        assert_eq!(reason(&program, &to_keyed(&md5)), "pass_unchallenged");
+        for options in [&both, &unreadable] {
+            assert_eq!(reason(&program, &to_keyed(options)), "drop_signed", "{options:?}");
+        }
     });
 }
 
@@ -170,52 +206,60 @@ fn set_md5_key(listener: &TcpListener, peer: Ipv4Addr) {
 }
 
 #[test]
-fn no_cookie_where_the_kernel_makes_none() {
+fn no_challenge_where_the_kernel_takes_no_cookies() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&[], &mut object);
+        program.tell(types::host { syncookies: 0, ..OWN_COOKIES });
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
+
+        let mut object = MaybeUninit::uninit();
+        let program = refusing_by_kernel(&[], &mut object);
         program.tell(types::host { syncookies: 0, ..HOST });
-        assert_eq!(reason(&program, &syn4(&[])), "drop_no_cookie");
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
     });
 }
 
 #[test]
-fn while_the_kernel_has_room_it_gets_what_a_budget_refused() {
+fn no_challenge_where_the_kernel_makes_no_cookies_yet() {
     on_a_server(|| {
         std::fs::write("/proc/sys/net/ipv4/tcp_syncookies", "1").unwrap();
         let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--burst", "1", "--rate", "1/h", "--challenge", "all"], &mut object);
+        let program = refusing_by_kernel(&[], &mut object);
         program.tell(types::host { syncookies: 1, ..HOST });
-        assert_eq!(reason(&program, &syn4(&[])), "pass_room_left");
-        let over_its_own_limit = ipv4(|ip, _| ip.source = [203, 0, 113, 1]);
-        assert_eq!(reason(&program, &over_its_own_limit), "drop_no_cookie");
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
     });
 }
 
+/// The kernel would answer with cookies of its own, which can be acknowledged again and again.
 #[test]
-fn a_source_s_own_limit_is_challenged_if_all_are() {
-    on_a_server(|| {
-        for (challenge, expected) in
-            [("all", "challenge_sent"), ("budget", "drop_over_limit"), ("off", "drop_over_limit")]
-        {
-            let mut object = MaybeUninit::uninit();
-            let options = ["--challenge", challenge, "--burst", "1", "--rate", "1/h"];
-            let program = refusing(&options, &mut object);
-            let known = ipv4(|ip, _| ip.source = [203, 0, 113, 1]);
-            for _ in 0..3 {
-                assert_eq!(reason(&program, &known), expected, "{challenge}");
-            }
-        }
-    });
-}
-
-#[test]
-fn the_total_budget_is_challenged_as_well() {
+fn nothing_passes_unasked_where_the_kernel_always_makes_cookies() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--total-rate", "1/h"], &mut object);
-        let known = ipv4(|ip, _| ip.source = [203, 0, 113, 1]);
-        assert_eq!(reason(&program, &known), "challenge_sent");
+        let program = Program::load(&["--cookies", "own"], &mut object);
+        tell(&program, types::host { syncookies: 2, ..OWN_COOKIES });
+        assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
+        assert!(program.sources().is_empty());
+    });
+}
+
+#[test]
+fn a_source_over_its_own_limit_is_challenged() {
+    on_a_server(|| {
+        for (challenge, expected) in [("all", "challenge_sent"), ("off", "drop_syn_limit")] {
+            let mut object = MaybeUninit::uninit();
+            let options = ["--challenge", challenge, "--burst", "1", "--rate", "1/h"];
+            let program = Program::load(&options, &mut object);
+            tell(&program, OWN_COOKIES);
+            let frame = syn4(&[]);
+            assert_eq!(reason(&program, &frame), "pass_within_limit");
+            for _ in 0..3 {
+                assert_eq!(reason(&program, &frame), expected, "{challenge}");
+            }
+            let [source] = program.sources()[..] else { panic!("one source") };
+            let counts = if challenge == "all" { (3, 0) } else { (0, 3) };
+            assert_eq!((source.challenged, source.dropped), counts, "{challenge}");
+        }
     });
 }
 
@@ -223,27 +267,32 @@ fn the_total_budget_is_challenged_as_well() {
 fn off_and_dry_runs_answer_nobody() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--challenge", "off"], &mut object);
-        assert_eq!(reason(&program, &syn4(&[])), "drop_new_source_budget");
+        let program = Program::load(&["--challenge", "off", "--pass-rate", "1/h"], &mut object);
+        tell(&program, OWN_COOKIES);
+        assert_eq!(reason(&program, &syn_from(FIRST.into())), "pass_within_limit");
+        assert_eq!(reason(&program, &syn4(&[])), "drop_pass_rate");
 
         let mut object = MaybeUninit::uninit();
         let program = refusing(&["--dry-run"], &mut object);
-        let (reason, action, _) = program.answer(&syn4(&[]));
-        assert_eq!((reason.as_str(), action), ("drop_new_source_budget", XDP_PASS));
+        let (reason, action, left) = program.answer(&syn4(&[]));
+        assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_PASS));
+        assert_eq!(left, syn4(&[]));
     });
 }
 
 #[test]
-fn ports_and_a_rate_bound_the_answers() {
+fn ports_that_may_not_be_challenged_are_not() {
     on_a_server(|| {
         let mut object = MaybeUninit::uninit();
         let program = refusing(&["--challenge-port", "443"], &mut object);
-        assert_eq!(reason(&program, &syn4(&[])), "drop_new_source_budget");
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
 
         let mut object = MaybeUninit::uninit();
         let port = SERVER_PORT.to_string();
-        let program = refusing(&["--challenge-port", &port, "--challenge-rate", "2/h"], &mut object);
+        let program = refusing(&["--challenge-port", &port], &mut object);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
-        assert_eq!(reason(&program, &syn4(&[])), "drop_challenge_rate");
+        program.tell_port(false, SERVER_PORT, Port { is_unchallenged: true, ..LISTENS });
+        assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged", "its rules forbid it");
+        assert_eq!(reason(&program, &syn6(&[])), "challenge_sent", "of the other family they do not");
     });
 }

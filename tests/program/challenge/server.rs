@@ -5,12 +5,18 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, TcpListener};
 
 use lab::cpu;
-use lab::frames::{CLIENT_PORT, SERVER, SERVER_MAC, SERVER_PORT, SERVER6, ipv4, ipv6};
+use lab::frames::{CLIENT_PORT, SERVER, SERVER_MAC, SERVER_PORT, SERVER6, ipv4, ipv6, syn_from};
 use lab::netns::Netns;
-use lab::program::{HOST, Program};
+use lab::program::{HOST, Port, Program, types};
 use libbpf_rs::OpenObject;
 
-const MTU: u32 = 1500;
+pub const MTU: u32 = 1500;
+
+/// The source of the one SYN that [`refusing`] lets pass.
+pub const FIRST: [u8; 4] = [203, 0, 113, 1];
+
+/// With these settings our own cookies are sent only where something refuses.
+pub const OWN_COOKIES: types::host = types::host { syncookies: 1, timestamps: 1, ..HOST };
 
 /// Runs a test with a listener on [`SERVER_PORT`] of any address.
 pub fn on_a_server(test: impl FnOnce() + Send) {
@@ -23,15 +29,38 @@ pub fn on_a_server(test: impl FnOnce() + Send) {
     });
 }
 
-/// Loads the program with these options and spends its budget for new sources.
-pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
-    let program = Program::load(&[&["--new-sources", "1/h"], options].concat(), object);
-    program.tell(HOST);
+/// Tells a program about the server.
+pub fn tell(program: &Program<'_>, settings: types::host) {
+    program.tell(settings);
     program.own_mac(SERVER_MAC, MTU);
     program.own(SERVER.into());
     program.own(SERVER6.into());
-    let first = ipv4(|ip, _| ip.source = [203, 0, 113, 1]);
-    assert_eq!(program.judge(&first).0, "pass_new_source");
+    for is_ipv6 in [false, true] {
+        program.tell_port(is_ipv6, SERVER_PORT, Port { listens: true, ..Default::default() });
+    }
+}
+
+/// Loads the program with these options and spends its pass rate. It sends our own cookies.
+pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
+    spent(&[&["--cookies", "own"], options].concat(), OWN_COOKIES, object)
+}
+
+/// The same, but it sends the kernel's cookies.
+pub fn refusing_by_kernel<'obj>(
+    options: &[&str],
+    object: &'obj mut MaybeUninit<OpenObject>,
+) -> Program<'obj> {
+    spent(&[&["--cookies", "kernel"], options].concat(), HOST, object)
+}
+
+fn spent<'obj>(
+    options: &[&str],
+    settings: types::host,
+    object: &'obj mut MaybeUninit<OpenObject>,
+) -> Program<'obj> {
+    let program = Program::load(&[&["--pass-rate", "1/h"], options].concat(), object);
+    tell(&program, settings);
+    assert_eq!(program.judge(&syn_from(FIRST.into())).0, "pass_within_limit");
     program
 }
 

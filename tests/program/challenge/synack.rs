@@ -1,98 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The contents of the answer.
+//! The contents of an answer with the kernel's cookie.
 
 use std::mem::MaybeUninit;
 
-use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
-use lab::frames::{self, CLIENT, CLIENT_MAC, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
-use lab::program::{HOST, Program, XDP_TX, now_ns, types};
+use etherparse::{EtherType, TcpOptionElement};
+use lab::frames::{self, tagged};
+use lab::program::{HOST, now_ns, types};
 
-use super::server::{ANSWER_PORTS, on_a_server, refusing, syn4, syn6};
+use super::answer::{FREEBSD, LINUX, MACOS, OPENBSD, OUR_SCALE, WINDOWS, answer, shape};
+use super::server::{on_a_server, refusing_by_kernel as refusing, syn4, syn6};
 
 use TcpOptionElement::{
     MaximumSegmentSize as Mss, Noop, SelectiveAcknowledgementPermitted as SackPermitted, Timestamp,
     WindowScale,
 };
-
-/// The SYNs' first sequence number, see `frames.rs`.
-const SEQUENCE: u32 = 1;
-const TSVAL: u32 = 0x1234_5678;
-
-/// For tcp_rmem[2] of [`HOST`], 2^25 bytes; 2^16 bytes need no scale.
-const OUR_SCALE: u8 = 10;
-
-/// The options in the SYNs of several systems, in their order.
-const LINUX: &[u8] = &[2, 4, 5, 180, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 1, 3, 3, 7];
-const WINDOWS: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
-const MACOS: &[u8] =
-    &[2, 4, 5, 180, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 4, 2, 0, 0];
-const FREEBSD: &[u8] = &[2, 4, 5, 180, 1, 3, 3, 6, 4, 2, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
-const OPENBSD: &[u8] =
-    &[2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, 6, 1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
-
-/// A parsed answer with correct checksums.
-struct Answer {
-    options: Vec<TcpOptionElement>,
-    ece: bool,
-    window: u16,
-    timestamp: u32,
-    /// Bytes from the IP header to the last option.
-    packet_len: usize,
-}
-
-fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
-    let (reason, action, left) = program.answer(frame);
-    assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_TX));
-    let packet = SlicedPacket::from_ethernet(&left).unwrap();
-    let ethernet = packet.link.as_ref().unwrap().to_header().unwrap().ethernet2().unwrap();
-    assert_eq!((ethernet.source, ethernet.destination), (SERVER_MAC, CLIENT_MAC));
-    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { panic!("no TCP: {left:x?}") };
-    let (checksum, packet_len) = match packet.net.as_ref().unwrap() {
-        NetSlice::Ipv4(ip) => {
-            let ip = ip.header();
-            assert_eq!((ip.source_addr(), ip.destination_addr()), (SERVER, CLIENT));
-            assert_eq!(ip.header_checksum(), ip.to_header().calc_header_checksum());
-            let checksum = tcp.calc_checksum_ipv4(ip.source(), ip.destination());
-            (checksum, usize::from(ip.total_len()))
-        }
-        NetSlice::Ipv6(ip) => {
-            let ip = ip.header();
-            assert_eq!((ip.source_addr(), ip.destination_addr()), (SERVER6, CLIENT6));
-            let checksum = tcp.calc_checksum_ipv6(ip.source(), ip.destination());
-            (checksum, 40 + usize::from(ip.payload_length()))
-        }
-        NetSlice::Arp(_) => panic!("ARP"),
-    };
-    assert_eq!(tcp.checksum(), checksum.unwrap());
-    assert_eq!((tcp.source_port(), tcp.destination_port()), ANSWER_PORTS);
-    assert_eq!(tcp.acknowledgment_number(), SEQUENCE + 1);
-    assert!(tcp.syn() && tcp.ack() && !tcp.rst() && !tcp.fin() && !tcp.psh() && !tcp.cwr());
-    assert!(tcp.payload().is_empty() && tcp.window_size() > 0);
-    let options: Vec<_> = tcp.options_iterator().collect::<Result<_, _>>().unwrap();
-    let timestamp = options.iter().find_map(|option| match option {
-        Timestamp(value, echo) => {
-            assert_eq!(*echo, TSVAL);
-            Some(*value)
-        }
-        _ => None,
-    });
-    Answer {
-        options,
-        ece: tcp.ece(),
-        window: tcp.window_size(),
-        timestamp: timestamp.unwrap_or(0),
-        packet_len,
-    }
-}
-
-/// The options without the timestamp's value.
-fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
-    let blank = |option: &TcpOptionElement| match option {
-        Timestamp(..) => Timestamp(0, 0),
-        other => other.clone(),
-    };
-    answer.options.iter().map(blank).collect()
-}
 
 #[test]
 fn the_answer_goes_back_the_way_the_syn_came() {

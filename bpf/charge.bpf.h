@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Charges each connection to its source: the one place where that is done, however it came about. */
+#pragma once
+
+#include "admit.bpf.h"
+#include "sock.bpf.h"
+
+/* Who is at the other end of a connection. */
+struct peer {
+	struct addr addr;
+	__u8 family;
+};
+
+static __always_inline bool peer_of(const struct sock *sk, struct peer *peer)
+{
+	if (sk->__sk_common.skc_family == AF_INET)
+		peer->addr = addr_from_ipv4(sk->__sk_common.skc_daddr);
+	else if (sk->__sk_common.skc_family == AF_INET6)
+		BPF_CORE_READ_INTO(&peer->addr, sk, __sk_common.skc_v6_daddr);
+	else
+		return false;
+	peer->family = addr_is_mapped(&peer->addr) ? FAMILY_IPV4 : FAMILY_IPV6;
+	return true;
+}
+
+/*
+ * Whether the connection came in by a protected interface of this network namespace, to a protected
+ * port. The trace point sees those of all namespaces.
+ */
+static __always_inline bool is_protected_connection(const struct sock *sk, const struct peer *peer)
+{
+	__u32 ifindex;
+
+	if (sk->sk_protocol != IPPROTO_TCP ||
+	    sk->__sk_common.skc_net.net->net_cookie != config.netns_cookie ||
+	    !has_port(config.protected_ports, sk->__sk_common.skc_num))
+		return false;
+	if (bpf_core_field_exists(sk->sk_rx_dst_ifindex)) {
+		ifindex = sk->sk_rx_dst_ifindex;
+		if (!bpf_map_lookup_elem(&ip_devices, &ifindex))
+			return false;
+	}
+	return !is_own_address(&peer->addr, peer->family);
+}
+
+/* Without a token the source owes one. A full bucket, for a source that is new. */
+static __always_inline void charge_source(const struct peer *peer, __u64 now)
+{
+	const struct addr key = source_key(&peer->addr, peer->family);
+	const struct limit limit = limit_of(&config.connection_limit);
+	bool is_charged = limit.interval_ns && !is_allowed(&peer->addr, peer->family);
+	struct source *source = bpf_map_lookup_elem(&sources, &key);
+
+	if (!source) {
+		struct source first = {
+			.syns_full_at = now,
+			.connections_full_at = is_charged ? bucket_after_first(&limit, now) : now,
+			.connected = 1,
+		};
+
+		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST)) {
+			make_known(source_hash(&key));
+			return;
+		}
+		source = bpf_map_lookup_elem(&sources, &key);
+		if (!source)
+			return; /* the table is full of busy entries: fail open */
+	}
+	__sync_fetch_and_add(&source->connected, 1);
+	if (is_charged)
+		bucket_charge(&source->connections_full_at, &limit, now);
+}
+
+static __always_inline void charge_connection(const struct sock *sk)
+{
+	struct peer peer = {};
+
+	if (!peer_of(sk, &peer) || !is_protected_connection(sk, &peer))
+		return;
+	__sync_fetch_and_add(&port_connections[sk->__sk_common.skc_num].connected, 1);
+	charge_source(&peer, bpf_ktime_get_ns());
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Connections: those that stand or stood, and the answers to our challenges.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use libbpf_rs::{MapCore, MapFlags};
+
+use crate::kernel::clock;
+use crate::kernel::skel::{SynfloodSkel, as_bytes, from_bytes, types};
+
+/// How long a cookie is valid at most: two epochs of bpf/cookie.h.
+const COOKIE_LIFE: Duration = Duration::from_nanos(2 << 34);
+
+/// Connections of a TCP port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OfPort {
+    /// Handed to the kernel by cookie.
+    pub redeemed: u64,
+    /// All that stand or stood, by cookie or not.
+    pub connected: u64,
+}
+
+/// The ports that had any.
+pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
+    let bytes = map
+        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+        .context("cannot read the connections of the ports")?
+        .unwrap_or_default();
+    let entries = bytes.chunks_exact(size_of::<types::port_connections>());
+    let entries = entries.filter_map(from_bytes::<types::port_connections>);
+    let of_port = |(port, entry): (u16, types::port_connections)| {
+        let of = OfPort { redeemed: entry.redeemed.into(), connected: entry.connected.into() };
+        (of != OfPort::default()).then_some((port, of))
+    };
+    Ok((0..=u16::MAX).zip(entries).filter_map(of_port).collect())
+}
+
+/// Makes the program look at segments for answers just as long as a cookie may be valid. It begins by itself
+/// at a challenge.
+pub fn stop_looking_for_answers(skel: &SynfloodSkel<'_>) -> Result<()> {
+    let last: u64 = super::variables("the time of the last challenge", &skel.maps.data_challenge)?;
+    let age = clock::now_ns()?.saturating_sub(last);
+    let is_needed = last != 0 && age < COOKIE_LIFE.as_nanos() as u64;
+    // A challenge at this very moment sets it too, and does so again within 100 ms.
+    skel.maps
+        .data_answered
+        .update(&0_u32.to_ne_bytes(), as_bytes(&u32::from(is_needed)), MapFlags::ANY)
+        .context("cannot tell the program whether to look for answers")
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The buckets that all sources share: their tokens, and the time of their last refusal.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use libbpf_rs::MapCore;
+
+use crate::kernel::skel::types;
+use crate::policy::{Policy, TotalRate};
+
+/// The shared buckets of a policy at one moment. None: no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rates {
+    pub pass: Option<Bucket>,
+    pub unchallenged: Option<Bucket>,
+    /// Also of the unchallenged rate, for other hosts.
+    pub forwarded: Option<Bucket>,
+    pub challenges: Option<Bucket>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Bucket {
+    /// Whole tokens in it.
+    pub tokens: u64,
+    /// Tokens that it holds at most.
+    pub burst: u64,
+    /// The time since it last refused a SYN, to 100 ms. None: never.
+    pub last_refusal: Option<Duration>,
+}
+
+impl Rates {
+    /// `now` in ns of CLOCK_MONOTONIC.
+    pub fn read(map: &impl MapCore, policy: &Policy, now: u64) -> Result<Self> {
+        let rates: types::rates = super::variables("the rates", map)?;
+        let of = |rate: &types::rate, limit: TotalRate| {
+            let limit = limit.limit()?;
+            let missing = rate.full_at.saturating_sub(now).min(limit.capacity_ns());
+            let refused = rate.last_refusal;
+            Some(Bucket {
+                tokens: (limit.capacity_ns() - missing) / limit.rate.interval_ns,
+                burst: limit.burst,
+                last_refusal: (refused != 0).then(|| Duration::from_nanos(now.saturating_sub(refused))),
+            })
+        };
+        Ok(Self {
+            pass: of(&rates.pass, policy.pass_rate),
+            unchallenged: of(&rates.unchallenged, policy.unchallenged_rate),
+            forwarded: of(&rates.forwarded, policy.unchallenged_rate),
+            challenges: of(&rates.challenges, policy.challenge_rate),
+        })
+    }
+}

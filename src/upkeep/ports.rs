@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tells the program on which ports this host listens, and which of them may not be challenged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::Watched;
+use crate::firewall::{self, Verdicts};
+use crate::kernel::maps::connections::{self, OfPort};
+use crate::kernel::maps::ports::{self, Listening, Port, Tables};
+use crate::kernel::netlink::{self, Family, Listener};
+use crate::kernel::skel::SynfloodSkel;
+use crate::note::Note;
+use crate::policy::{Challenge, Cookies, Policy};
+
+const UNCHALLENGED: Port = Port {
+    max_mss: 0,
+    listens: false,
+    listens_here: false,
+    is_unchallenged: true,
+    takes_kernel_cookies: false,
+};
+
+/// Connections of a port that were begun by cookie and never stood, from which on it is said.
+const WORTH_A_NOTE: u64 = 20;
+
+/// This host's ports, as the program knows them.
+pub struct Ports<'a> {
+    skel: &'a SynfloodSkel<'a>,
+    policy: &'a Policy,
+    tables: Tables,
+    /// By the rules of the host's firewall. None: they are not known yet.
+    verdicts: Option<Arc<Verdicts>>,
+    /// Ports that are not challenged, and why.
+    unchallenged: BTreeMap<u16, String>,
+    /// A listener takes the kernel's cookies only.
+    has_mptcp: bool,
+    /// Ports whose redeemed connections are known not to stand.
+    said: BTreeSet<u16>,
+    reading: Watched,
+    telling: Watched,
+    counting: Watched,
+}
+
+impl<'a> Ports<'a> {
+    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &'a Policy) -> Self {
+        Self {
+            skel,
+            policy,
+            tables: Tables::default(),
+            verdicts: None,
+            unchallenged: BTreeMap::new(),
+            has_mptcp: false,
+            said: BTreeSet::new(),
+            reading: Watched::new("the look at the listening ports"),
+            telling: Watched::new("telling the program the listening ports"),
+            counting: Watched::new("the look at the connections of the ports"),
+        }
+    }
+
+    /// Ports that are not challenged, and why.
+    pub fn unchallenged(&self) -> &BTreeMap<u16, String> {
+        &self.unchallenged
+    }
+
+    /// What the rules of the host's firewall allow, from the next look on.
+    pub fn know_rules(&mut self, verdicts: Arc<Verdicts>) {
+        self.verdicts = Some(verdicts);
+    }
+
+    /// Whether challenges are with cookies of the kernel's, at least of some ports.
+    pub fn need_kernel_cookies(&self) -> bool {
+        self.policy.challenge != Challenge::Off
+            && (self.policy.cookies == Cookies::Kernel || self.has_mptcp)
+    }
+
+    /// `devices`: the interfaces, by index, on which packets reach IP. What cannot be read is taken to listen
+    /// everywhere: the answer to a challenge meets a listener, or fails there.
+    pub fn tick(&mut self, devices: &BTreeSet<u32>) -> Vec<Note> {
+        let looked = netlink::listeners().and_then(|listeners| self.look(&listeners, devices));
+        let (found, unread) = self.reading.check(looked);
+        let (ports, single) = found.unwrap_or_else(|| {
+            let mut unknown = ports::Ports::unknown();
+            self.forbid(&mut unknown);
+            (unknown, BTreeSet::new())
+        });
+        let (_, untold) = self.telling.check(self.tables.tell(self.skel, ports, &single));
+        let counted = connections::by_port(&self.skel.maps.bss_connected);
+        let (counts, uncounted) = self.counting.check(counted);
+        let lost = counts.map(|counts| self.lost(&counts)).unwrap_or_default();
+        [unread, untold, uncounted].into_iter().flatten().chain(lost).collect()
+    }
+
+    fn look(
+        &mut self,
+        listeners: &[Listener],
+        devices: &BTreeSet<u32>,
+    ) -> Result<(ports::Ports, BTreeSet<(IpAddr, u16)>)> {
+        let mut found = ports::Ports::default();
+        let mut single = BTreeSet::new();
+        self.unchallenged.clear();
+        self.has_mptcp = false;
+        self.forbid(&mut found);
+        for listener in listeners {
+            let address = listener.address.to_canonical();
+            let is_here = listener.interface == 0 || devices.contains(&listener.interface);
+            if !is_here || address.is_loopback() || !self.policy.ports.contains(listener.port) {
+                continue;
+            }
+            let about = ports::inspect(self.skel, address, listener.port)?;
+            let about = self.about(listener, address, about);
+            if about.listens_here {
+                single.insert((address, listener.port));
+            }
+            for is_ipv6 in families(listener, address) {
+                if let Some(why) = self.forbidden(listener.port, is_ipv6) {
+                    self.unchallenged.insert(listener.port, why);
+                }
+                found.add(is_ipv6, listener.port, about);
+            }
+        }
+        Ok((found, single))
+    }
+
+    /// Ports that the rules redirect have no listener of their own, so all are marked.
+    fn forbid(&self, found: &mut ports::Ports) {
+        let Some(verdicts) = &self.verdicts else {
+            return found.add_to_all(UNCHALLENGED);
+        };
+        for (is_ipv6, family) in [(false, firewall::Family::V4), (true, firewall::Family::V6)] {
+            for (range, _) in verdicts.obstacles(family) {
+                range.clone().for_each(|port| found.add(is_ipv6, port, UNCHALLENGED));
+            }
+        }
+    }
+
+    /// Why the rules forbid to challenge a port.
+    fn forbidden(&self, port: u16, is_ipv6: bool) -> Option<String> {
+        let Some(verdicts) = &self.verdicts else {
+            return Some("the firewall's rules are not read yet".into());
+        };
+        let family = if is_ipv6 { firewall::Family::V6 } else { firewall::Family::V4 };
+        verdicts.challengeable(port, family).err().map(|reason| reason.to_string())
+    }
+
+    fn about(&mut self, listener: &Listener, address: IpAddr, found: Option<Listening>) -> Port {
+        let has_keys = found.is_some_and(|found| found.has_keys);
+        if has_keys {
+            self.unchallenged.insert(listener.port, "its listener has keys for signed segments".into());
+        }
+        let is_mptcp = listener.is_mptcp || found.is_some_and(|found| found.is_mptcp);
+        self.has_mptcp |= is_mptcp;
+        Port {
+            max_mss: found.map_or(0, |found| found.max_mss),
+            listens: address.is_unspecified(),
+            listens_here: !address.is_unspecified(),
+            is_unchallenged: has_keys,
+            takes_kernel_cookies: is_mptcp,
+        }
+    }
+
+    /// A note for each port where connections that were begun by cookie did not come to stand.
+    fn lost(&mut self, counts: &BTreeMap<u16, OfPort>) -> Vec<Note> {
+        let is_lost = |of: &OfPort| of.redeemed >= of.connected + WORTH_A_NOTE;
+        let new: Vec<_> = counts
+            .iter()
+            .filter(|(port, of)| is_lost(of) && !self.said.contains(port))
+            .map(|(&port, &of)| (port, of))
+            .collect();
+        let note = |(port, OfPort { redeemed, connected }): (u16, OfPort)| {
+            self.said.insert(port);
+            Note::warning(format!(
+                "of {redeemed} connections to port {port} that were begun by SYN cookie, at least {} did not \
+                 come to stand: does a rule of the firewall refuse connections that begin with an ACK, or \
+                 does the server not accept them fast enough? --challenge-port leaves a port out",
+                redeemed - connected
+            ))
+        };
+        new.into_iter().map(note).collect()
+    }
+}
+
+/// Whether IPv6, for each family whose SYNs a listener gets.
+fn families(listener: &Listener, address: IpAddr) -> Vec<bool> {
+    match (listener.family, address) {
+        (_, IpAddr::V4(_)) => vec![false],
+        (Family::V6, _) if address.is_unspecified() && !listener.v6_only => vec![false, true],
+        _ => vec![true],
+    }
+}
