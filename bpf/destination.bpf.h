@@ -79,8 +79,7 @@ static __noinline enum reason ask_route(const struct link *link, struct hops *ho
 	if (route->next_hop.octet[0] | route->next_hop.octet[1] | route->next_hop.octet[2] |
 	    route->next_hop.octet[3] | route->next_hop.octet[4] | route->next_hop.octet[5])
 		hops->next_hop = route->next_hop;
-	if (route->max_mss)
-		*max_mss = route->max_mss;
+	*max_mss = route->max_mss;
 	return CHALLENGE_SENT;
 }
 
