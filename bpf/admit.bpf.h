@@ -7,6 +7,7 @@
 #include "lists.bpf.h"
 #include "parse.h"
 #include "rate.bpf.h"
+#include "ration.bpf.h"
 #include "refusals.bpf.h"
 
 /* A denied source is dropped; an allowed one goes on, without limits of its own. */
@@ -116,52 +117,27 @@ static __always_inline enum reason check_source(const struct addr *key, struct r
 }
 
 /* What a source was refused before, or may not do now. */
-static __always_inline enum reason ask_source(const struct packet *pkt)
+static __always_inline enum reason ask_source(const struct addr *key, struct refusal *slot)
 {
-	const struct addr key = source_key(&pkt->source, pkt->family);
-	struct refusal *slot = refusal_slot(pkt->source_hash);
-
-	switch (refused_still(slot, &key)) {
+	switch (refused_still(slot, key)) {
 	case REFUSAL_BLOCKED:
 		return DROP_OVER_LIMIT;
 	case REFUSAL_SYNS:
 		return DROP_SYN_LIMIT;
 	}
-	return check_source(&key, slot);
+	return check_source(key, slot);
 }
 
 /*
- * Looks at the buckets of the source and at the pass rate before it takes from any. The token of the
- * pass rate pays for the look at the listener too, so that there are no more looks than that. A token
- * may be spent for nothing, but none is granted twice.
- *
- * The verifier looks at a function that is neither static nor inline once, for any arguments (NULL
- * included), and not again on every way that leads to it.
+ * Takes a token of the pass rate, and one of the source. The first pays for the look at the listener
+ * too, so that there are no more looks than that. It may be spent for nothing, but none is granted
+ * twice.
  */
-__noinline enum reason admit(struct xdp_md *ctx, struct packet *pkt)
+static __noinline enum reason take_tokens(struct xdp_md *ctx, const struct packet *pkt)
 {
-	/* The kernel would answer with a cookie of its own, which can be acknowledged again and again.
-	 */
-	bool kernel_makes_cookies = own_cookies() && host.syncookies == 2;
+	__u64 now = bpf_ktime_get_ns();
 	enum reason reason;
-	struct addr key;
-	__u64 now;
 
-	if (!pkt)
-		return DROP_PASS_RATE;
-	key = source_key(&pkt->source, pkt->family);
-	pkt->source_hash = source_hash(&key);
-	pkt->is_known = may_be_known(pkt->source_hash);
-	if (pkt->is_known && !pkt->is_allowed) {
-		reason = ask_source(pkt);
-		if (reason != UNDECIDED)
-			return reason;
-	}
-	/* The coarse clock is enough for a rate that is empty, as it is never ahead. */
-	if (kernel_makes_cookies ||
-	    !rate_holds_token(&rates.pass, &config.pass_limit, bpf_ktime_get_coarse_ns()))
-		return DROP_PASS_RATE;
-	now = bpf_ktime_get_ns();
 	if (!rate_take(&rates.pass, &config.pass_limit, now))
 		return DROP_PASS_RATE;
 	if (!queue_has_room(ctx, pkt)) {
@@ -174,16 +150,75 @@ __noinline enum reason admit(struct xdp_md *ctx, struct packet *pkt)
 	return pkt->is_allowed ? PASS_ALLOWED : PASS_WITHIN_LIMIT;
 }
 
-/* A SYN that cannot be challenged because of where it goes. */
-__noinline enum reason admit_unchallenged(const struct packet *pkt)
+/* Looks at the buckets of the source and at the pass rate before it takes from any. */
+static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet *pkt,
+					 const struct addr *key, struct refusal *slot)
 {
-	struct rate *rate;
+	/* The kernel would answer with a cookie of its own, which can be acknowledged again and again.
+	 */
+	bool kernel_makes_cookies = own_cookies() && host.syncookies == 2;
 	enum reason reason;
-	__u64 now = bpf_ktime_get_ns();
+
+	if (pkt->is_known && !pkt->is_allowed) {
+		reason = ask_source(key, slot);
+		if (reason != UNDECIDED)
+			return reason;
+	}
+	/* The coarse clock is enough for a rate that is empty, as it is never ahead. */
+	if (kernel_makes_cookies ||
+	    !rate_holds_token(&rates.pass, &config.pass_limit, bpf_ktime_get_coarse_ns()))
+		return DROP_PASS_RATE;
+	return take_tokens(ctx, pkt);
+}
+
+static __always_inline bool is_challenged(enum reason refused)
+{
+	return config.challenge != CHALLENGE_MODE_OFF &&
+	       (refused == DROP_SYN_LIMIT || refused == DROP_PASS_RATE || refused == DROP_QUEUE);
+}
+
+/*
+ * Judges a SYN by lists, port, source and rates. UNDECIDED: it is to be challenged.
+ *
+ * The verifier looks at a function that is neither static nor inline once, for any arguments (NULL
+ * included), and not again on every way that leads to it.
+ */
+__noinline enum reason judge(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct refusal *slot = NULL;
+	enum reason reason;
+	struct addr key;
 
 	if (!pkt)
-		return DROP_UNCHALLENGED_RATE;
-	rate = pkt->is_forwarded ? &rates.forwarded : &rates.unchallenged;
+		return DROP_PASS_RATE;
+	reason = check_lists(pkt);
+	if (reason == UNDECIDED)
+		reason = check_port(pkt);
+	if (reason != UNDECIDED)
+		return reason;
+	key = source_key(&pkt->source, pkt->family);
+	pkt->source_hash = source_hash(&key);
+	pkt->is_known = may_be_known(pkt->source_hash);
+	if (pkt->is_known)
+		slot = refusal_slot(pkt->source_hash);
+	reason = admit(ctx, pkt, &key, slot);
+	if (is_challenged(reason)) {
+		if (ration_take(pkt->source_hash))
+			return UNDECIDED;
+		reason = DROP_CHALLENGE_RATION;
+	}
+	if (pkt->is_known && !reason_passes(reason))
+		count_refused(slot, &key, false);
+	return reason;
+}
+
+/* A SYN that cannot be challenged because of where it goes. */
+static __noinline enum reason admit_unchallenged(const struct packet *pkt)
+{
+	struct rate *rate = pkt->is_forwarded ? &rates.forwarded : &rates.unchallenged;
+	__u64 now = bpf_ktime_get_ns();
+	enum reason reason;
+
 	if (!rate_holds_token(rate, &config.unchallenged_limit, now))
 		return DROP_UNCHALLENGED_RATE;
 	reason = take_syn_token(pkt, now);
@@ -192,31 +227,4 @@ __noinline enum reason admit_unchallenged(const struct packet *pkt)
 	if (!rate_take(rate, &config.unchallenged_limit, now))
 		return DROP_UNCHALLENGED_RATE;
 	return PASS_UNCHALLENGED;
-}
-
-/* Counts a SYN of a known source that was answered or dropped. Returns 0. */
-__noinline int count_refused(const struct packet *pkt, int challenged)
-{
-	struct refusal *slot;
-	struct source *source;
-	struct addr key;
-
-	if (!pkt)
-		return 0;
-	key = source_key(&pkt->source, pkt->family);
-	slot = refusal_slot(pkt->source_hash);
-	if (is_slot_of(slot, &key)) {
-		if (challenged)
-			slot->challenged++;
-		else
-			slot->dropped++;
-		return 0;
-	}
-	source = bpf_map_lookup_elem(&sources, &key);
-	if (source) {
-		__sync_fetch_and_add(challenged ? &source->challenged : &source->dropped, 1);
-		if (!challenged)
-			source->last_drop = bpf_ktime_get_coarse_ns();
-	}
-	return 0;
 }

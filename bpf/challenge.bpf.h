@@ -2,9 +2,6 @@
 /*
  * Answers a SYN with a cookie, from here and without state. All checks before the answer make sure that
  * the client's ACK will be taken for a connection, and that no other host should have answered.
- *
- * The verifier looks at a function that is neither static nor inline once, for any arguments (NULL
- * included), and not again on every way that leads to it.
  */
 #pragma once
 
@@ -12,12 +9,6 @@
 #include "kernel_cookie.bpf.h"
 #include "own_cookie.bpf.h"
 #include "rate.bpf.h"
-
-static __always_inline bool is_challenged(enum reason refused)
-{
-	return config.challenge != CHALLENGE_MODE_OFF &&
-	       (refused == DROP_SYN_LIMIT || refused == DROP_PASS_RATE || refused == DROP_QUEUE);
-}
 
 /*
  * A client without a socket here can be challenged: CHALLENGE_SENT. To a cookie's ACK the kernel finds
@@ -80,11 +71,16 @@ static __always_inline __u16 least_mss(const struct destination *to, const struc
 	return port->max_mss && port->max_mss < mss ? port->max_mss : mss;
 }
 
-/*
- * Returns an enum reason. UNDECIDED: the SYN cannot be challenged because of where it goes; then
- * pkt->is_forwarded says whether it is for another host.
- */
-__noinline int challenge(struct xdp_md *ctx, struct packet *pkt)
+static __noinline void count_challenged(const struct packet *pkt, bool is_answered)
+{
+	const struct addr key = source_key(&pkt->source, pkt->family);
+
+	count_refused(refusal_slot(pkt->source_hash), &key, is_answered);
+}
+
+/* UNDECIDED: the SYN cannot be challenged because of where it goes; then pkt->is_forwarded says whether
+ * it is for another host. */
+static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct packet *pkt)
 {
 	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	const struct ethhdr *eth = data;
@@ -95,7 +91,7 @@ __noinline int challenge(struct xdp_md *ctx, struct packet *pkt)
 	enum reason reason;
 	__u16 max_mss;
 
-	if (!pkt || (void *)(eth + 1) > data_end)
+	if ((void *)(eth + 1) > data_end)
 		return UNDECIDED;
 	__builtin_memcpy(reply.hops.from.octet, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(reply.hops.to.octet, eth->h_dest, ETH_ALEN);
@@ -133,4 +129,19 @@ __noinline int challenge(struct xdp_md *ctx, struct packet *pkt)
 	return config.own_cookies && !port->takes_kernel_cookies
 		       ? answer_with_own_cookie(ctx, pkt, &reply)
 		       : answer_with_kernel_cookie(ctx, pkt, &reply);
+}
+
+/* Answers a SYN, or says why not. Returns an enum reason. */
+__noinline int challenge(struct xdp_md *ctx, struct packet *pkt)
+{
+	enum reason reason;
+
+	if (!pkt)
+		return UNDECIDED;
+	reason = try_challenge(ctx, pkt);
+	if (reason == UNDECIDED)
+		reason = admit_unchallenged(pkt);
+	if (pkt->is_known && !reason_passes(reason))
+		count_challenged(pkt, reason == CHALLENGE_SENT);
+	return reason;
 }

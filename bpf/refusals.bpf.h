@@ -87,3 +87,23 @@ static __always_inline void remember_refusal(struct refusal *slot, const struct 
 		((now + (wait_ns < REFUSAL_MAX_NS ? wait_ns : REFUSAL_MAX_NS)) & ~(__u64)REFUSAL_WHY) |
 		why;
 }
+
+/* Counts a SYN of a known source that was answered or dropped. */
+static __always_inline void count_refused(struct refusal *slot, const struct addr *key, bool challenged)
+{
+	struct source *source;
+
+	if (is_slot_of(slot, key)) {
+		if (challenged)
+			slot->challenged++;
+		else
+			slot->dropped++;
+		return;
+	}
+	source = bpf_map_lookup_elem(&sources, key);
+	if (!source)
+		return;
+	__sync_fetch_and_add(challenged ? &source->challenged : &source->dropped, 1);
+	if (!challenged)
+		source->last_drop = bpf_ktime_get_coarse_ns();
+}
