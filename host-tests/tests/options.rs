@@ -122,6 +122,12 @@ fn the_last_option_of_a_kind_counts() {
     assert_eq!((found.mss, found.wscale), (536, Some(14)));
 }
 
+#[test]
+fn as_many_options_are_read_as_there_may_be() {
+    let behind = |nops| read_options(&[&vec![1; nops][..], &[SACK, 2]].concat()).unwrap().has_sack;
+    assert!(behind(MAX_OPTIONS - 1) && !behind(MAX_OPTIONS));
+}
+
 /// Options of the kinds that matter, of right and of wrong sizes.
 fn any_option() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![

@@ -3,6 +3,7 @@
 //! root. Panics if the kernel refuses something.
 
 mod host;
+mod redeemer;
 
 use std::mem::MaybeUninit;
 use std::ops::Deref;
@@ -22,6 +23,7 @@ use synflood_xdp::policy::Policy;
 use synflood_xdp::settings::Settings;
 
 pub use host::HOST;
+pub use redeemer::{LOOPBACK_MAC, TCX_DROP, TCX_NEXT};
 pub use synflood_xdp::kernel::clock::now_ns;
 pub use synflood_xdp::kernel::maps::counters::Counters;
 pub use synflood_xdp::kernel::maps::ports::Port;

@@ -6,5 +6,6 @@ mod challenge;
 mod concurrency;
 mod known;
 mod rates;
+mod redeem;
 mod verdicts;
 mod verifier;

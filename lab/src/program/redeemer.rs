@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The program that takes the answers to our cookies, on single frames.
+
+use libbpf_rs::{MapCore, MapFlags, ProgramInput};
+
+use super::Program;
+
+/// The verdict that goes on with the next program (TCX_NEXT).
+pub const TCX_NEXT: u32 = -1_i32 as u32;
+/// The verdict that drops a frame (TCX_DROP).
+pub const TCX_DROP: u32 = 2;
+
+/// The destination of frames for the device of the kernel's test run, which is the loopback device.
+pub const LOOPBACK_MAC: [u8; 6] = [0; 6];
+
+impl Program<'_> {
+    /// Lets it look at segments, as a challenge does.
+    pub fn expect_answers(&self, are_answered: bool) {
+        let value = u32::from(are_answered).to_ne_bytes();
+        self.skel.maps.data_answered.update(&0_u32.to_ne_bytes(), &value, MapFlags::ANY).unwrap();
+    }
+
+    /// Runs it on one frame. Returns the reason that was counted, if any, and the verdict.
+    ///
+    /// The kernel makes no connection in a test run: a right cookie is `answer_refused`.
+    pub fn redeem(&self, frame: &[u8]) -> (Option<String>, u32) {
+        let before = self.counters();
+        let verdict = self.redeem_uncounted(frame);
+        let after = self.counters();
+        let mut counted = after.reasons.iter().filter(|(name, count)| **count != before.reasons[*name]);
+        let reason = counted.next().map(|(name, _)| name.clone());
+        assert_eq!(counted.next(), None, "under one reason");
+        (reason, verdict)
+    }
+
+    /// The verdict alone. It reads no counters, so it is fast.
+    pub fn redeem_uncounted(&self, frame: &[u8]) -> u32 {
+        let input = ProgramInput { data_in: Some(frame), ..Default::default() };
+        self.skel.progs.redeem.test_run(input).unwrap().return_value
+    }
+}
