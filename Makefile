@@ -86,7 +86,7 @@ bench-publish: BENCH = --publish
 bench-publish: bench docs ## run bench, and update docs/bench.md and docs/plots
 
 .PHONY: fuzz
-fuzz: root needs-build-fuzz build ## search for frames that the program misjudges, in three ways of FUZZ_SECONDS=60 each
+fuzz: root needs-build-fuzz build ## search for frames that the programs misjudge, in four ways of FUZZ_SECONDS=60 each
 	@$(cargo) build --release -p fuzz
 	@fuzz/fuzz.sh $(release)fuzz
 

@@ -3,7 +3,7 @@
 #
 # fuzz.sh PROGRAM   run the differential fuzzer PROGRAM, then libFuzzer on the pure headers
 #
-# FUZZ_SECONDS (60) is the time for each of the three. FUZZ_SEED repeats the same frames. libFuzzer
+# FUZZ_SECONDS (60) is the time for each of the four. FUZZ_SEED repeats the same frames. libFuzzer
 # writes what it finds to a file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Compares the shipped program with an oracle, frame by frame: first the kept frames, then new ones
-//! until the time is over. Needs root.
+//! until the time is over. Then the same with segments and the program that redeems cookies. Needs root.
 //!
-//! FUZZ_SECONDS (60) is the duration. FUZZ_SEED (new each time) repeats the same frames.
+//! FUZZ_SECONDS (60) is the duration of each. FUZZ_SEED (new each time) repeats the same frames.
 
 #![deny(unsafe_code)]
 
 mod generate;
 mod minimise;
 mod oracle;
+mod redeemer;
 mod seeds;
+mod segments;
 mod shipped;
 
 use std::env;
@@ -110,7 +112,7 @@ fn run() -> Result<bool> {
     let rate = frames as f64 / start.elapsed().as_secs_f64();
     println!("  {frames} new frames agree, each in one buffer and in two: {rate:.0} frames/s");
     shipped.check_counters();
-    Ok(true)
+    redeemer::run(time, &generator, &mut rng)
 }
 
 fn main() -> ExitCode {

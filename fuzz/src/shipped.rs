@@ -25,8 +25,9 @@ impl<'obj> Shipped<'obj> {
     pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
         // The smallest allowed table, because every frame searches it, and whole addresses as sources.
         let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
-        let table = ["--max-sources", &sources, "--ipv6-prefix", "128", "--new-sources", "0"];
-        let options = [&table[..], &["--burst", "1", "--rate", "1/h"]].concat();
+        let table = ["--max-sources", &sources, "--ipv6-prefix", "128"];
+        let limits = ["--challenge", "off", "--pass-rate", "0", "--burst", "1", "--rate", "1/h"];
+        let options = [&table[..], &limits].concat();
         let program = Program::load(&options, object);
         let can_split = program.can_split();
         if !can_split {
