@@ -58,6 +58,17 @@ fn charges_of_many_threads_are_all_owed() {
     assert_eq!(missing(bucket.into_inner(), SECOND), CHARGES * THREADS * limit.interval_ns);
 }
 
+/// Sixteen rounds are lost, and the seventeenth charge is the bucket's own.
+#[test]
+fn a_charge_that_loses_every_round_is_owed_too() {
+    let limit = Limit::new(100, SECOND);
+    let mut bucket = 1000 * SECOND;
+    limit.charge_contended(&mut bucket, 1000 * SECOND);
+    assert_eq!(missing(bucket, 1000 * SECOND), 17 * SECOND);
+    assert_eq!(limit.take_contended(&mut bucket, 1000 * SECOND), Answer::Contended);
+    assert_eq!(missing(bucket, 1000 * SECOND), (17 + 16) * SECOND, "it takes nothing");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

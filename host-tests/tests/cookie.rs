@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use host_tests::cookie::{check, make};
-use lab::cookie::{Baker, DATA_BITS, EPOCH_NS, Flow, Options};
+use lab::cookie::{Baker, DATA_BITS, EPOCH_NS, Flow, MSS, Options, PLAIN_MSS4, PLAIN_MSS6};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -202,22 +202,39 @@ proptest! {
     }
 }
 
+/// Addresses that do not matter.
+fn flow_of(source: &str, destination: &str) -> Flow {
+    Flow { source: source.parse().unwrap(), destination: destination.parse().unwrap(), isn: 7 }
+}
+
+/// What a cookie keeps of these options.
+fn kept(flow: &Flow, offered: &Options) -> Options {
+    let cookie = make([1, 2], flow, offered, 0);
+    check([1, 2], flow, cookie.sequence, echo(offered, cookie.tsval), 0).unwrap().0
+}
+
+#[test]
+fn every_segment_size_is_rounded_down_to_the_next_value() {
+    let ipv4 = flow_of("192.0.2.1:40000", "192.0.2.80:80");
+    let ipv6 = flow_of("[2001:db8::1]:40000", "[2001:db8::80]:80");
+    for (flow, has_timestamp, values) in [
+        (&ipv4, true, &MSS[..]),
+        (&ipv6, true, &MSS),
+        (&ipv4, false, &PLAIN_MSS4),
+        (&ipv6, false, &PLAIN_MSS6),
+    ] {
+        for mss in 1..=u16::MAX {
+            let offered = Options { mss, has_timestamp, has_sack: true, wscale: Some(7), ecn: false };
+            let value = values.iter().rfind(|&&value| value <= mss).unwrap_or(&values[0]);
+            assert_eq!(kept(flow, &offered), Options { mss: *value, ..offered });
+        }
+    }
+}
+
 #[test]
 fn common_options_are_kept_exactly() {
-    let flow = Flow {
-        source: "192.0.2.1:40000".parse().unwrap(),
-        destination: "192.0.2.80:80".parse().unwrap(),
-        isn: 7,
-    };
-    let flow6 = Flow {
-        source: "[2001:db8::1]:40000".parse().unwrap(),
-        destination: "[2001:db8::80]:80".parse().unwrap(),
-        isn: 7,
-    };
-    let kept = |flow: &Flow, offered: &Options| {
-        let cookie = make([1, 2], flow, offered, 0);
-        check([1, 2], flow, cookie.sequence, echo(offered, cookie.tsval), 0).unwrap().0
-    };
+    let flow = flow_of("192.0.2.1:40000", "192.0.2.80:80");
+    let flow6 = flow_of("[2001:db8::1]:40000", "[2001:db8::80]:80");
     for mss in COMMON_MSS {
         for wscale in (0..=14).map(Some).chain([None]) {
             for (has_sack, ecn) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -244,11 +261,7 @@ fn a_guess_is_as_good_as_chance() {
     // Six times the standard deviation.
     const TOLERANCE: i64 = 6 * 16;
     let keys = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
-    let mut flow = Flow {
-        source: "192.0.2.1:1".parse().unwrap(),
-        destination: "192.0.2.80:80".parse().unwrap(),
-        isn: 0,
-    };
+    let mut flow = flow_of("192.0.2.1:1", "192.0.2.80:80");
     for has_timestamp in [false, true] {
         let options = Options { mss: 1460, has_timestamp, has_sack: true, wscale: None, ecn: false };
         let mut agreed = [0_i64; 18];
