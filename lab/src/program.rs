@@ -5,6 +5,7 @@
 mod host;
 mod redeemer;
 
+use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::os::fd::AsFd;
@@ -19,7 +20,7 @@ use synflood_xdp::cli::Cli;
 use synflood_xdp::kernel::maps::sources;
 use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes, reason_names};
 use synflood_xdp::kernel::{encode, program};
-use synflood_xdp::policy::Policy;
+use synflood_xdp::policy::{Cookies, Policy};
 use synflood_xdp::settings::Settings;
 
 pub use host::HOST;
@@ -146,10 +147,22 @@ impl<'obj> Program<'obj> {
         }
     }
 
-    /// How many instructions the kernel's verifier processed to accept the program.
-    pub fn verified_instructions(&self) -> u32 {
-        let id = libbpf_rs::Program::id_from_fd(self.skel.progs.synflood.as_fd()).unwrap();
-        ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
+    /// How many instructions the kernel's verifier processed to accept each program, by its name.
+    pub fn verified_instructions(&self) -> BTreeMap<&'static str, u32> {
+        let verified = |program: &ProgramMut<'_>| {
+            let id = libbpf_rs::Program::id_from_fd(program.as_fd()).unwrap();
+            ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
+        };
+        let progs = &self.skel.progs;
+        let mut all = BTreeMap::from([
+            ("synflood", verified(&progs.synflood)),
+            ("charge", verified(&progs.charge)),
+            ("inspect", verified(&progs.inspect)),
+        ]);
+        if self.policy.cookies == Cookies::Own {
+            all.insert("redeem", verified(&progs.redeem));
+        }
+        all
     }
 
     fn judge_with(&self, input: ProgramInput<'_>) -> (String, u32) {

@@ -6,20 +6,24 @@ use std::mem::MaybeUninit;
 use caps::CapSet;
 use lab::program::Program;
 
-/// Kernels differ in how many paths they recognise as equal: from 180,455 instructions on 6.12 to 313,812
-/// on 7.3.
-const CEILING: u32 = 450_000;
+/// The most so far: 350,405 on 6.18, of the program that judges, with our own cookies. Kernels differ by a third in
+/// how many paths they recognise as equal.
+const CEILING: u32 = 600_000;
 
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
     // Constants set at load decide which branches the verifier sees.
     let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--pass-rate", "9"];
-    let configurations: [&[&str]; 2] = [&[], &most_options];
-    let counts = configurations
-        .map(|options| Program::load(options, &mut MaybeUninit::uninit()).verified_instructions());
-    let most = counts.into_iter().max().unwrap();
+    let configurations: [&[&str]; 4] =
+        [&[], &most_options, &["--cookies", "kernel"], &["--challenge", "off"]];
+    let mut most = 0;
+    for options in configurations {
+        let counts = Program::load(options, &mut MaybeUninit::uninit()).verified_instructions();
+        println!("{options:?}: {counts:?}");
+        assert!(counts.values().all(|&count| count != 0), "this kernel does not tell");
+        most = most.max(counts.into_values().max().unwrap());
+    }
     println!("verified instructions: {most}");
-    assert_ne!(most, 0, "this kernel does not tell");
     assert!(most <= CEILING, "{most}, and the ceiling is {CEILING}");
 }
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The shipped program against [`crate::model`], over random sequences of SYNs. Each token comes once in an hour, so
+//! that time does not matter.
+
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+
+use lab::cpu;
+use lab::frames::{SERVER, SERVER_MAC, SERVER_PORT, SERVER6, ipv4, ipv6};
+use lab::netns::Netns;
+use lab::program::{HOST, Port, Program, now_ns, types};
+use libbpf_rs::{MapCore, MapFlags};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use synflood_xdp::kernel::encode;
+use synflood_xdp::kernel::skel::{as_bytes, from_bytes};
+
+use crate::model::{Event, Model, Sender, Shape, Shared};
+
+const HOUR: u64 = 3_600 * 1_000_000_000;
+const UNCHALLENGED: u16 = SERVER_PORT + 1;
+const NOBODY_LISTENS: u16 = SERVER_PORT + 2;
+const UNPROTECTED: u16 = SERVER_PORT + 3;
+
+/// The addresses of one sequence: no other sequence has them, so that the program need not be loaded again.
+#[derive(Clone, Copy)]
+struct Addresses(u16);
+
+impl Addresses {
+    fn of(self, sender: Sender) -> IpAddr {
+        let [high, low] = self.0.to_be_bytes();
+        let ipv4 = |first, last| Ipv4Addr::new(first, high, low, last).into();
+        match sender {
+            Sender::Ordinary(host) => ipv4(20, host),
+            Sender::Ordinary6(host) => {
+                Ipv6Addr::new(0x2001, 0xdb8, 7, self.0, 0, 0, 0, host.into()).into()
+            }
+            Sender::Allowed(host) => ipv4(30, host),
+            Sender::Denied => ipv4(40, 1),
+            Sender::Loopback => ipv4(127, 1),
+        }
+    }
+
+    /// The key of a sender's entry.
+    fn key(self, sender: Sender) -> types::addr {
+        let address = match sender.source() {
+            Sender::Ordinary6(_) => Ipv6Addr::new(0x2001, 0xdb8, 7, self.0, 0, 0, 0, 0).into(),
+            other => self.of(other),
+        };
+        encode::address(address)
+    }
+
+    fn frame(self, sender: Sender, shape: Shape) -> Vec<u8> {
+        let port = match shape {
+            Shape::Unchallenged => UNCHALLENGED,
+            Shape::NobodyListens => NOBODY_LISTENS,
+            Shape::Unprotected => UNPROTECTED,
+            _ => SERVER_PORT,
+        };
+        let edit = |tcp: &mut etherparse::TcpHeader| {
+            tcp.destination_port = port;
+            if shape == Shape::BadSignature {
+                tcp.set_options_raw(&[19, 18, 0, 0]).unwrap();
+            }
+        };
+        let mut frame = match self.of(sender) {
+            IpAddr::V4(address) => ipv4(|ip, tcp| {
+                ip.source = address.octets();
+                if shape == Shape::ExtraHeaders {
+                    ip.options = [1; 4].into();
+                }
+                edit(tcp);
+            }),
+            IpAddr::V6(address) => {
+                let extra = [lab::frames::Extension::DestinationOptions];
+                let chain = if shape == Shape::ExtraHeaders { &extra[..] } else { &[] };
+                ipv6(chain, |ip, tcp| {
+                    ip.source = address.octets();
+                    edit(tcp);
+                })
+            }
+        };
+        if shape == Shape::Forwarded {
+            frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+        }
+        frame
+    }
+}
+
+/// Full: zero.
+fn refill(program: &Program<'_>, rates: impl Fn(&mut types::rates)) {
+    let (map, first) = (&program.skel.maps.data_rates, 0_u32.to_ne_bytes());
+    let mut value: types::rates =
+        from_bytes(&map.lookup(&first, MapFlags::ANY).unwrap().unwrap()).unwrap();
+    rates(&mut value);
+    map.update(&first, as_bytes(&value), MapFlags::ANY).unwrap();
+}
+
+/// Charges a source in the table as the trace point does, and lets all CPUs forget why they refused it.
+fn connect(program: &Program<'_>, key: types::addr, is_charged: bool) {
+    let map = &program.skel.maps.sources;
+    let now = now_ns().unwrap();
+    let found = map.lookup(as_bytes(&key), MapFlags::ANY).unwrap();
+    let mut entry = found.map_or(
+        types::source { syns_full_at: now, connections_full_at: now, ..Default::default() },
+        |bytes| from_bytes(&bytes).unwrap(),
+    );
+    if is_charged {
+        entry.connections_full_at = entry.connections_full_at.max(now) + HOUR;
+    }
+    map.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
+
+    let refusals = &program.skel.maps.refusals;
+    let cpus = libbpf_rs::num_possible_cpus().unwrap() as u32;
+    let bits = (refusals.max_entries() / cpus).ilog2();
+    let hash = encode::hash(&key, program.secret.hash_key);
+    for cpu in 0..cpus {
+        let index = (cpu << bits | (hash >> (64 - bits)) as u32).to_ne_bytes();
+        let slot = refusals.lookup(&index, MapFlags::ANY).unwrap().unwrap();
+        let slot = types::refusal { until: 0, ..from_bytes(&slot).unwrap() };
+        refusals.update(&index, as_bytes(&slot), MapFlags::ANY).unwrap();
+    }
+    enter_in_filter(program, hash);
+}
+
+fn enter_in_filter(program: &Program<'_>, hash: u64) {
+    let known = &program.skel.maps.known;
+    let bits = (known.max_entries() * 32).ilog2();
+    let bit = hash >> (64 - bits);
+    for filter in 0..2 {
+        let index = ((bit | filter << bits) / 64) as u32;
+        let word = known.lookup(&index.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+        let word = u64::from_ne_bytes(word.try_into().unwrap()) | 1 << (bit % 64);
+        known.update(&index.to_ne_bytes(), &word.to_ne_bytes(), MapFlags::ANY).unwrap();
+    }
+}
+
+fn senders() -> impl Strategy<Value = Sender> {
+    prop_oneof![
+        6 => (0..2_u8).prop_map(Sender::Ordinary),
+        3 => (0..2_u8).prop_map(Sender::Ordinary6),
+        2 => (0..2_u8).prop_map(Sender::Allowed),
+        1 => Just(Sender::Denied),
+        1 => Just(Sender::Loopback),
+    ]
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let shapes = prop_oneof![
+        6 => Just(Shape::Plain),
+        1 => Just(Shape::Unprotected),
+        2 => Just(Shape::Forwarded),
+        2 => Just(Shape::Unchallenged),
+        1 => Just(Shape::NobodyListens),
+        1 => Just(Shape::ExtraHeaders),
+        1 => Just(Shape::BadSignature),
+    ];
+    let rates = prop::sample::select(
+        &[Shared::Pass, Shared::Pass, Shared::Unchallenged, Shared::Forwarded, Shared::Challenges][..],
+    );
+    prop_oneof![
+        8 => (senders(), shapes).prop_map(|(sender, shape)| Event::Syn(sender, shape)),
+        4 => rates.prop_map(Event::Refilled),
+        1 => senders().prop_map(Event::Connected),
+    ]
+}
+
+/// Runs a sequence, and compares every reason, and at last every entry.
+fn compare(
+    program: &Program<'_>,
+    mut model: Model,
+    addresses: Addresses,
+    events: &[Event],
+) -> Result<(), TestCaseError> {
+    refill(program, |rates| *rates = types::rates::default());
+    for &event in events {
+        match event {
+            Event::Syn(sender, shape) => {
+                let (reason, _) = program.judge(&addresses.frame(sender, shape));
+                let expected = model.judge(sender, shape);
+                prop_assert!(expected.contains(&&*reason), "{reason}, not {expected:?}: {event:?}");
+            }
+            Event::Connected(sender) => {
+                model.connect(sender);
+                let is_charged = !matches!(sender, Sender::Allowed(_));
+                connect(program, addresses.key(sender), is_charged);
+            }
+            Event::Refilled(rate) => {
+                model.rates[rate as usize] = true;
+                refill(program, |rates| match rate {
+                    Shared::Pass => rates.pass.full_at = 0,
+                    Shared::Unchallenged => rates.unchallenged.full_at = 0,
+                    Shared::Forwarded => rates.forwarded.full_at = 0,
+                    Shared::Challenges => rates.challenges.full_at = 0,
+                });
+            }
+        }
+    }
+    let sources = program.sources();
+    let found = |sender| {
+        let address = encode::ip(&addresses.key(sender));
+        sources.iter().find(|source| source.address == address)
+    };
+    for (&sender, entry) in &model.entries {
+        let found = found(sender).unwrap_or_else(|| panic!("{sender:?} has no entry"));
+        let counts = (found.passed, found.challenged, found.dropped, found.syns.tokens);
+        prop_assert_eq!(counts, (entry.passed, entry.challenged, entry.dropped, entry.syns));
+        let left = found.connections.unwrap().tokens;
+        prop_assert_eq!(left, entry.connections.max(0) as u64, "of {:?}", sender);
+    }
+    prop_assert!(found(Sender::Denied).is_none() || model.entries.contains_key(&Sender::Denied));
+    Ok(())
+}
+
+fn agrees_with_the_model(burst: u64, challenge: &str) {
+    Netns::new("server").enter(|| {
+        cpu::stay();
+        let listen = |port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap();
+        let _listeners = [listen(SERVER_PORT), listen(UNCHALLENGED)];
+        let protected = format!("{SERVER_PORT}-{NOBODY_LISTENS}");
+        let burst_word = burst.to_string();
+        let mut object = MaybeUninit::uninit();
+        let limits = ["--burst", &burst_word, "--rate", "1/h", "--pass-rate", "1/h"];
+        let rates = ["--unchallenged-rate", "1/h", "--challenge-rate", "1/h", "--challenge", challenge];
+        let lists = ["--allow", "30.0.0.0/8", "--deny", "40.0.0.0/8", "--port", &protected];
+        let program = Program::load(&[limits, rates, lists].concat(), &mut object);
+        program.tell(types::host { syncookies: 1, ..HOST });
+        program.own_mac(SERVER_MAC, 1500);
+        program.own(SERVER.into());
+        program.own(SERVER6.into());
+        for is_ipv6 in [false, true] {
+            let listens = Port { listens: true, ..Default::default() };
+            program.tell_port(is_ipv6, SERVER_PORT, listens);
+            program.tell_port(is_ipv6, UNCHALLENGED, Port { is_unchallenged: true, ..listens });
+        }
+        let mut next = 0;
+        let case = |events: Vec<Event>| {
+            next += 1;
+            compare(&program, Model::new(burst, challenge == "all"), Addresses(next), &events)
+        };
+        let case = std::cell::RefCell::new(case);
+        // A sequence has fewer SYNs than a source's ration.
+        TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(150)
+        })
+        .run(&vec(events(), 1..100), |events| case.borrow_mut()(events))
+        .unwrap();
+    });
+}
+
+#[test]
+fn sequences_agree_with_the_model() {
+    agrees_with_the_model(1, "all");
+    agrees_with_the_model(3, "all");
+}
+
+#[test]
+fn sequences_agree_with_the_model_without_challenges() {
+    agrees_with_the_model(2, "off");
+}
