@@ -183,6 +183,9 @@ static __noinline bool may_connect(const struct addr *addr, __u8 family)
 	       is_allowed(addr, family);
 }
 
+/* What an MTU of 1280 leaves (RFC 8200, 5). The kernel refuses a connection of less. */
+#define IPV6_MIN_MSS 1220
+
 /*
  * Makes the kernel take the segment for the last one of a handshake, if it belongs to no connection
  * yet: those that stand are never touched.
@@ -211,6 +214,8 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 
 	if (!sk)
 		return ANSWER_NO_LISTENER;
+	if (flow->family == FAMILY_IPV6 && attrs.mss < IPV6_MIN_MSS)
+		attrs.mss = IPV6_MIN_MSS;
 	/* Once: of two reads the compiler would make one address, which the verifier does not allow. */
 	state = sk->state;
 	if (state == TCP_LISTEN && !may_connect(&segment->source, flow->family)) {
