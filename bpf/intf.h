@@ -252,12 +252,16 @@ _Static_assert(sizeof(struct port_connections) == 8, "the layout of struct port_
 #define CHALLENGE_RESOLUTION_NS 100000000
 #define REFUSAL_RESOLUTION_NS 100000000
 
-/* A bucket that all sources share, on a cache line of its own. */
+/* A rate that refused nothing for so long no longer refuses. */
+#define REFUSAL_OVER_NS 1000000000
+
+/* A bucket that all sources share, on a cache line of its own. Times are of CLOCK_MONOTONIC in ns. */
 struct rate {
-	__u64 full_at;      /* see bucket.h; CLOCK_MONOTONIC ns; 0: full */
-	__u64 last_refusal; /* CLOCK_MONOTONIC ns, to REFUSAL_RESOLUTION_NS; 0: never. Of the pass rate
-			       also where a listener's queue refused */
-	__u64 padding[6];
+	__u64 full_at;        /* see bucket.h; 0: full */
+	__u64 last_refusal;   /* to REFUSAL_RESOLUTION_NS; 0: never. Of the pass rate also where a
+				 listener's   queue refused */
+	__u64 refusing_since; /* when refusals began that have not been over since */
+	__u64 padding[5];
 };
 _Static_assert(sizeof(struct rate) == 64, "the layout of struct rate");
 

@@ -17,8 +17,13 @@ static __always_inline struct limit limit_of(const volatile struct limit *limit)
  */
 static __always_inline void note_refusal(struct rate *rate, __u64 now)
 {
-	if (now - rate->last_refusal > REFUSAL_RESOLUTION_NS)
-		rate->last_refusal = now;
+	__s64 since = now - rate->last_refusal; /* below 0: noted by a CPU with a finer clock */
+
+	if (since <= REFUSAL_RESOLUTION_NS && rate->last_refusal)
+		return;
+	if (since > REFUSAL_OVER_NS || !rate->last_refusal)
+		rate->refusing_since = now;
+	rate->last_refusal = now;
 }
 
 static __always_inline bool rate_holds_token(struct rate *rate, const volatile struct limit *constant,

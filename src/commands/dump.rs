@@ -156,6 +156,7 @@ fn read_rates(running: &Running) -> Result<BTreeMap<&'static str, model::SharedB
         left: bucket.tokens,
         burst: bucket.burst,
         last_refusal: bucket.last_refusal,
+        refusing: bucket.refusing,
     };
     let named = [
         ("pass_rate", rates.pass),

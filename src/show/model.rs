@@ -148,6 +148,9 @@ pub struct SharedBucket {
     /// The time since it last refused a SYN. null: never.
     #[serde(rename = "last_refusal_s", serialize_with = "maybe_seconds")]
     pub last_refusal: Option<Duration>,
+    /// For how long it has been refusing SYNs. null: it does not now.
+    #[serde(rename = "refusing_s", serialize_with = "maybe_seconds")]
+    pub refusing: Option<Duration>,
 }
 
 /// A network of the lists.

@@ -15,9 +15,6 @@ use crate::policy::{Challenge, Listed, Policy};
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
 
-/// A rate that refused a SYN within this time refuses now.
-const REFUSES_NOW: Duration = Duration::from_secs(1);
-
 /// "no limit on connections, pass rate 1000/s, own cookies", and every setting that is not as usual.
 pub fn policy(policy: &Policy) -> String {
     let mut text = match policy.connection_limit {
@@ -165,8 +162,8 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
 
 /// What to say of a rate; None if it refuses nothing now.
 fn refuses(bucket: &SharedBucket) -> Option<String> {
-    bucket.last_refusal.filter(|&time| time < REFUSES_NOW)?;
-    Some(format!("refuses SYNs now, {} of {} tokens left", bucket.left, bucket.burst))
+    let time = age(bucket.refusing?);
+    Some(format!("has refused SYNs for {time}, {} of {} tokens left", bucket.left, bucket.burst))
 }
 
 fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Result<()> {

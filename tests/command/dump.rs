@@ -84,7 +84,7 @@ fn a_flood_from_random_addresses_shows_in_totals_and_rates() {
             (has_rate && refusal.is_some_and(|age| age < 1.0)).then_some(shown)
         });
         wait_for("the same as text", || {
-            text(&pair, &[]).contains("pass rate: refuses SYNs now, ").then_some(())
+            text(&pair, &[]).contains("pass rate: has refused SYNs for ").then_some(())
         });
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(shown["blocked_sources"], 0);

@@ -27,7 +27,12 @@ pub struct Bucket {
     pub burst: u64,
     /// The time since it last refused a SYN, to 100 ms. None: never.
     pub last_refusal: Option<Duration>,
+    /// For how long it has been refusing SYNs. None: it does not now.
+    pub refusing: Option<Duration>,
 }
+
+/// REFUSAL_OVER_NS of the program.
+const OVER_AFTER: Duration = Duration::from_secs(1);
 
 impl Rates {
     /// `now` in ns of CLOCK_MONOTONIC.
@@ -36,11 +41,15 @@ impl Rates {
         let of = |rate: &types::rate, limit: TotalRate| {
             let limit = limit.limit()?;
             let missing = rate.full_at.saturating_sub(now).min(limit.capacity_ns());
-            let refused = rate.last_refusal;
+            let since = |time: u64| Duration::from_nanos(now.saturating_sub(time));
+            let last_refusal = (rate.last_refusal != 0).then(|| since(rate.last_refusal));
             Some(Bucket {
                 tokens: (limit.capacity_ns() - missing) / limit.rate.interval_ns,
                 burst: limit.burst,
-                last_refusal: (refused != 0).then(|| Duration::from_nanos(now.saturating_sub(refused))),
+                last_refusal,
+                refusing: last_refusal
+                    .filter(|&last| last < OVER_AFTER)
+                    .map(|_| since(rate.refusing_since)),
             })
         };
         Ok(Self {
