@@ -140,9 +140,13 @@ static __noinline enum reason take_tokens(struct xdp_md *ctx, const struct packe
 
 	if (!rate_take(&rates.pass, &config.pass_limit, now))
 		return DROP_PASS_RATE;
+	/* The kernel would answer with a cookie of its own, which can be acknowledged again and again.
+	 */
+	if (own_cookies() && host.syncookies == 2)
+		return DROP_PASS_RATE;
 	if (!queue_has_room(ctx, pkt)) {
 		note_refusal(&rates.pass, now);
-		return DROP_QUEUE;
+		return DROP_PASS_RATE;
 	}
 	reason = take_syn_token(pkt, now);
 	if (reason != UNDECIDED)
@@ -154,9 +158,6 @@ static __noinline enum reason take_tokens(struct xdp_md *ctx, const struct packe
 static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet *pkt,
 					 const struct addr *key, struct refusal *slot)
 {
-	/* The kernel would answer with a cookie of its own, which can be acknowledged again and again.
-	 */
-	bool kernel_makes_cookies = own_cookies() && host.syncookies == 2;
 	enum reason reason;
 
 	if (pkt->is_known && !pkt->is_allowed) {
@@ -165,8 +166,7 @@ static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet
 			return reason;
 	}
 	/* The coarse clock is enough for a rate that is empty, as it is never ahead. */
-	if (kernel_makes_cookies ||
-	    !rate_holds_token(&rates.pass, &config.pass_limit, bpf_ktime_get_coarse_ns()))
+	if (!rate_holds_token(&rates.pass, &config.pass_limit, bpf_ktime_get_coarse_ns()))
 		return DROP_PASS_RATE;
 	return take_tokens(ctx, pkt);
 }
@@ -174,7 +174,7 @@ static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet
 static __always_inline bool is_challenged(enum reason refused)
 {
 	return config.challenge != CHALLENGE_MODE_OFF &&
-	       (refused == DROP_SYN_LIMIT || refused == DROP_PASS_RATE || refused == DROP_QUEUE);
+	       (refused == DROP_SYN_LIMIT || refused == DROP_PASS_RATE);
 }
 
 /*
@@ -222,9 +222,9 @@ static __noinline enum reason admit_unchallenged(const struct packet *pkt)
 	if (!rate_holds_token(rate, &config.unchallenged_limit, now))
 		return DROP_UNCHALLENGED_RATE;
 	reason = take_syn_token(pkt, now);
-	if (reason != UNDECIDED)
+	if (reason != UNDECIDED && !reason_passes(reason))
 		return reason;
 	if (!rate_take(rate, &config.unchallenged_limit, now))
 		return DROP_UNCHALLENGED_RATE;
-	return PASS_UNCHALLENGED;
+	return reason == UNDECIDED ? PASS_UNCHALLENGED : reason;
 }

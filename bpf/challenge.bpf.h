@@ -102,12 +102,18 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 	}
 	if (!is_answerable(&reply.hops, pkt))
 		return DROP_UNANSWERABLE;
-	port = listening_port(pkt);
-	if (!port)
-		return DROP_NO_LISTENER;
 	reason = read_syn(ctx, pkt);
 	if (reason != CHALLENGE_SENT)
 		return reason;
+	reason = find_next_hop(&to->link, &reply.hops, pkt, &max_mss);
+	if (reason != CHALLENGE_SENT)
+		return reason;
+	port = port_of(pkt);
+	if (port->is_unchallenged || !host.syncookies ||
+	    !has_port(config.challenge_ports, pkt->destination_port))
+		return UNDECIDED;
+	if (!is_listening(port, pkt))
+		return DROP_NO_LISTENER;
 	work = workplace();
 	if (!work)
 		return UNDECIDED;
@@ -115,12 +121,6 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 		reason = ask_socket(ctx, pkt, work->options.is_signed);
 	if (reason != CHALLENGE_SENT)
 		return reason;
-	reason = find_next_hop(&to->link, &reply.hops, pkt, &max_mss);
-	if (reason != CHALLENGE_SENT)
-		return reason;
-	if (port->is_unchallenged || !host.syncookies ||
-	    !has_port(config.challenge_ports, pkt->destination_port))
-		return UNDECIDED;
 	if (!rate_take(&rates.challenges, &config.challenge_limit, bpf_ktime_get_coarse_ns()))
 		return DROP_CHALLENGE_RATE;
 	if (config.dry_run)

@@ -71,6 +71,16 @@ static __always_inline void charge_source(const struct peer *peer, __u64 now)
 		bucket_charge(&source->connections_full_at, &limit, now);
 }
 
+/* Atomic, as a process may be interrupted here by another connection. */
+static __always_inline void count_opened(void)
+{
+	__u32 key = CONNECTION_OPENED;
+	__u64 *counter = bpf_map_lookup_elem(&counters, &key);
+
+	if (counter)
+		__sync_fetch_and_add(counter, 1);
+}
+
 static __always_inline void charge_connection(const struct sock *sk)
 {
 	struct peer peer = {};
@@ -78,5 +88,6 @@ static __always_inline void charge_connection(const struct sock *sk)
 	if (!peer_of(sk, &peer) || !is_protected_connection(sk, &peer))
 		return;
 	__sync_fetch_and_add(&port_connections[sk->__sk_common.skc_num].connected, 1);
+	count_opened();
 	charge_source(&peer, bpf_ktime_get_ns());
 }

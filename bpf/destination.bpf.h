@@ -98,14 +98,16 @@ static __always_inline enum reason find_next_hop(const struct link *link, struct
 	return ask_route(link, hops, pkt, max_mss);
 }
 
-/* What the host knows of the SYN's port, NULL if nobody listens there. Where the host's rules redirect
- * a port, somebody listens elsewhere. */
-static __noinline const struct port *listening_port(const struct packet *pkt)
+/* What user space told of the SYN's port. */
+static __always_inline const struct port *port_of(const struct packet *pkt)
 {
-	const struct port *port = &ports[pkt->family != FAMILY_IPV4][pkt->destination_port];
+	return &ports[pkt->family != FAMILY_IPV4][pkt->destination_port];
+}
+
+/* Whether somebody listens on the SYN's address and port. */
+static __noinline bool is_listening(const struct port *port, const struct packet *pkt)
+{
 	struct listener_key key = { .addr = pkt->destination, .port = pkt->destination_port };
 
-	if (port->listens || port->is_unchallenged)
-		return port;
-	return port->listens_here && bpf_map_lookup_elem(&listeners, &key) ? port : NULL;
+	return port->listens || (port->listens_here && bpf_map_lookup_elem(&listeners, &key));
 }

@@ -25,6 +25,7 @@
  *   CHALLENGE  a SYN that is answered from here, with a cookie
  *   DROP  a SYN that is dropped, or a frame that only an evader sends in its place
  *   ANSWER  a segment that acknowledges a cookie of ours, or claims to
+ *   CONNECTION  no frame
  *
  * The classes stand in this order: reason_passes() relies on it.
  */
@@ -49,7 +50,6 @@ enum reason {
 	DROP_OVER_LIMIT,        /* no token in the source's connection bucket */
 	DROP_SYN_LIMIT,         /* no token in the source's SYN bucket, and not challenged */
 	DROP_PASS_RATE,         /* no token in the pass rate, and not challenged */
-	DROP_QUEUE,             /* the listener's queue is half full, and not challenged */
 	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
 	DROP_CHALLENGE_RATION,  /* not challenged: its source had its share of answers just now */
 	DROP_CHALLENGE_RATE,    /* not challenged: no token in the rate of challenges */
@@ -80,6 +80,8 @@ enum reason {
 	ANSWER_NO_LISTENER, /* a right cookie, but its listener is gone */
 	ANSWER_REFUSED,     /* a right cookie, but the kernel makes no connection of it */
 	ANSWER_WRONG,       /* no cookie of ours, and from a source without a connection */
+
+	CONNECTION_OPENED, /* a connection of a protected port that stands or stood */
 
 	REASON_COUNT,
 };

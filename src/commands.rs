@@ -13,11 +13,16 @@ use crate::show::model::{Summary, Syns};
 
 /// Counters as the model has them.
 fn syns(counters: &Counters) -> Syns {
-    Syns { passed: counters.passed(), challenged: counters.challenged(), dropped: counters.dropped() }
+    Syns {
+        passed: counters.passed(),
+        challenged: counters.challenged(),
+        dropped: counters.dropped(),
+        connected: counters.connected(),
+    }
 }
 
 /// The same with their reasons, since a start that was `elapsed` ago.
 fn summary(counters: Counters, elapsed: Duration, dry_run: bool) -> Summary {
-    let Syns { passed, challenged, dropped } = syns(&counters);
-    Summary { elapsed, passed, challenged, dropped, reasons: counters.reasons, dry_run }
+    let Syns { passed, challenged, dropped, connected } = syns(&counters);
+    Summary { elapsed, passed, challenged, dropped, connected, reasons: counters.reasons, dry_run }
 }

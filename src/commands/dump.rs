@@ -17,6 +17,7 @@ use crate::kernel::instance::{self, Process, Running, State};
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists;
+use crate::kernel::maps::ports;
 use crate::kernel::maps::rates;
 use crate::kernel::maps::sources::{self, Source};
 use crate::policy::{AttachMode, network_name};
@@ -143,6 +144,7 @@ fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result
         blocked_sources,
         totals: summary(counters, running.age, running.policy.dry_run),
         rates,
+        unchallenged: ports::unchallenged(&running.ports)?,
         rates_left: read_rates(&running)?,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),

@@ -49,6 +49,7 @@ pub struct Running {
     pub refusals: MapHandle,
     pub counters: MapHandle,
     pub rates: MapHandle,
+    pub ports: MapHandle,
     pub lists: MapHandle,
     pub list_hits: MapHandle,
 }
@@ -155,6 +156,7 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         refusals: map("refusals")?,
         counters,
         rates: map(".data.rates")?,
+        ports: map(".bss.ports")?,
         lists: map("lists")?,
         list_hits: map("list_hits")?,
     })

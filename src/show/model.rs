@@ -50,6 +50,8 @@ pub struct Syns {
     pub challenged: u64,
     /// In a dry run: would have been dropped.
     pub dropped: u64,
+    /// Connections that stand or stood, by cookie or not.
+    pub connected: u64,
 }
 
 /// SYNs per second, by verdict.
@@ -59,6 +61,8 @@ pub struct Rates {
     pub passed_per_s: u64,
     pub challenged_per_s: u64,
     pub dropped_per_s: u64,
+    /// Connections.
+    pub connected_per_s: u64,
 }
 
 impl Rates {
@@ -73,6 +77,7 @@ impl Rates {
             passed_per_s: per_second(passed),
             challenged_per_s: per_second(challenged),
             dropped_per_s: per_second(dropped),
+            connected_per_s: per_second(now.connected.saturating_sub(before.connected)),
         }
     }
 }
@@ -102,6 +107,8 @@ pub struct Summary {
     pub passed: u64,
     pub challenged: u64,
     pub dropped: u64,
+    /// Connections that stand or stood, by cookie or not.
+    pub connected: u64,
     /// Frames by reason.
     pub reasons: BTreeMap<String, u64>,
     #[serde(skip)]
@@ -130,6 +137,8 @@ pub struct Instance {
     /// The present rates.
     #[serde(flatten)]
     pub rates: Rates,
+    /// Ports that somebody listens on, and that are not challenged.
+    pub unchallenged: Vec<u16>,
     /// The rates of all sources together that have a limit.
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
     /// The networks of --allow and --deny.

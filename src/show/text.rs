@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The model as text for a person.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -59,7 +58,7 @@ pub fn start(start: &Start<'_>) -> String {
         "protecting {}: {}{}; {}",
         interfaces(start.interfaces),
         policy(start.policy),
-        unchallenged(start.unchallenged),
+        unchallenged(start.unchallenged.keys().copied()),
         match start.stop_after {
             Some(time) => format!("ends in {}", exact(time)),
             None => "Ctrl-C ends".into(),
@@ -70,35 +69,29 @@ pub fn start(start: &Start<'_>) -> String {
 /// Ports in a text, before it says how many more there are.
 const MAX_PORTS: usize = 8;
 
-/// "; not challenged: port 22 (why)", or nothing. Ports with one reason are named together.
-fn unchallenged(ports: &BTreeMap<u16, String>) -> String {
-    let mut by_reason: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
-    for (&port, why) in ports {
-        by_reason.entry(why).or_default().push(port);
-    }
-    let one = |(why, ports): (&str, Vec<u16>)| {
-        let named: Vec<_> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
-        let more = ports.len() - named.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{}{more} ({why})", named.join(", "))
-    };
-    let texts: Vec<_> = by_reason.into_iter().map(one).collect();
-    if texts.is_empty() {
-        String::new()
-    } else {
-        format!("; not challenged: port {}", texts.join("; "))
+/// "; not challenged: port 22 80", or nothing. The reasons are in notes of their own.
+fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
+    let count = ports.len();
+    let named: Vec<_> = ports.take(MAX_PORTS).map(|port| port.to_string()).collect();
+    match count {
+        0 => String::new(),
+        _ if count > MAX_PORTS => {
+            format!("; not challenged: port {} and {} more", named.join(" "), count - MAX_PORTS)
+        }
+        _ => format!("; not challenged: port {}", named.join(" ")),
     }
 }
 
-/// "12 SYN/s: 2 passed, 0 challenged, 10 dropped"
+/// "12 SYN/s: 2 passed, 3 challenged, 7 dropped; 5 connected"
 fn rates(rates: &Rates, dry_run: bool) -> String {
     format!(
-        "{} SYN/s: {} passed, {} challenged, {} {}",
+        "{} SYN/s: {} passed, {} challenged, {} {}; {} connected",
         rates.syn_per_s,
         rates.passed_per_s,
         rates.challenged_per_s,
         rates.dropped_per_s,
-        dropped_word(dry_run)
+        dropped_word(dry_run),
+        rates.connected_per_s
     )
 }
 
@@ -125,18 +118,19 @@ pub fn summary(summary: &Summary) -> String {
 
 /// "61 SYNs passed, 0 challenged, 53941 dropped"
 fn totals(summary: &Summary) -> String {
-    let Summary { passed, challenged, dropped, .. } = summary;
+    let Summary { passed, challenged, dropped, connected, .. } = summary;
     let word = dropped_word(summary.dry_run);
-    format!("{passed} SYNs passed, {challenged} challenged, {dropped} {word}")
+    format!("{passed} SYNs passed, {challenged} challenged, {dropped} {word}; {connected} connected")
 }
 
 /// `all`: show every network of the lists.
 pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> io::Result<()> {
     writeln!(
         out,
-        "{}: {}\n{} of {} known sources blocked, room for {}",
+        "{}: {}{}\n{} of {} known sources blocked, room for {}",
         interfaces(&instance.interfaces),
         policy(&instance.policy),
+        unchallenged(instance.unchallenged.iter().copied()),
         instance.blocked_sources,
         instance.known_sources,
         instance.max_sources

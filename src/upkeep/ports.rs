@@ -36,6 +36,8 @@ pub struct Ports<'a> {
     verdicts: Option<Arc<Verdicts>>,
     /// Ports that are not challenged, and why.
     unchallenged: BTreeMap<u16, String>,
+    /// The same, as it was said last.
+    told: BTreeMap<u16, String>,
     /// A listener takes the kernel's cookies only.
     has_mptcp: bool,
     /// Ports whose redeemed connections are known not to stand.
@@ -53,6 +55,7 @@ impl<'a> Ports<'a> {
             tables: Tables::default(),
             verdicts: None,
             unchallenged: BTreeMap::new(),
+            told: BTreeMap::new(),
             has_mptcp: false,
             said: BTreeSet::new(),
             reading: Watched::new("the look at the listening ports"),
@@ -74,6 +77,7 @@ impl<'a> Ports<'a> {
     /// Whether challenges are with cookies of the kernel's, at least of some ports.
     pub fn need_kernel_cookies(&self) -> bool {
         self.policy.challenge != Challenge::Off
+            && !self.policy.dry_run
             && (self.policy.cookies == Cookies::Kernel || self.has_mptcp)
     }
 
@@ -91,7 +95,9 @@ impl<'a> Ports<'a> {
         let counted = connections::by_port(&self.skel.maps.bss_connected);
         let (counts, uncounted) = self.counting.check(counted);
         let lost = counts.map(|counts| self.lost(&counts)).unwrap_or_default();
-        [unread, untold, uncounted].into_iter().flatten().chain(lost).collect()
+        let changes = changes(&self.told, &self.unchallenged);
+        self.told.clone_from(&self.unchallenged);
+        [unread, untold, uncounted].into_iter().flatten().chain(changes).chain(lost).collect()
     }
 
     fn look(
@@ -180,6 +186,38 @@ impl<'a> Ports<'a> {
             ))
         };
         new.into_iter().map(note).collect()
+    }
+}
+
+/// Ports in a note, before it says how many more there are.
+const MAX_PORTS: usize = 8;
+
+/// A note for each reason that ports are not challenged from now on, and one for those that are again.
+fn changes(before: &BTreeMap<u16, String>, now: &BTreeMap<u16, String>) -> Vec<Note> {
+    let mut by_reason: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+    for (&port, why) in now.iter().filter(|(port, why)| before.get(port) != Some(why)) {
+        by_reason.entry(why).or_default().push(port);
+    }
+    let over: Vec<u16> = before.keys().filter(|port| !now.contains_key(port)).copied().collect();
+    let begun = by_reason.into_iter().map(|(why, ports)| {
+        let text = format!(
+            "{} not challenged, as {why}: in a flood SYNs there pass at --unchallenged-rate",
+            ports_are(&ports)
+        );
+        Note::info(text)
+    });
+    let over = (!over.is_empty())
+        .then(|| Note::info(format!("{} challenged again, or nobody listens there", ports_are(&over))));
+    begun.chain(over).collect()
+}
+
+/// "port 80 is", "ports 22, 80 and 3 more are"
+fn ports_are(ports: &[u16]) -> String {
+    let named: Vec<_> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
+    match (ports.len(), named.len()) {
+        (1, _) => format!("port {} is", named.join(", ")),
+        (all, some) if all > some => format!("ports {} and {} more are", named.join(", "), all - some),
+        _ => format!("ports {} are", named.join(", ")),
     }
 }
 

@@ -28,12 +28,12 @@ impl<'a> Rates<'a> {
         let read = clock::now_ns().and_then(|now| rates::Rates::read(map, self.policy, now));
         let (rates, note) = self.reading.check(read);
         if let Some(rates) = rates {
-            self.flood = rates.pass.and_then(|pass| pass.refusing);
+            self.flood = rates.flood;
         }
         note.into_iter().collect()
     }
 
-    /// For how long the pass rate has been refusing SYNs. None: it does not now.
+    /// For how long the pass rate or a listener's queue has been refusing SYNs. None: they do not now.
     pub fn flood(&self) -> Option<Duration> {
         self.flood
     }

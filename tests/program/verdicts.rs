@@ -78,7 +78,6 @@ fn the_table_covers_every_reason() {
         "drop_over_limit",
         "drop_syn_limit",
         "drop_pass_rate",
-        "drop_queue",
         "drop_contention",
         "drop_challenge_ration",
         "drop_challenge_rate",
@@ -96,6 +95,7 @@ fn the_table_covers_every_reason() {
         "answer_no_listener",
         "answer_refused",
         "answer_wrong",
+        "connection_opened",
     ];
     let mut object = MaybeUninit::uninit();
     let program = Program::load(&[], &mut object);

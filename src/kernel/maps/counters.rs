@@ -10,11 +10,12 @@ use libbpf_rs::MapCore;
 const PASS: &str = "pass_";
 const CHALLENGE: &str = "challenge_";
 const DROP: &str = "drop_";
+const CONNECTION: &str = "connection_";
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
-    /// Frames by the reason's name.
+    /// Frames, and connections, by the reason's name.
     pub reasons: BTreeMap<String, u64>,
 }
 
@@ -44,6 +45,11 @@ impl Counters {
     /// dropped.)
     pub fn dropped(&self) -> u64 {
         self.class(DROP)
+    }
+
+    /// Connections of protected ports that stand or stood.
+    pub fn connected(&self) -> u64 {
+        self.class(CONNECTION)
     }
 
     fn class(&self, prefix: &str) -> u64 {

@@ -78,7 +78,9 @@ impl Ports {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|port| as_bytes(&port.value()).to_vec()).collect()
+        let mut bytes = Vec::with_capacity(self.0.len() * size_of::<types::port>());
+        self.0.iter().for_each(|port| bytes.extend_from_slice(as_bytes(&port.value())));
+        bytes
     }
 }
 
@@ -118,6 +120,21 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// The ports of a running program that somebody listens on, and that are not challenged.
+pub fn unchallenged(map: &impl MapCore) -> Result<Vec<u16>> {
+    let bytes = map
+        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+        .context("cannot read the ports")?
+        .unwrap_or_default();
+    let ports: Vec<types::port> =
+        bytes.chunks_exact(size_of::<types::port>()).filter_map(from_bytes).collect();
+    let (ipv4, ipv6) = ports.split_at(ports.len() / 2);
+    let is_meant =
+        |port: &types::port| port.is_unchallenged != 0 && (port.listens != 0 || port.listens_here != 0);
+    let both = (0..=u16::MAX).zip(ipv4.iter().zip(ipv6));
+    Ok(both.filter(|(_, (v4, v6))| is_meant(v4) || is_meant(v6)).map(|(port, _)| port).collect())
 }
 
 /// What a listener is like.

@@ -12,6 +12,9 @@ use crate::policy::{Policy, TotalRate};
 /// The shared buckets of a policy at one moment. None: no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rates {
+    /// For how long the pass rate or a listener's queue has been refusing SYNs, whether the rate has a limit
+    /// or not. None: they do not now.
+    pub flood: Option<Duration>,
     pub pass: Option<Bucket>,
     pub unchallenged: Option<Bucket>,
     /// Also of the unchallenged rate, for other hosts.
@@ -38,21 +41,25 @@ impl Rates {
     /// `now` in ns of CLOCK_MONOTONIC.
     pub fn read(map: &impl MapCore, policy: &Policy, now: u64) -> Result<Self> {
         let rates: types::rates = super::variables("the rates", map)?;
+        let since = |time: u64| Duration::from_nanos(now.saturating_sub(time));
+        let last_refusal =
+            |rate: &types::rate| (rate.last_refusal != 0).then(|| since(rate.last_refusal));
+        let refusing = |rate: &types::rate| {
+            let last = last_refusal(rate).filter(|&last| last < OVER_AFTER);
+            last.map(|_| since(rate.refusing_since))
+        };
         let of = |rate: &types::rate, limit: TotalRate| {
             let limit = limit.limit()?;
             let missing = rate.full_at.saturating_sub(now).min(limit.capacity_ns());
-            let since = |time: u64| Duration::from_nanos(now.saturating_sub(time));
-            let last_refusal = (rate.last_refusal != 0).then(|| since(rate.last_refusal));
             Some(Bucket {
                 tokens: (limit.capacity_ns() - missing) / limit.rate.interval_ns,
                 burst: limit.burst,
-                last_refusal,
-                refusing: last_refusal
-                    .filter(|&last| last < OVER_AFTER)
-                    .map(|_| since(rate.refusing_since)),
+                last_refusal: last_refusal(rate),
+                refusing: refusing(rate),
             })
         };
         Ok(Self {
+            flood: refusing(&rates.pass),
             pass: of(&rates.pass, policy.pass_rate),
             unchallenged: of(&rates.unchallenged, policy.unchallenged_rate),
             forwarded: of(&rates.forwarded, policy.unchallenged_rate),

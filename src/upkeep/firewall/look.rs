@@ -70,7 +70,8 @@ impl Looker {
         if evidence.iptables.iter().any(|saved| saved.text.contains("-set ")) {
             evidence.ipsets = ipsets();
         }
-        for interface in interfaces {
+        evidence.facts = facts(interfaces);
+        for interface in &evidence.facts.interfaces {
             match run(&["tc", "filter", "show", "dev", interface, "ingress"], ALL) {
                 Ok(text) => evidence.tc.push((interface.clone(), text)),
                 Err(failure) => notes.push(Note::info(format!(
@@ -79,7 +80,6 @@ impl Looker {
                 ))),
             }
         }
-        evidence.facts = facts(interfaces);
         if let Some(unread) = &evidence.unread {
             notes.push(Note::warning(format!(
                 "no client is challenged, as the firewall's rules may refuse challenged ones and cannot be \
