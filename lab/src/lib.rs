@@ -19,6 +19,7 @@ pub mod pair;
 pub mod pass;
 mod process;
 pub mod program;
+pub mod stranger;
 pub mod tcp_info;
 pub mod verdicts;
 mod wait;

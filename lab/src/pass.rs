@@ -29,16 +29,29 @@ pub fn load(name: &CStr) -> OwnedFd {
         libbpf_sys::bpf_insn { code: 0xb7, imm: 2, ..Default::default() },
         libbpf_sys::bpf_insn { code: 0x95, ..Default::default() },
     ];
-    // SAFETY: the strings are terminated; the instructions outlive the call, and their number is right.
-    let program = unsafe {
-        libbpf_sys::bpf_prog_load(
-            libbpf_sys::BPF_PROG_TYPE_XDP,
-            name.as_ptr(),
-            c"GPL".as_ptr(),
-            instructions.as_ptr(),
-            instructions.len() as u64,
-            std::ptr::null_mut(),
-        )
+    // Frames of several buffers came with 5.18. Without them large frames are refused.
+    let load = |flags| {
+        let mut options = libbpf_sys::bpf_prog_load_opts {
+            sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as u64,
+            prog_flags: flags,
+            ..Default::default()
+        };
+        // SAFETY: the strings are terminated; instructions and options outlive the call, and their
+        // number and size are right.
+        unsafe {
+            libbpf_sys::bpf_prog_load(
+                libbpf_sys::BPF_PROG_TYPE_XDP,
+                name.as_ptr(),
+                c"GPL".as_ptr(),
+                instructions.as_ptr(),
+                instructions.len() as u64,
+                &raw mut options,
+            )
+        }
+    };
+    let program = match load(libbpf_sys::BPF_F_XDP_HAS_FRAGS) {
+        refused if refused < 0 => load(0),
+        program => program,
     };
     assert!(program >= 0, "{}", io::Error::from_raw_os_error(-program));
     // SAFETY: just opened, and nothing else owns it.

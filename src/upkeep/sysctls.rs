@@ -54,7 +54,7 @@ pub struct Sysctls {
 /// While it is needed.
 #[derive(Debug)]
 struct Needed {
-    last_refusal: Instant,
+    flood: Flood,
     /// What this run has changed.
     changes: Vec<Change>,
     keeper: Option<Keeper>,
@@ -78,14 +78,12 @@ impl Sysctls {
             None if refuses => Needed::begin(&mut notes).map(|needed| self.needed = Some(needed)),
             None => Ok(()),
             Some(needed) => {
-                if refuses {
-                    needed.last_refusal = Instant::now();
-                }
+                needed.flood.look(refuses, Instant::now());
                 needed.look(&mut notes)
             }
         };
         notes.extend(self.looking.check(outcome).1);
-        if self.needed.as_ref().is_some_and(|needed| needed.last_refusal.elapsed() > CALM) {
+        if self.needed.as_ref().is_some_and(|needed| needed.flood.is_over(Instant::now())) {
             notes.extend(self.restore());
         }
         notes
@@ -97,12 +95,34 @@ impl Sysctls {
     }
 }
 
+/// A flood, with the pauses between its waves.
+#[derive(Debug)]
+struct Flood {
+    last_refusal: Instant,
+}
+
+impl Flood {
+    fn new(now: Instant) -> Self {
+        Self { last_refusal: now }
+    }
+
+    fn look(&mut self, refuses: bool, now: Instant) {
+        if refuses {
+            self.last_refusal = now;
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_refusal) > CALM
+    }
+}
+
 impl Needed {
     fn begin(notes: &mut Vec<Note>) -> Result<Self> {
         let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
         let lock = lock.context("cannot lock this network namespace's settings")?;
         let mut needed =
-            Self { last_refusal: Instant::now(), changes: Vec::new(), keeper: None, _lock: lock };
+            Self { flood: Flood::new(Instant::now()), changes: Vec::new(), keeper: None, _lock: lock };
         let before = sysctl::read(SYNCOOKIES)?;
         // 0: the administrator wants none, and is told so elsewhere.
         if before == "0" || before == ALWAYS {
@@ -213,5 +233,27 @@ impl Keeper {
                 failure => notes.push(Note::warning(failure)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Flood;
+
+    #[test]
+    fn a_flood_is_over_after_two_minutes_of_calm() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut flood = Flood::new(start);
+        for wave in [0, 60, 179, 298] {
+            flood.look(true, at(wave));
+            (wave..=wave + 119).for_each(|second| flood.look(second == wave, at(second)));
+            assert!(!flood.is_over(at(wave + 119)), "the wave at {wave} s");
+        }
+        assert!(!flood.is_over(at(298 + 120)));
+        assert!(flood.is_over(at(298 + 121)));
+        assert!(!flood.is_over(start), "a clock behind");
     }
 }

@@ -18,6 +18,27 @@ fn syn_from(host: u8) -> Vec<u8> {
     ipv4(|ip, _| (ip.source, ip.destination) = ([10, 0, 7, host], [10, 0, 0, 10]))
 }
 
+/// Of the options of the test below.
+fn assert_policy(all: &Value) {
+    for (at, value) in [
+        ("ports", Value::from(vec![80])),
+        ("pass_rate", 1000.0.into()),
+        ("unchallenged_rate", 10_000.0.into()),
+        ("challenge", "all".into()),
+        ("cookies", "own".into()),
+        ("ipv4_prefix", 32.into()),
+        ("ipv6_prefix", 48.into()),
+        ("dry_run", false.into()),
+        ("max_sources", 262_144.into()),
+    ] {
+        assert_eq!(all[at], value, "{at}");
+    }
+    for limit in ["syn_limit", "connection_limit"] {
+        assert_eq!(all[limit]["burst"], 2, "{limit}");
+        assert!((all[limit]["rate"].as_f64().unwrap() * 3600.0 - 1.0).abs() < 1e-6, "{limit}");
+    }
+}
+
 #[test]
 fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
     let pair = lab::pair!();
@@ -52,23 +73,7 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
     assert_eq!(field("10.0.7.4", "connected"), 0);
     assert_eq!(field("10.0.7.2", "last_drop_s"), Value::Null);
     assert_eq!((all["known_sources"].clone(), all["blocked_sources"].clone()), (4.into(), 2.into()));
-    for (at, value) in [
-        ("ports", Value::from(vec![80])),
-        ("pass_rate", 1000.0.into()),
-        ("unchallenged_rate", 10_000.0.into()),
-        ("challenge", "all".into()),
-        ("cookies", "own".into()),
-        ("ipv4_prefix", 32.into()),
-        ("ipv6_prefix", 48.into()),
-        ("dry_run", false.into()),
-        ("max_sources", 262_144.into()),
-    ] {
-        assert_eq!(all[at], value, "{at}");
-    }
-    for limit in ["syn_limit", "connection_limit"] {
-        assert_eq!(all[limit]["burst"], 2, "{limit}");
-        assert!((all[limit]["rate"].as_f64().unwrap() * 3600.0 - 1.0).abs() < 1e-6, "{limit}");
-    }
+    assert_policy(&all);
     assert_eq!(
         (&all["interfaces"][0]["name"], &all["interfaces"][0]["mode"]),
         (&"eth0".into(), &"native".into())

@@ -9,6 +9,7 @@ use etherparse::{SlicedPacket, TransportSlice};
 use lab::frames::ipv4;
 use lab::wait_for;
 use lab::wire::Wire;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::setup::{Challenging, Cookies, PORT, SERVER, listen, server6, with_both_cookies};
 
@@ -204,4 +205,67 @@ fn idle_for_longer_than_the_kernel_accepts_cookies() {
     std::thread::sleep(Duration::from_secs(125)); // TCP_SYNCOOKIE_VALID in include/net/tcp.h
     connects(&challenging, &[SERVER]);
     assert_eq!(challenging.reasons()["challenge_sent"], 2);
+}
+
+/// `bpf_sk_assign_tcp_reqsk` refuses them, so they get the kernel's cookies.
+#[test]
+fn for_mptcp_the_cookies_are_the_kernels() {
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=2");
+    let listener = pair.server.enter(|| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(libc::IPPROTO_MPTCP.into())).unwrap();
+        socket.bind(&std::net::SocketAddr::new(SERVER, PORT).into()).unwrap();
+        socket.listen(64).unwrap();
+        socket
+    });
+    let challenging = Challenging::on(pair, Cookies::Own, &[]);
+    let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    server.send(b"hello").unwrap();
+    let mut word = [0; 5];
+    (&client).read_exact(&mut word).unwrap();
+    assert_eq!(&word, b"hello");
+    let reasons = challenging.reasons();
+    assert_eq!((&reasons["challenge_sent"], &reasons["answer_redeemed"]), (&1.into(), &0.into()));
+}
+
+/// The kernel would take an unsigned ACK for a connection that the client believes in, and then hear
+/// nothing from it.
+#[test]
+fn with_keys_nobody_is_challenged() {
+    let pair = lab::pair!();
+    let listener = listen(&pair, "::", |socket| set_md5_key(socket, Ipv4Addr::new(10, 0, 7, 7)));
+    let challenging = Challenging::on(pair, Cookies::Own, &[]);
+    let said = &challenging.defence.said;
+    assert!(said.contains("not challenged: port 8080 (its listener has keys"), "{said}");
+    connects(&challenging, &[SERVER, server6()]);
+    drop(listener);
+    let reasons = challenging.reasons();
+    let counts = ["challenge_sent", "pass_unchallenged"].map(|name| reasons[name].as_u64().unwrap());
+    assert_eq!(counts, [0, 2], "{reasons}");
+}
+
+/// linux/tcp.h: TCP_MD5SIG, for segments of this peer.
+fn set_md5_key(socket: &Socket, peer: Ipv4Addr) {
+    const TCP_MD5SIG: i32 = 14;
+    const SOCKADDR_STORAGE: usize = 128;
+    let peer = SockAddr::from(std::net::SocketAddr::from((peer.to_ipv6_mapped(), 0)));
+    let mut option = [0_u8; SOCKADDR_STORAGE + 8 + 80];
+    // SAFETY: an address is at most as long as sockaddr_storage, and its bytes are initialized.
+    let bytes = unsafe { std::slice::from_raw_parts(peer.as_ptr().cast::<u8>(), peer.len() as usize) };
+    option[..bytes.len()].copy_from_slice(bytes);
+    // The key's length, after flags and prefix length.
+    option[SOCKADDR_STORAGE + 2] = 3;
+    option[SOCKADDR_STORAGE + 8..][..3].copy_from_slice(b"key");
+    // SAFETY: the option outlives the call, and its size is right.
+    let set = unsafe {
+        libc::setsockopt(
+            std::os::fd::AsRawFd::as_raw_fd(socket),
+            libc::IPPROTO_TCP,
+            TCP_MD5SIG,
+            option.as_ptr().cast(),
+            option.len() as u32,
+        )
+    };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }

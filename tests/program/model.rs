@@ -105,9 +105,8 @@ impl Model {
         }
         let known = self.entries.get(&sender.source()).copied();
         let reasons = self.limited(sender, shape);
-        // An allowed source is not looked up, so that only what passes is counted.
         if let Some(entry) = self.entries.get_mut(&sender.source()) {
-            let is_counted = known.is_some() && !sender.is_allowed();
+            let is_counted = known.is_some();
             match reasons[0].split_once('_').unwrap().0 {
                 "pass" => entry.passed += 1,
                 "challenge" => entry.challenged += u64::from(is_counted),
