@@ -145,9 +145,9 @@ expectation() { # SERIES
 	if [[ $1 == 5.10 ]]; then echo refused; else echo accepted; fi
 }
 
-# The two NICs are alone on one wire.
+# The two NICs are alone on one wire. Without rdrand the kernel has no random numbers for minutes.
 boot() { # RELEASE EXPECT
-	timeout "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg -m 1024 -smp 2 -no-reboot \
+	timeout "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m 1024 -smp 2 -no-reboot \
 		-display none -serial stdio -monitor none -pidfile "$scratch/$1.pid" \
 		-kernel "$cache/$1/vmlinuz" -initrd "$scratch/$1.initramfs" \
 		-append "console=ttyS0 quiet panic=-1 expect=$2" \
