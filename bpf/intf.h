@@ -261,7 +261,7 @@ _Static_assert(sizeof(struct port_connections) == 8, "the layout of struct port_
 struct rate {
 	__u64 full_at;        /* see bucket.h; 0: full */
 	__u64 last_refusal;   /* to REFUSAL_RESOLUTION_NS; 0: never. Of the pass rate also where a
-				 listener's   queue refused */
+				 listener's queue refused, or the kernel a cookie */
 	__u64 refusing_since; /* when refusals began that have not been over since */
 	__u64 padding[5];
 };

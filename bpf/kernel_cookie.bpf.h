@@ -6,6 +6,7 @@
 #pragma once
 
 #include "listener.bpf.h"
+#include "rate.bpf.h"
 #include "send.bpf.h"
 
 /* include/net/tcp.h: the kernel reads options from its timestamps only with this tcp_timestamps; with 1
@@ -95,6 +96,9 @@ __noinline int answer_with_kernel_cookie(struct xdp_md *ctx, const struct packet
 	offer_options(&offer, &work->options);
 	reason = ask_listener(sk, ctx, pkt, &work->syn, &offer, &cookie);
 	bpf_sk_release(sk);
+	/* User space makes the kernel make cookies, while they are wanted. */
+	if (reason == UNDECIDED)
+		note_refusal(&rates.pass, bpf_ktime_get_coarse_ns());
 	if (reason != CHALLENGE_SENT)
 		return reason;
 	if (offer.has_timestamp)
