@@ -12,6 +12,7 @@ pub mod cpu;
 pub mod defence;
 pub mod figures;
 pub mod frames;
+pub mod keys;
 pub mod lan;
 pub mod netns;
 pub mod nginx;

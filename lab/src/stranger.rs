@@ -86,6 +86,11 @@ impl Stranger {
         Self { has_timestamps: true, ..self }
     }
 
+    /// Another connection of it, from this port.
+    pub fn set_port(&mut self, port: u16) {
+        self.from.set_port(port);
+    }
+
     /// Sends a SYN with an MSS, SACK and a window scale of 7, and perhaps a timestamp.
     pub fn send_syn(&self) {
         let [high, low] = MSS.to_be_bytes();

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use etherparse::{SlicedPacket, TransportSlice};
 use lab::frames::ipv4;
-use lab::wait_for;
 use lab::wire::Wire;
-use socket2::{Domain, SockAddr, Socket, Type};
+use lab::{keys, wait_for};
+use socket2::{Domain, Socket, Type};
 
 use crate::setup::{Challenging, Cookies, PORT, SERVER, listen, server6, with_both_cookies};
 
@@ -234,7 +234,7 @@ fn for_mptcp_the_cookies_are_the_kernels() {
 #[test]
 fn with_keys_nobody_is_challenged() {
     let pair = lab::pair!();
-    let listener = listen(&pair, "::", |socket| set_md5_key(socket, Ipv4Addr::new(10, 0, 7, 7)));
+    let listener = listen(&pair, "::", |socket| keys::set_md5_key(socket, Ipv4Addr::new(10, 0, 7, 7)));
     let challenging = Challenging::on(pair, Cookies::Own, &[]);
     let said = &challenging.defence.said;
     assert!(said.contains("not challenged: port 8080 (its listener has keys"), "{said}");
@@ -243,29 +243,4 @@ fn with_keys_nobody_is_challenged() {
     let reasons = challenging.reasons();
     let counts = ["challenge_sent", "pass_unchallenged"].map(|name| reasons[name].as_u64().unwrap());
     assert_eq!(counts, [0, 2], "{reasons}");
-}
-
-/// linux/tcp.h: TCP_MD5SIG, for segments of this peer.
-fn set_md5_key(socket: &Socket, peer: Ipv4Addr) {
-    const TCP_MD5SIG: i32 = 14;
-    const SOCKADDR_STORAGE: usize = 128;
-    let peer = SockAddr::from(std::net::SocketAddr::from((peer.to_ipv6_mapped(), 0)));
-    let mut option = [0_u8; SOCKADDR_STORAGE + 8 + 80];
-    // SAFETY: an address is at most as long as sockaddr_storage, and its bytes are initialized.
-    let bytes = unsafe { std::slice::from_raw_parts(peer.as_ptr().cast::<u8>(), peer.len() as usize) };
-    option[..bytes.len()].copy_from_slice(bytes);
-    // The key's length, after flags and prefix length.
-    option[SOCKADDR_STORAGE + 2] = 3;
-    option[SOCKADDR_STORAGE + 8..][..3].copy_from_slice(b"key");
-    // SAFETY: the option outlives the call, and its size is right.
-    let set = unsafe {
-        libc::setsockopt(
-            std::os::fd::AsRawFd::as_raw_fd(socket),
-            libc::IPPROTO_TCP,
-            TCP_MD5SIG,
-            option.as_ptr().cast(),
-            option.len() as u32,
-        )
-    };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }

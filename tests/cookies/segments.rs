@@ -79,6 +79,26 @@ fn the_first_ack_is_lost_and_data_comes() {
     }
 }
 
+/// The network gives the kernel both at once, as it does when it is busy: then the program sees the data
+/// before the connection stands.
+#[test]
+fn data_comes_in_one_batch_with_the_ack() {
+    let server = Server::new(&[]);
+    server.challenging.pair.server.run("sh", &["-c", "echo 1 > /sys/class/net/eth0/threaded"]);
+    for to in [SERVER, server6()] {
+        let mut stranger = server.stranger(to).with_timestamps();
+        for port in 40_000..40_100 {
+            stranger.set_port(port);
+            let synack = stranger.connect();
+            stranger.send_ack(&synack, 0, &[]);
+            stranger.send_ack(&synack, 0, b"hello");
+            let stream = server.accept();
+            stream.set_read_timeout(Some(SOON)).unwrap();
+            assert_eq!(read(&stream, 5), b"hello", "{to}, {port}");
+        }
+    }
+}
+
 /// The sequence number of the SYN is part of the cookie: the stream must not begin later.
 #[test]
 fn the_first_data_is_lost_too() {
