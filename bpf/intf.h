@@ -312,6 +312,17 @@ struct ration {
 };
 _Static_assert(sizeof(struct ration) == 8, "the layout of struct ration");
 
+/* Slots in which a CPU remembers what it redeemed, see batch.bpf.h. */
+#define REDEEMED_SLOTS 256
+
+/* A connection that was handed to the kernel just now. */
+struct redeemed {
+	__u64 at; /* CLOCK_MONOTONIC ns */
+	__u32 cookie;
+	__u32 isn;
+};
+_Static_assert(sizeof(struct redeemed) == 16, "the layout of struct redeemed");
+
 /* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {
 	__u32 prefix_len;   /* bits of what follows; at least 32, as family is matched whole */

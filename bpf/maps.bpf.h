@@ -130,6 +130,14 @@ struct {
 	__uint(max_entries, RATION_SLOTS);
 } rations SEC(".maps");
 
+/* What this CPU redeemed last, by cookie. Only the program uses it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct redeemed);
+	__uint(max_entries, REDEEMED_SLOTS);
+} redeemed SEC(".maps");
+
 /*
  * Source (masked to its prefix length) → its bucket and counters. The program writes; user space reads
  * for the dump, and sets the size (--max-sources). The LRU list is common to all CPUs. With a list for

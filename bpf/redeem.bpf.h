@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "batch.bpf.h"
 #include "conclude.bpf.h"
 #include "cookie.h"
 #include "host.bpf.h"
@@ -206,7 +207,8 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 		.sack_ok = options->has_sack,
 		.tstamp_ok = segment->has_timestamp,
 	};
-	enum reason answer = ANSWER_REPEATED;
+	__u64 now = bpf_ktime_get_coarse_ns();
+	enum reason answer;
 	struct bpf_sock *sk = lookup_socket(skb, flow->source, flow->destination, flow->source_port,
 					    flow->destination_port, flow->family);
 	struct tcp_sock *listener;
@@ -218,14 +220,18 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 		attrs.mss = IPV6_MIN_MSS;
 	/* Once: of two reads the compiler would make one address, which the verifier does not allow. */
 	state = sk->state;
-	if (state == TCP_LISTEN && !may_connect(&segment->source, flow->family)) {
+	if (state != TCP_LISTEN || was_redeemed_now(segment->cookie, flow->isn, now)) {
+		answer = ANSWER_REPEATED;
+	} else if (!may_connect(&segment->source, flow->family)) {
 		answer = ANSWER_OVER_LIMIT;
-	} else if (state == TCP_LISTEN) {
+	} else {
 		listener = bpf_skc_to_tcp_sock(sk);
 		answer = listener && !bpf_sk_assign_tcp_reqsk(skb, (struct sock *)listener, &attrs,
 							      sizeof(attrs))
 				 ? ANSWER_REDEEMED
 				 : ANSWER_REFUSED;
+		if (listener && answer == ANSWER_REDEEMED)
+			note_redeemed(listener, segment->cookie, flow->isn, now);
 	}
 	bpf_sk_release(sk);
 	return answer;
