@@ -158,7 +158,9 @@ fn an_ack_replayed_after_the_close_opens_no_more_than_the_limit() {
     assert_eq!(opened, BURST);
     let reasons = server.challenging.reasons();
     assert_eq!(reasons["answer_redeemed"], BURST, "{reasons}");
-    assert_eq!(reasons["answer_over_limit"], 50 - BURST, "{reasons}");
+    // One that is right behind another may be of its batch.
+    let refused = ["answer_over_limit", "answer_repeated"].map(|name| reasons[name].as_u64().unwrap());
+    assert_eq!(refused.iter().sum::<u64>(), 50 - BURST as u64, "{reasons}");
 }
 
 #[test]
