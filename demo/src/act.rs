@@ -23,8 +23,9 @@ pub struct Act {
     pub policy: &'static str,
     /// synflood-xdp's options.
     pub options: &'static [&'static str],
-    /// The question that `--dump` answers.
+    /// The question that `--dump` answers, and its options.
     pub question: &'static str,
+    pub dump: &'static [&'static str],
     pub expected: Expected,
     /// An explanation of what may surprise in the comparison.
     pub explanation: &'static str,
@@ -50,16 +51,19 @@ pub const ONE_ADDRESS: Act = Act {
     counters: Counters { received: "syns_received", answered: "syn_acks_sent" },
     clients: "The client requests",
     hosts: [1; REQUESTS],
-    policy: "Each source is allowed 30 SYNs at once and 1 a second: enough for this client.",
-    options: &["--burst", "30", "--rate", "1"],
-    question: "Who is blocked?",
+    policy: "Each source may open 30 connections at once and 1 a second: enough for this client. The\n\
+             kernel gets as many SYNs of it unasked. XDP answers the others with a SYN cookie, and\n\
+             as the attacker never answers, they cost it nothing.",
+    options: &["--burst", "30", "--rate", "1", "--mode", "skb"],
+    question: "Who sends SYNs and never connects?",
+    dump: &["--dump", "--all"],
     expected: Expected {
         received_by: 20,
         // The kernel repeats its answers to older half-open connections, at worst to all in these
         // seconds.
         answered_by: 5,
         in_dump: ATTACKER,
-        in_summary: "drop_over_limit",
+        in_summary: "challenge_sent",
     },
     explanation: "With protection, most half-open connections are left from before: the kernel\n\
                   repeats its SYN-ACKs to them for up to a minute before it gives up.",
@@ -72,19 +76,19 @@ pub const RANDOM_ADDRESSES: Act = Act {
     counters: Counters { received: "forged_received", answered: "forged_answered" },
     clients: "Clients that the server does not know request",
     hosts: newcomers(),
-    policy: "All unknown sources share a budget of 200 a second. Beyond it, XDP answers SYNs with\n\
-             a SYN cookie. (In skb mode, because the other end of this veth would not receive what\n\
-             native XDP sends.)",
-    options: &["--new-sources", "200", "--mode", "skb"],
-    question: "Who is blocked? Nobody, because no address comes twice. The budget refuses them.",
+    policy: "The kernel gets 200 SYNs a second unasked, of all sources together. XDP answers the\n\
+             others with a SYN cookie: who acknowledges it is connected, and nobody is limited.",
+    options: &["--pass-rate", "200", "--mode", "skb"],
+    question: "Who is blocked? Nobody, because no address comes twice. The pass rate refuses them.",
+    dump: &["--dump"],
     expected: Expected {
         received_by: 2,
         answered_by: 1,
-        in_dump: "over the budget",
+        in_dump: "pass rate: has refused SYNs",
         in_summary: "challenge_sent",
     },
-    explanation: "With protection, the half-open connections are those within the budget. Each lives \
-                  for some seconds.",
+    explanation: "With protection, the half-open connections are those within the pass rate. They fill no \
+                  more than\nhalf of nginx's queue.",
 };
 
 const fn newcomers() -> [u8; REQUESTS] {

@@ -152,8 +152,8 @@ impl Show<'_> {
 
     fn dump(&mut self, act: &Act) -> Result<()> {
         say(act.question)?;
-        self.stage.quote("# synflood-xdp --dump")?;
-        let output = self.synflood(&["--dump"]).stderr(Stdio::inherit()).output()?;
+        self.stage.quote(&format!("# synflood-xdp {}", act.dump.join(" ")))?;
+        let output = self.synflood(act.dump).stderr(Stdio::inherit()).output()?;
         let dump = String::from_utf8_lossy(&output.stdout);
         self.stage.quote(&dump)?;
         let word = act.expected.in_dump;

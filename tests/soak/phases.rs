@@ -34,7 +34,7 @@ pub fn steady(soak: &Soak, time: Duration, _: &mut Rng) -> String {
 /// One instance that answers the flood and the honest client with cookies.
 pub fn answered(soak: &Soak, time: Duration, _: &mut Rng) -> String {
     let _pass = pass::attach(&soak.pair.client, soak.flooded().interface);
-    let life = Life::start(soak, soak.flooded(), &["--new-sources", "10", "--json"]);
+    let life = Life::start(soak, soak.flooded(), &["--pass-rate", "10", "--json"]);
     let memory = watch(soak, &life, time, |_| {});
     let ended = life.end(Signal::SIGINT);
     let summary: Value = serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap();
