@@ -4,6 +4,7 @@
 
 mod advice;
 mod cli;
+mod clients;
 mod dump;
 mod instances;
 mod lifecycle;
