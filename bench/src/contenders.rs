@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The defences. If possible, all have the same policy: one SYN from each source, then one per hour.
+//! The defences. Others than ours have the same policy, if possible: one SYN from each source, then one
+//! per hour. Ours has its default options, and this policy in one row.
 
 use std::any::Any;
 use std::mem::MaybeUninit;
@@ -45,7 +46,9 @@ pub const LIMIT: Contender = defence("bare XDP_DROP", ALL, bare_drop);
 /// With its default options.
 pub const OURS: Contender = defence("synflood-xdp", ALL, |server| synflood(server, &[]));
 
-/// Each source gets one SYN, and its entry in the table.
+/// The policy of the other defences: one SYN from each source passes, and makes its entry in the table.
+pub const OURS_EACH_ONCE: Contender =
+    defence("synflood-xdp, each once", ALL, |server| synflood(server, EACH_ONCE));
 pub const EACH_ONCE: &[&str] =
     &["--burst", "1", "--rate", "1/h", "--pass-rate", "0", "--challenge", "off"];
 
@@ -56,7 +59,7 @@ pub const OTHERS: &[Contender] = &[
     OURS,
     defence("synflood-xdp, skb", ALL, |server| synflood(server, &["--mode", "skb"])),
     defence("synflood-xdp, no challenge", ALL, |server| synflood(server, &["--challenge", "off"])),
-    defence("synflood-xdp, each once", ALL, |server| synflood(server, EACH_ONCE)),
+    OURS_EACH_ONCE,
     defence("synflood-xdp, kernel cookies", RANDOM, |server| {
         server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
         synflood(server, &["--cookies", "kernel"])

@@ -9,7 +9,7 @@ use bench::generator::Flood;
 use bench::median;
 use serde::Serialize;
 
-use crate::contenders::{Contender, EACH_ONCE, LIMIT, OURS, synflood};
+use crate::contenders::{Contender, EACH_ONCE, LIMIT, OURS_EACH_ONCE, synflood};
 use crate::trial::Trial;
 
 /// One point of a plot.
@@ -31,7 +31,7 @@ macro_rules! table_of {
                 start: |server| {
                     synflood(server, &[EACH_ONCE, &["--max-sources", stringify!($size)]].concat())
                 },
-                ..OURS
+                ..OURS_EACH_ONCE
             },
         )
     };
@@ -67,7 +67,7 @@ pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec
         points.push(point("table size", size, &contender, flood(false, 14), 1)?);
     }
     for cpus in 1..=thread::available_parallelism()?.get() {
-        points.push(point("CPUs", cpus as u64, &OURS, flood(false, 16), cpus)?);
+        points.push(point("CPUs", cpus as u64, &OURS_EACH_ONCE, flood(false, 16), cpus)?);
     }
     Ok(points)
 }

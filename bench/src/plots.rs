@@ -175,3 +175,32 @@ where
         .draw()
         .map_err(|error| anyhow!("{error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::sidebyside::Row;
+
+    #[test]
+    fn every_defence_has_its_name_and_its_bars() {
+        let directory = tempfile::tempdir().unwrap();
+        let rows = OTHERS.iter().flat_map(|contender| {
+            contender.shapes.iter().map(|&shape| Row {
+                defence: contender.name,
+                shape,
+                rounds: Vec::new(),
+                of_limit: 0.5,
+            })
+        });
+        let results = Results { defences: rows.collect(), ..Default::default() };
+        draw(&results, directory.path()).unwrap();
+        let picture = fs::read_to_string(directory.path().join("defences.svg")).unwrap();
+        for contender in OTHERS {
+            assert!(picture.contains(contender.name), "{}", contender.name);
+        }
+        let bars = picture.matches("<rect").count();
+        assert!(bars > results.defences.len(), "{bars}");
+    }
+}
