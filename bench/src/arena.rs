@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bench::generator::{Flood, Generator, Target};
 use bench::skels::sink::SinkSkelBuilder;
 use lab::netns::{Netns, connect};
@@ -25,6 +25,8 @@ const GATEWAY: &str = "10.0.0.1";
 const GATEWAY6: &str = "fd00:5::1";
 const GATEWAY_MAC: &str = "02:00:00:00:00:01";
 const PORT: u16 = 80;
+/// The sources of the floods `one` and `many`.
+const FLOODERS: &str = "10.9.0.0/16";
 
 pub struct Arena {
     sender: Netns,
@@ -46,17 +48,26 @@ enum Service {
     },
 }
 
+/// What is at the addresses from which the floods `one` and `many` come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// Nothing. The sender's end drops what the server answers.
+    Absent,
+    /// Hosts, which answer a SYN-ACK that they did not ask for with a RST.
+    Answer,
+}
+
 impl Arena {
     pub fn new() -> Result<Self> {
-        Self::serving(|server| {
+        Self::serving(Hosts::Absent, |server| {
             let listener = server.enter(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)))?;
             Ok(Service::Listener { _listener: listener })
         })
     }
 
     /// An arena with nginx, and with clients' addresses 10.0.0.x on the sender's side.
-    pub fn with_web_server(clients: Range<u8>) -> Result<Self> {
-        let arena = Self::serving(|server| {
+    pub fn with_web_server(clients: Range<u8>, hosts: Hosts) -> Result<Self> {
+        let arena = Self::serving(hosts, |server| {
             let root = tempfile::tempdir()?;
             let pages = &[Page::Text("index.html", "served\n")];
             let site = Site { port: PORT, pages, limit_rate: None };
@@ -66,10 +77,13 @@ impl Arena {
             let address = format!("10.0.0.{client}/24");
             arena.sender.run("ip", &["address", "add", &address, "dev", "flood0"]);
         }
+        if hosts == Hosts::Answer {
+            arena.sender.run("ip", &["route", "add", "local", FLOODERS, "dev", "lo"]);
+        }
         Ok(arena)
     }
 
-    fn serving(serve: impl FnOnce(&Netns) -> Result<Service>) -> Result<Self> {
+    fn serving(hosts: Hosts, serve: impl FnOnce(&Netns) -> Result<Service>) -> Result<Self> {
         let (sender, server) = (Netns::new("sender"), Netns::new("server"));
         connect(&sender, "flood0", &server, "eth0");
         // A receive queue for each CPU, as NICs have.
@@ -81,7 +95,8 @@ impl Arena {
         server.run("ethtool", &["-K", "eth0", "gro", "on"]);
         server.run("ip", &["address", "add", &format!("{SERVER4}/24"), "dev", "eth0"]);
         server.run("ip", &["address", "add", &format!("{SERVER6}/64"), "dev", "eth0", "nodad"]);
-        // Answers to forged sources need a route.
+        // The flood's frames come from this MAC address, and answers to it need a route.
+        sender.run("ip", &["link", "set", "flood0", "address", GATEWAY_MAC]);
         for gateway in [GATEWAY, GATEWAY6] {
             let neighbour = ["neighbour", "add", gateway, "lladdr", GATEWAY_MAC, "dev", "eth0"];
             server.run("ip", &neighbour);
@@ -101,7 +116,10 @@ impl Arena {
             source: Ipv4Addr::new(10, 9, 0, 1),
         };
         let mut object = MaybeUninit::uninit();
-        let sink = SinkSkelBuilder::default().open(&mut object)?.load()?;
+        let mut sink = SinkSkelBuilder::default().open(&mut object)?;
+        let constants = sink.maps.rodata_sink_data.as_mut().context("no constants")?;
+        constants.hosts_answer = (hosts == Hosts::Answer).into();
+        let sink = sink.load()?;
         let sink = xdp::attach(&sender, "flood0", sink.progs.sink.as_fd())?;
         Ok(Self { sender, server, target, _sink: sink, _service: service })
     }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Honest clients of a real web server while a flood goes on.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,19 +10,16 @@ use anyhow::Result;
 use bench::generator::{Flood, Shape};
 use lab::cpu;
 use serde::Serialize;
-use socket2::{Domain, Socket, Type};
 
-use crate::arena::{Arena, SERVER4};
+use crate::arena::{Arena, Hosts};
+use crate::client::{Served, Waits, request};
 use crate::contenders::Contender;
 
 /// The last bytes of the clients' hundred addresses.
 const CLIENTS: Range<u8> = 101..201;
 
-/// The time between two requests of any clients. No client exceeds its burst within 1.5 s.
+/// The time between two requests, of whichever clients.
 const INTERVAL: Duration = Duration::from_millis(4);
-
-/// A client gives up after this time. It repeats a dropped SYN after 1 and 3 s.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The clients' results.
 #[derive(Debug, Clone, Serialize)]
@@ -54,43 +50,32 @@ pub fn measure(
     absorbed: f64,
     time: Duration,
 ) -> Result<Service> {
-    let arena = Arena::with_web_server(CLIENTS)?;
+    let arena = Arena::with_web_server(CLIENTS, Hosts::Absent)?;
     let _running = (contender.start)(arena.server())?;
     let is_calm = share == 0.0;
     let flood = Flood { rate: (share < 1.0).then_some(rate), ..shape.flood() };
-    let (mut times, flood) = arena.during(flood, usize::from(!is_calm), || {
+    let (all, flood) = arena.during(flood, usize::from(!is_calm), || {
         // Until the flood has reached its rate and has warmed up what it touches first.
         thread::sleep(Duration::from_millis(500));
         Ok(arena.on_the_clients_side(|| requests(time)))
     })?;
-    let requests = times.len();
-    times.retain(|time| time.is_some());
-    let mut served: Vec<f64> =
-        times.into_iter().flatten().map(|time| time.as_secs_f64() * 1e3).collect();
-    served.sort_by(f64::total_cmp);
-    let percentile = |share: f64| {
-        served
-            .get((served.len() as f64 * share) as usize)
-            .or(served.last())
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
+    let waits = Waits::of(all.iter().flatten().map(|served| served.connect));
     Ok(Service {
         defence: contender.name,
         shape,
         flood,
         share,
         cpu_s: 1e6 / absorbed,
-        requests,
-        served: served.len(),
-        p50_ms: percentile(0.5),
-        p99_ms: percentile(0.99),
+        requests: all.len(),
+        served: waits.count(),
+        p50_ms: waits.percentile(0.5),
+        p99_ms: waits.percentile(0.99),
     })
 }
 
 /// One request after the other, each from the next client, on a CPU without the flood. None: not
 /// served.
-fn requests(time: Duration) -> Vec<Option<Duration>> {
+fn requests(time: Duration) -> Vec<Option<Served>> {
     // Fails on a machine with one CPU.
     let _ = cpu::stay_on(1);
     let start = Instant::now();
@@ -103,23 +88,4 @@ fn requests(time: Duration) -> Vec<Option<Duration>> {
             request(Ipv4Addr::new(10, 0, 0, client)).ok()
         })
         .collect()
-}
-
-/// Requests a page over a new connection. Returns the connect time.
-fn request(from: Ipv4Addr) -> std::io::Result<Duration> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((from, 0)).into())?;
-    let start = Instant::now();
-    socket.connect_timeout(&SocketAddr::from((SERVER4, 80)).into(), PATIENCE)?;
-    let connected = start.elapsed();
-    let mut stream: TcpStream = socket.into();
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    if answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"served\n") {
-        Ok(connected)
-    } else {
-        Err(std::io::ErrorKind::InvalidData.into())
-    }
 }

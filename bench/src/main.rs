@@ -3,12 +3,15 @@
 
 mod arena;
 mod classes;
+mod client;
 mod contenders;
+mod defaults;
 mod growth;
 mod honest;
 mod plots;
 mod report;
 mod results;
+mod scenes;
 mod sidebyside;
 mod trial;
 
@@ -57,6 +60,8 @@ enum Part {
     Packets,
     /// Honest clients during a flood
     Clients,
+    /// Ordinary clients with the default options
+    Defaults,
     /// How the cost grows
     Growth,
 }
@@ -84,6 +89,10 @@ fn measure(cli: &Cli) -> Result<()> {
     if is_wanted(Part::Clients) {
         results.clients = honest_clients(shapes, time)?;
         println!("{}", report::clients(&results));
+    }
+    if is_wanted(Part::Defaults) {
+        results.defaults = defaults::measure(cli.rounds, 4 * time)?;
+        println!("{}", report::defaults(&results));
     }
     if is_wanted(Part::Growth) {
         results.growth = growth::measure(&[0, 8, 12, 16, 20, 22], cli.rounds, time)?;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::plots;
 use crate::results::Results;
+use crate::scenes::SCENES;
 
 const DOCUMENT: &str = "docs/bench.md";
 const BEGIN: &str = "<!-- results: written by `make bench-publish` -->\n";
@@ -18,7 +19,7 @@ const RAW: &str = "target/bench-results.json";
 
 pub fn defences(results: &Results) -> String {
     let mut text = format!(
-        "{:<24} {:>7} {:>18} {:>8} {:>9} {:>10}\n",
+        "{:<28} {:>7} {:>18} {:>8} {:>9} {:>10}\n",
         "DEFENCE", "FLOOD", "MPPS (SPREAD)", "OF DROP", "CPU-S/M", "TO TCP/S"
     );
     for row in &results.defences {
@@ -28,7 +29,7 @@ pub fn defences(results: &Results) -> String {
         let (name, ratio, cpu_s) = (row.defence, row.of_limit, 1e6 / row.absorbed());
         let to_tcp = row.to_tcp();
         let _ =
-            writeln!(text, "{name:<24} {shape:>7} {mpps:>18} {ratio:>8.2} {cpu_s:>9.2} {to_tcp:>10.0}");
+            writeln!(text, "{name:<28} {shape:>7} {mpps:>18} {ratio:>8.2} {cpu_s:>9.2} {to_tcp:>10.0}");
     }
     text
 }
@@ -61,6 +62,37 @@ pub fn clients(results: &Results) -> String {
     text
 }
 
+/// With a line on each scene above.
+pub fn defaults(results: &Results) -> String {
+    let mut text = String::new();
+    for scene in SCENES {
+        let _ = writeln!(text, "{:<8} {}", scene.name, scene.meaning);
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<8} {:<14} {:>11} {:>11} {:>11} {:>8} {:>8} {:>8} {:>8}",
+        "CLIENT",
+        "DEFENCE",
+        "FLOOD",
+        "FLOOD, MPPS",
+        "FAILED OF",
+        "P50, MS",
+        "P99, MS",
+        "OF CALM",
+        "MOST, MS"
+    );
+    for row in &results.defaults {
+        let failed = format!("{} of {}", row.failed, row.requests);
+        let (scene, name, shape, mpps) = (row.scene, row.defence, &row.shape, row.flood / 1e6);
+        let (p50, p99, calm, most) = (row.p50_ms, row.p99_ms, row.of_calm, row.longest_ms);
+        let _ = writeln!(
+            text,
+            "{scene:<8} {name:<14} {shape:>11} {mpps:>11.2} {failed:>11} {p50:>8.2} {p99:>8.2} {calm:>8.2} {most:>8.2}"
+        );
+    }
+    text
+}
+
 pub fn growth(results: &Results) -> String {
     let mut text = format!("{:<14} {:>10} {:>8} {:>8}\n", "GROWS", "TO", "MPPS", "OF DROP");
     for point in &results.growth {
@@ -84,6 +116,7 @@ pub fn publish(results: &Results) -> Result<()> {
         ("Defences", defences(results)),
         ("What a packet costs", packets(results)),
         ("Honest clients", clients(results)),
+        ("Defaults", defaults(results)),
         ("Growth", growth(results)),
     ] {
         let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();

@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::classes::Class;
+use crate::defaults;
 use crate::growth::Point;
 use crate::honest::Service;
 use crate::sidebyside::Row;
@@ -18,6 +19,7 @@ pub struct Results {
     pub defences: Vec<Row>,
     pub packets: Vec<Class>,
     pub clients: Vec<Service>,
+    pub defaults: Vec<defaults::Row>,
     pub growth: Vec<Point>,
 }
 
