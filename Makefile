@@ -73,7 +73,7 @@ test-host: ## run the tests that need no root
 	@scripts/test.sh --workspace --lib --bins --test rulesets $(host_tests:%=--test %)
 
 .PHONY: bench
-bench: root needs-build-bench build ## measure this project and other defences (about nine minutes)
+bench: root needs-build-bench build ## measure this project and other defences (about eleven minutes)
 	@$(cargo) build --release -p bench
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp $(release)bench $(BENCH)
 
