@@ -11,6 +11,13 @@ static __always_inline bool mac_equal(const struct mac *a, const struct mac *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
+static __always_inline bool mac_is_zero(const struct mac *mac)
+{
+	const struct mac zero = {};
+
+	return mac_equal(mac, &zero);
+}
+
 static __always_inline bool addr_equal(const struct addr *a, const struct addr *b)
 {
 	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |

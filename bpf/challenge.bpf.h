@@ -12,26 +12,43 @@
 
 /*
  * A client without a socket here can be challenged: CHALLENGE_SENT. To a cookie's ACK the kernel finds
- * an old connection first, in whatever state, and the new one would hang.
+ * an old connection first, in whatever state, and the new one would hang. Others may pass, where the
+ * kernel has something to say to them: it asks a client whether a connection still stands (RFC 5961,
+ * 4), or takes the SYN for a new one (RFC 9293, 3.6.1).
  */
 static __always_inline enum reason check_socket(struct bpf_sock *sk, const struct packet *pkt)
 {
+	struct tcp_request_sock *half_open;
 	struct tcp_timewait_sock *old;
 
 	switch (sk->state) {
 	case TCP_LISTEN:
 		return CHALLENGE_SENT;
 	case TCP_NEW_SYN_RECV:
-		/* The kernel repeats its SYN-ACK by itself. */
-		return DROP_HALF_OPEN;
+		/* The kernel repeats its SYN-ACK by itself. Another sequence number is of another
+		 * client, or of a forger before it. */
+		half_open = bpf_skc_to_tcp_request_sock(sk);
+		return half_open && half_open->rcv_isn == bpf_ntohl(pkt->seq) ? DROP_HALF_OPEN
+									      : PASS_EXISTING_SOCKET;
 	case TCP_TIME_WAIT:
-		/* The kernel takes such a SYN for a new connection, and the old socket is gone: RFC
-		 * 9293, 3.6.1. */
 		old = bpf_skc_to_tcp_timewait_sock(sk);
 		if (old && (__s32)(bpf_ntohl(pkt->seq) - old->tw_sk.__tw_common.skc_tw_rcv_nxt) > 0)
 			return PASS_TIME_WAIT;
 	}
-	return UNDECIDED;
+	return PASS_EXISTING_SOCKET;
+}
+
+/*
+ * What passes to an existing socket is bounded, as the kernel may refuse it and keep the socket. The
+ * source's SYN bucket is not asked: forgers may have emptied it.
+ */
+static __always_inline enum reason admit_to_socket(enum reason reason, __u64 hash)
+{
+	if (reason == PASS_EXISTING_SOCKET && !ration_take_query(hash))
+		return DROP_CHALLENGE_RATION;
+	if (!rate_take(&rates.unchallenged, &config.unchallenged_limit, bpf_ktime_get_ns()))
+		return DROP_UNCHALLENGED_RATE;
+	return reason;
 }
 
 /* A signed SYN can only be passed on, if its listener has keys. */
@@ -57,7 +74,9 @@ __noinline int ask_socket(struct xdp_md *ctx, const struct packet *pkt, int is_s
 	if (reason == CHALLENGE_SENT && is_signed)
 		reason = check_signed(sk);
 	bpf_sk_release(sk);
-	return reason;
+	return reason == PASS_TIME_WAIT || reason == PASS_EXISTING_SOCKET
+		       ? admit_to_socket(reason, pkt->source_hash)
+		       : reason;
 }
 
 static __always_inline __u16 least_mss(const struct destination *to, const struct port *port,

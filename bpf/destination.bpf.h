@@ -49,7 +49,7 @@ static __always_inline bool is_answerable(const struct hops *hops, const struct 
 	const __be32 *word = pkt->source.word;
 	__u8 first = bpf_ntohl(pkt->family == FAMILY_IPV4 ? word[3] : word[0]) >> 24;
 
-	if (hops->from.octet[0] & 1)
+	if (hops->from.octet[0] & 1 || mac_equal(&hops->from, &hops->to) || mac_is_zero(&hops->from))
 		return false;
 	if (pkt->family == FAMILY_IPV4 && (first == 0 || first == 127 || first >= 224))
 		return false;
@@ -76,8 +76,7 @@ static __noinline enum reason ask_route(const struct link *link, struct hops *ho
 		return link->rp_filter && !route->is_default && pkt->family == FAMILY_IPV4
 			       ? DROP_OTHER_INTERFACE
 			       : UNDECIDED;
-	if (route->next_hop.octet[0] | route->next_hop.octet[1] | route->next_hop.octet[2] |
-	    route->next_hop.octet[3] | route->next_hop.octet[4] | route->next_hop.octet[5])
+	if (!mac_is_zero(&route->next_hop))
 		hops->next_hop = route->next_hop;
 	*max_mss = route->max_mss;
 	return CHALLENGE_SENT;

@@ -41,6 +41,7 @@ enum reason {
 	PASS_WITHIN_LIMIT,     /* a token of the source's SYN bucket and one of the pass rate taken */
 	PASS_TABLE_ERROR,      /* as before, but the source table refused an entry: fail open */
 	PASS_TIME_WAIT,        /* over a limit, but reopens a connection in TIME_WAIT */
+	PASS_EXISTING_SOCKET,  /* over a limit, but on a flow that the kernel has: it asks the client */
 	PASS_UNCHALLENGED, /* cannot be challenged where it goes: a token of the unchallenged rate taken
 			    */
 
@@ -305,10 +306,11 @@ _Static_assert(sizeof(struct refusal) == 32, "the layout of struct refusal");
 /* Slots in which a CPU counts its answers, see ration.bpf.h. */
 #define RATION_SLOTS 4096
 
-/* How many answers a CPU gave to sources of one slot in one tick. */
+/* What a CPU granted to sources of one slot. */
 struct ration {
-	__u32 tick;
-	__u32 given;
+	__u32 tick;       /* of the last answer */
+	__u16 given;      /* answers in this tick */
+	__u16 last_query; /* the lowest bits of the tick of the last SYN for an existing socket */
 };
 _Static_assert(sizeof(struct ration) == 8, "the layout of struct ration");
 

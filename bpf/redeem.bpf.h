@@ -7,6 +7,7 @@
 
 #include "batch.bpf.h"
 #include "conclude.bpf.h"
+#include "conntrack.bpf.h"
 #include "cookie.h"
 #include "host.bpf.h"
 #include "known.bpf.h"
@@ -225,6 +226,8 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 	} else if (!may_connect(&segment->source, flow->family)) {
 		answer = ANSWER_OVER_LIMIT;
 	} else {
+		forget_connection(skb, flow->source, flow->destination, flow->source_port,
+				  flow->destination_port, flow->family);
 		listener = bpf_skc_to_tcp_sock(sk);
 		answer = listener && !bpf_sk_assign_tcp_reqsk(skb, (struct sock *)listener, &attrs,
 							      sizeof(attrs))

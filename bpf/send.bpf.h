@@ -67,7 +67,8 @@ static __always_inline bool write_tcp(__u32 *to, const void *data_end, const str
 __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const struct hops *hops)
 {
 	const struct workplace *work = workplace();
-	__u64 syn_len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
+	__u64 syn_len = config.multi_buffer ? bpf_xdp_get_buff_len(ctx)
+					    : (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 	__u32 ip_offset, ip_len, frame_len;
 	void *data, *data_end, *ip;
 	__u64 address_sum;

@@ -86,7 +86,30 @@ struct tcp_timewait_sock {
 	struct inet_timewait_sock tw_sk;
 };
 
+struct tcp_request_sock {
+	__u32 rcv_isn;
+};
+
 #pragma clang attribute pop
+
+/* Fills the tuple of a segment. Returns its length, which says the family. */
+static __always_inline __u32 socket_tuple(struct bpf_sock_tuple *tuple, const struct addr *source,
+					  const struct addr *destination, __be16 source_port,
+					  __be16 destination_port, __u8 family)
+{
+	if (family == FAMILY_IPV4) {
+		tuple->ipv4.saddr = source->word[3];
+		tuple->ipv4.daddr = destination->word[3];
+		tuple->ipv4.sport = source_port;
+		tuple->ipv4.dport = destination_port;
+		return sizeof(tuple->ipv4);
+	}
+	__builtin_memcpy(tuple->ipv6.saddr, source->word, sizeof(*source));
+	__builtin_memcpy(tuple->ipv6.daddr, destination->word, sizeof(*destination));
+	tuple->ipv6.sport = source_port;
+	tuple->ipv6.dport = destination_port;
+	return sizeof(tuple->ipv6);
+}
 
 /* The socket that a segment belongs to: a connection, or else a listener. */
 static __always_inline struct bpf_sock *lookup_socket(void *ctx, const struct addr *source,
@@ -95,20 +118,8 @@ static __always_inline struct bpf_sock *lookup_socket(void *ctx, const struct ad
 						      __u8 family)
 {
 	struct bpf_sock_tuple tuple = {};
-	__u32 len = sizeof(tuple.ipv4);
+	__u32 len = socket_tuple(&tuple, source, destination, source_port, destination_port, family);
 
-	if (family == FAMILY_IPV4) {
-		tuple.ipv4.saddr = source->word[3];
-		tuple.ipv4.daddr = destination->word[3];
-		tuple.ipv4.sport = source_port;
-		tuple.ipv4.dport = destination_port;
-	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, source->word, sizeof(*source));
-		__builtin_memcpy(tuple.ipv6.daddr, destination->word, sizeof(*destination));
-		tuple.ipv6.sport = source_port;
-		tuple.ipv6.dport = destination_port;
-		len = sizeof(tuple.ipv6);
-	}
 	return bpf_skc_lookup_tcp(ctx, &tuple, len, BPF_F_CURRENT_NETNS, 0);
 }
 

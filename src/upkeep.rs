@@ -45,8 +45,13 @@ impl Upkeep<'_> {
         let host = self.look_at_host(false);
         let rates = self.rates.tick();
         let refuses = self.rates.flood().is_some() && self.ports.need_kernel_cookies();
+        let mut told = Vec::new();
+        if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
+            // Before the kernel makes a cookie for each SYN that passes.
+            told = self.host.expect_kernel_cookies();
+        }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
-        [host, rates, sysctls, self.filter.tick(), self.links.tick()].concat()
+        [host, rates, told, sysctls, self.filter.tick(), self.links.tick()].concat()
     }
 
     /// Tells the program what it must know of this host. Call it before the first frame, and whenever addresses

@@ -18,8 +18,8 @@ pub fn advice(attachment: &Attachment) -> Vec<Note> {
              --mode skb, or --challenge off"
         )));
     } else if interface.driver().as_deref() == Some("veth") {
-        advice.push(Note::info(format!(
-            "{name} is a veth: its other end takes answers at once only if it runs an XDP program; use \
+        advice.push(Note::warning(format!(
+            "{name} is a veth: challenged clients get no answer unless its other end runs an XDP program: use \
              --mode skb if it does not"
         )));
     }

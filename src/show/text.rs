@@ -101,8 +101,7 @@ fn dropped_word(dry_run: bool) -> &'static str {
 
 /// The status line, without a line break.
 pub fn status(status: &Status) -> String {
-    let flood =
-        status.flood.map_or(String::new(), |time| format!("; flood for {}", age(time)));
+    let flood = status.flood.map_or(String::new(), |time| format!("; flood for {}", age(time)));
     let rates = rates(&status.rates, status.dry_run);
     format!("{rates}; blocked sources: {}{flood}", status.blocked_sources)
 }

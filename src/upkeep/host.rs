@@ -19,6 +19,9 @@ use crate::policy::{Challenge, Policy};
 /// The number of the table of local routes (include/uapi/linux/rtnetlink.h).
 const LOCAL_TABLE: u32 = 255;
 
+/// The value of net.ipv4.tcp_syncookies with which the kernel makes a cookie for every SYN.
+const ALWAYS: u8 = 2;
+
 /// This host, as the program knows it.
 pub struct Host<'a> {
     program: &'a Program<'a>,
@@ -74,6 +77,16 @@ impl<'a> Host<'a> {
         let (_, unset) = self.reading.check(host::set(&self.program.skel, &self.settings));
         let failures = [untold, unread_settings, unset];
         failures.into_iter().flatten().chain(self.lack_of_cookies()).collect()
+    }
+
+    /// Tells the program that the kernel is about to make a cookie for every SYN. The next look corrects it, if
+    /// it does not.
+    pub fn expect_kernel_cookies(&mut self) -> Vec<Note> {
+        if self.settings.syncookies != 0 {
+            self.settings.syncookies = ALWAYS;
+        }
+        let set = host::set(&self.program.skel, &self.settings);
+        self.telling.check(set).1.into_iter().collect()
     }
 
     fn tell_addresses(&mut self, may_have_changed: bool) -> Result<()> {

@@ -133,6 +133,9 @@ impl<'a> Ports<'a> {
 
     /// Ports that the rules redirect have no listener of their own, so all are marked.
     fn forbid(&self, found: &mut ports::Ports) {
+        if self.policy.challenge == Challenge::Off {
+            return;
+        }
         let Some(verdicts) = &self.verdicts else {
             return found.add_to_all(UNCHALLENGED);
         };
@@ -145,6 +148,9 @@ impl<'a> Ports<'a> {
 
     /// Why the rules forbid to challenge a port.
     fn forbidden(&self, port: u16, is_ipv6: bool) -> Option<String> {
+        if self.policy.challenge == Challenge::Off {
+            return None;
+        }
         let Some(verdicts) = &self.verdicts else {
             return Some("the firewall's rules are not read yet".into());
         };

@@ -11,7 +11,8 @@ use crate::kernel::maps::host::{Link, NextHop, Route};
 use crate::kernel::netlink::{self, Mac};
 use crate::kernel::{sysctl, topology};
 
-/// A host with more routes has several ways to the Internet, and answers to whoever sent the SYN.
+/// A host with more routes has several ways to the Internet, and answers to whoever sent the SYN. Also the most
+/// neighbours that are told.
 const MAX_ROUTES: usize = 16_384;
 
 /// Without news the routes are read again after so many looks.
@@ -53,10 +54,11 @@ impl Routes {
         }
         self.looks = 0;
         let known = if netlink::has_policy_routing()? { None } else { netlink::routes(MAX_ROUTES)? };
+        let neighbours = netlink::neighbours()?;
         let groups = topology::groups(links);
         let rp_filter = has_rp_filter(links, devices);
         self.routes = match &known {
-            Some(routes) => routes_by_network(routes, &groups, &netlink::neighbours()?),
+            Some(routes) => routes_by_network(routes, &groups, &neighbours),
             None => BTreeMap::new(),
         };
         let link = |&index: &u32| {
@@ -67,13 +69,16 @@ impl Routes {
             (index, Link { group, next_hop, max_mss, rp_filter })
         };
         self.links = protected.iter().map(link).collect();
-        if self
-            .links
-            .values()
-            .all(|link| !matches!(link.next_hop, NextHop::Gateway(_) | NextHop::Route))
-        {
-            self.routes.clear();
+        if known.is_none() {
+            return Ok(());
         }
+        let ours: BTreeSet<u32> = self.links.values().map(|link| link.group).collect();
+        let hosts = neighbours.iter().filter_map(|(&(index, ip), &mac)| {
+            let group = groups.get(&index).copied().filter(|group| ours.contains(group))?;
+            host_route(&self.routes, ip, group, mac)
+        });
+        let hosts: Vec<_> = hosts.take(MAX_ROUTES).collect();
+        self.routes.extend(hosts);
         Ok(())
     }
 }
@@ -105,6 +110,20 @@ fn routes_by_network(
         found.insert(network, route);
     }
     found
+}
+
+/// A host on the link whose MAC is known: the answer goes there, and not to whoever sends in its name. None: it is
+/// reached through another.
+fn host_route(
+    routes: &BTreeMap<IpNet, Route>,
+    ip: IpAddr,
+    group: u32,
+    mac: Mac,
+) -> Option<(IpNet, Route)> {
+    let best = routes.iter().filter(|(network, _)| network.contains(&ip));
+    let (_, &network) = best.max_by_key(|(network, _)| network.prefix_len())?;
+    let is_on_link = network.next_hop.is_none() && network.group == Some(group) && !network.is_default;
+    is_on_link.then(|| (IpNet::from(ip), Route { next_hop: Some(mac), ..network }))
 }
 
 fn is_link_local(network: &IpNet) -> bool {

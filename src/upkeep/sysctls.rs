@@ -69,6 +69,11 @@ impl Default for Sysctls {
 }
 
 impl Sysctls {
+    /// Nothing is needed yet.
+    pub fn is_idle(&self) -> bool {
+        self.needed.is_none()
+    }
+
     /// Sets it when a flood begins, and back when none was for two minutes. `refuses`: a flood is on, and the
     /// kernel's cookies are used. Notes what somebody else has changed, and starts the keeper again if it was
     /// killed.
@@ -171,7 +176,13 @@ impl Needed {
         let Self { changes, keeper, _lock: lock, .. } = self;
         drop(lock);
         // Without an answer it was killed: then this run does it alone.
-        keeper.map(|keeper| keeper.finish().unwrap_or_else(|| undo(&changes))).unwrap_or_default()
+        let notes =
+            keeper.map(|keeper| keeper.finish().unwrap_or_else(|| undo(&changes))).unwrap_or_default();
+        if !notes.is_empty() {
+            return notes;
+        }
+        let back = |change: &Change| Note::info(format!("{} is {} again", change.name, change.before));
+        changes.iter().map(back).collect()
     }
 }
 

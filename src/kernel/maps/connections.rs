@@ -40,12 +40,20 @@ pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
 /// Makes the program look at segments for answers just as long as a cookie may be valid. It begins by itself
 /// at a challenge.
 pub fn stop_looking_for_answers(skel: &SynfloodSkel<'_>) -> Result<()> {
+    let set = |is_needed: bool| {
+        skel.maps
+            .data_answered
+            .update(&0_u32.to_ne_bytes(), as_bytes(&u32::from(is_needed)), MapFlags::ANY)
+            .context("cannot tell the program whether to look for answers")
+    };
+    let is_needed = is_challenge_recent(skel)?;
+    set(is_needed)?;
+    // A challenge at this very moment may have set it just before.
+    if !is_needed && is_challenge_recent(skel)? { set(true) } else { Ok(()) }
+}
+
+fn is_challenge_recent(skel: &SynfloodSkel<'_>) -> Result<bool> {
     let last: u64 = super::variables("the time of the last challenge", &skel.maps.data_challenge)?;
     let age = clock::now_ns()?.saturating_sub(last);
-    let is_needed = last != 0 && age < COOKIE_LIFE.as_nanos() as u64;
-    // A challenge at this very moment sets it too, and does so again within 100 ms.
-    skel.maps
-        .data_answered
-        .update(&0_u32.to_ne_bytes(), as_bytes(&u32::from(is_needed)), MapFlags::ANY)
-        .context("cannot tell the program whether to look for answers")
+    Ok(last != 0 && age < COOKIE_LIFE.as_nanos() as u64)
 }

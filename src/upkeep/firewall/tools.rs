@@ -28,6 +28,8 @@ pub enum Failure {
     Missing,
     /// A sentence without its beginning.
     Failed(String),
+    /// It did not end in time; the time.
+    Hangs(Duration),
     TooLong,
 }
 
@@ -36,6 +38,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Missing => f.write_str("is not installed"),
             Self::Failed(text) => f.write_str(text),
+            Self::Hangs(time) => write!(f, "does not end within {} s", time.as_secs()),
             Self::TooLong => f.write_str("prints too much"),
         }
     }
@@ -71,7 +74,7 @@ fn run_within(
     let outcome = stdout.recv_timeout(patience);
     let Ok(output) = outcome else {
         end(&mut child);
-        return Err(Failure::Failed(format!("does not end within {} s", patience.as_secs())));
+        return Err(Failure::Hangs(patience));
     };
     if output.len() as u64 > limit {
         end(&mut child);
@@ -81,7 +84,7 @@ fn run_within(
     let complaint = stderr.recv_timeout(left).unwrap_or_default();
     if complaint.is_empty() && Instant::now() >= deadline {
         end(&mut child);
-        return Err(Failure::Failed(format!("does not end within {} s", patience.as_secs())));
+        return Err(Failure::Hangs(patience));
     }
     // Both pipes are closed: it has ended, or is about to.
     let status = child.wait().map_err(failed)?;
