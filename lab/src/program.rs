@@ -27,6 +27,7 @@ pub use host::HOST;
 pub use redeemer::{LOOPBACK_MAC, TCX_DROP, TCX_NEXT};
 pub use synflood_xdp::kernel::clock::now_ns;
 pub use synflood_xdp::kernel::maps::counters::Counters;
+pub use synflood_xdp::kernel::maps::host::{Link, NextHop, Route};
 pub use synflood_xdp::kernel::maps::ports::Port;
 pub use synflood_xdp::kernel::maps::sources::Source;
 pub use synflood_xdp::kernel::skel::{SynfloodSkel, types};

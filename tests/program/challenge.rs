@@ -2,8 +2,11 @@
 //! SYNs over a budget: which are answered, how, and why others are not. In a namespace with a listener.
 
 mod answer;
+mod hops;
+mod md5;
 mod own;
 mod ration;
 mod reasons;
 mod server;
+mod sockets;
 mod synack;

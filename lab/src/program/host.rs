@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use libbpf_rs::{MapCore, MapFlags};
+use synflood_xdp::kernel::maps::host::{Link, Route};
 use synflood_xdp::kernel::maps::{host, ports};
 use synflood_xdp::kernel::netlink::Mac;
 
@@ -58,6 +59,20 @@ impl Program<'_> {
     pub fn own_mac(&self, octet: Mac, mtu: u32) {
         self.told.lock().unwrap().macs.insert(octet, mtu);
         self.tell_addresses();
+    }
+
+    /// Tells the program that SYNs come in by an interface of this kind: that of the test run, the loopback
+    /// device.
+    pub fn tell_link(&self, link: Link) {
+        const LOOPBACK: u32 = 1;
+        let mut told = self.told.lock().unwrap();
+        let links = BTreeMap::from([(LOOPBACK, link)]);
+        told.tables.tell_links(&self.skel, &links, &BTreeSet::new()).1.unwrap();
+    }
+
+    /// Tells the program these routes, and no others.
+    pub fn tell_routes(&self, routes: &BTreeMap<IpNet, Route>) {
+        self.told.lock().unwrap().tables.tell_routes(&self.skel, routes).unwrap();
     }
 
     /// Tells the program about a port of one family.

@@ -2,12 +2,13 @@
 //! Which SYNs are challenged, and why others are not.
 
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
-use std::os::fd::AsRawFd;
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener};
 
 use lab::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
 use lab::program::{HOST, Port, Program, XDP_DROP, XDP_PASS, XDP_TX, types};
+use socket2::SockRef;
 
+use super::md5::set_md5_key;
 use super::server::{FIRST, OWN_COOKIES, on_a_server, refusing, refusing_by_kernel, syn4, syn6, tell};
 
 const LISTENS: Port = Port {
@@ -134,7 +135,8 @@ fn the_kernel_is_asked_for_its_listener() {
         assert_eq!(reason(&program, &frame), "drop_no_listener");
         let late = TcpListener::bind((Ipv4Addr::UNSPECIFIED, SERVER_PORT + 1)).unwrap();
         assert_eq!(reason(&program, &frame), "challenge_sent");
-        drop(late);
+        // Unlike drop(): a process that is just being started by another test has the socket as well.
+        SockRef::from(&late).shutdown(Shutdown::Both).unwrap();
         assert_eq!(reason(&program, &frame), "drop_no_listener");
     });
 }
@@ -168,41 +170,6 @@ fn a_signed_syn_is_left_to_a_listener_with_keys() {
             assert_eq!(reason(&program, &to_keyed(options)), "drop_signed", "{options:?}");
         }
     });
-}
-
-/// A key for segments from that address (TCP_MD5SIG, linux/tcp.h).
-fn set_md5_key(listener: &TcpListener, peer: Ipv4Addr) {
-    #[repr(C)]
-    struct Md5Sig {
-        address: libc::sockaddr_storage,
-        flags: u8,
-        prefix_len: u8,
-        key_len: u16,
-        ifindex: i32,
-        key: [u8; 80],
-    }
-    // SAFETY: a struct of integers.
-    let mut signature: Md5Sig = unsafe { std::mem::zeroed() };
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: 0,
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(peer.octets()) },
-        sin_zero: [0; 8],
-    };
-    // SAFETY: a sockaddr_storage has room for every address, and both are only integers.
-    unsafe { std::ptr::write((&raw mut signature.address).cast(), address) };
-    (signature.key_len, signature.key[0]) = (1, 7);
-    // SAFETY: the option outlives the call, and its size is right.
-    let set = unsafe {
-        libc::setsockopt(
-            listener.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_MD5SIG,
-            (&raw const signature).cast(),
-            size_of_val(&signature) as u32,
-        )
-    };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }
 
 #[test]

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! SYNs of sources that have sockets here already: the kernel's own, in every state.
+
+use std::io::Read;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+
+use lab::cpu;
+use lab::frames::{CLIENT, ETHERNET_LEN, SERVER, SERVER_PORT, ipv4};
+use lab::netns::Netns;
+use lab::program::Program;
+use lab::wait_for;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::server::{OWN_COOKIES, refusing, tell};
+
+/// Answers to it go nowhere.
+const STRANGER: [u8; 4] = [203, 0, 113, 9];
+
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(SERVER), SERVER_PORT);
+
+/// Runs a test where server and client are one host.
+fn on_one_host(test: impl FnOnce() + Send) {
+    let host = Netns::new("host");
+    host.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=1"]);
+    for address in [SERVER, CLIENT] {
+        host.run("ip", &["address", "add", &format!("{address}/32"), "dev", "lo"]);
+    }
+    host.run("ip", &["route", "add", "203.0.113.0/24", "dev", "lo"]);
+    host.enter(|| {
+        cpu::stay();
+        test();
+    });
+}
+
+fn connect() -> TcpStream {
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    client.bind(&SocketAddr::from((CLIENT, 0)).into()).unwrap();
+    client.connect(&ADDRESS.into()).unwrap();
+    client.into()
+}
+
+fn syn(source: [u8; 4], port: u16, sequence: u32) -> Vec<u8> {
+    ipv4(|ip, tcp| {
+        (ip.source, tcp.source_port, tcp.sequence_number) = (source, port, sequence);
+    })
+}
+
+/// Gives the kernel a SYN from anywhere.
+fn send(frame: &[u8]) {
+    let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW))).unwrap();
+    let to: SockAddr = SocketAddr::from((SERVER, 0)).into();
+    raw.send_to(&frame[ETHERNET_LEN..], &to).unwrap();
+}
+
+/// The reason of a SYN before its source is known, and after.
+fn reasons(program: &Program<'_>, frame: &[u8]) -> [String; 2] {
+    let unknown = program.judge(frame).0;
+    program.filter().renew().unwrap();
+    [unknown, program.judge(frame).0]
+}
+
+#[test]
+fn the_kernel_answers_a_half_open_connection_again_by_itself() {
+    on_one_host(|| {
+        let _listener = TcpListener::bind(ADDRESS).unwrap();
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let frame = syn(STRANGER, 4000, 1);
+        send(&frame);
+        assert_eq!(reasons(&program, &frame), ["challenge_sent", "drop_half_open"]);
+        let other_port = syn(STRANGER, 4001, 1);
+        assert_eq!(program.judge(&other_port).0, "challenge_sent");
+    });
+}
+
+/// A client that crashed may come back from the port of a connection that stands.
+#[test]
+fn an_established_connection_is_left_to_the_kernel() {
+    on_one_host(|| {
+        let listener = TcpListener::bind(ADDRESS).unwrap();
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
+        let client = connect();
+        let _server = listener.accept().unwrap();
+        let frame = syn(CLIENT.octets(), client.local_addr().unwrap().port(), 1);
+        assert_eq!(reasons(&program, &frame), ["challenge_sent", "pass_unchallenged"]);
+        assert_eq!(program.judge(&frame).0, "drop_unchallenged_rate", "and bounded");
+    });
+}
+
+/// RFC 9293, 3.6.1: a new connection's sequence numbers begin behind the old one's.
+#[test]
+fn a_connection_in_time_wait_is_opened_again() {
+    on_one_host(|| {
+        let listener = TcpListener::bind(ADDRESS).unwrap();
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
+        let mut client = connect();
+        let port = client.local_addr().unwrap().port();
+        // The server ends it first.
+        drop(listener.accept().unwrap());
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop(client);
+        wait_for("the server's socket in TIME_WAIT", || {
+            let sockets = std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
+            sockets.lines().find(|line| line.split_whitespace().nth(3) == Some("06")).map(drop)
+        });
+        program.filter().renew().unwrap();
+        // One of two numbers half the way around is behind the old one's.
+        let mut reasons =
+            [0, 1 << 31].map(|sequence| program.judge(&syn(CLIENT.octets(), port, sequence)).0);
+        reasons.sort();
+        assert_eq!(reasons, ["pass_time_wait", "pass_unchallenged"]);
+    });
+}
+
+#[test]
+fn a_listener_whose_queue_is_half_full_gets_nothing_unasked() {
+    const BACKLOG: i32 = 16;
+    on_one_host(|| {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&ADDRESS.into()).unwrap();
+        listener.listen(BACKLOG).unwrap();
+        let mut object = MaybeUninit::uninit();
+        let program = Program::load(&["--cookies", "own", "--pass-rate", "0"], &mut object);
+        tell(&program, OWN_COOKIES);
+        let asked = |host| program.judge(&syn(Ipv4Addr::new(198, 51, 100, host).octets(), 1, 1)).0;
+        for half_open in 0..BACKLOG / 2 {
+            assert_eq!(asked(half_open as u8), "pass_within_limit", "with {half_open}");
+            send(&syn(STRANGER, 5000 + half_open as u16, 1));
+        }
+        assert_eq!(asked(100), "challenge_sent");
+        // A process that is just being started by another test has the socket as well.
+        listener.shutdown(Shutdown::Both).unwrap();
+        assert_eq!(asked(101), "pass_within_limit", "nobody listens: the kernel says so");
+    });
+}
