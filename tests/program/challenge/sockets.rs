@@ -6,13 +6,16 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use lab::cpu;
-use lab::frames::{CLIENT, ETHERNET_LEN, SERVER, SERVER_PORT, ipv4};
+use lab::frames::{CLIENT, ETHERNET_LEN, IPV4_LEN, SERVER, SERVER_PORT, ipv4, patched};
 use lab::netns::Netns;
 use lab::program::Program;
 use lab::wait_for;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::server::{OWN_COOKIES, refusing, tell};
+
+/// A byte of the TCP checksum, behind an IPv4 header.
+const CHECKSUM_AT: usize = ETHERNET_LEN + IPV4_LEN + 16;
 
 /// Answers to it go nowhere.
 const STRANGER: [u8; 4] = [203, 0, 113, 9];
@@ -89,29 +92,61 @@ fn an_established_connection_is_left_to_the_kernel() {
     });
 }
 
+/// Whether a socket of this namespace is in TIME_WAIT.
+fn is_in_time_wait() -> bool {
+    let sockets = std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
+    sockets.lines().any(|line| line.split_whitespace().nth(3) == Some("06"))
+}
+
+/// Leaves the server's socket of a connection in TIME_WAIT. Returns the client's port.
+fn leave_in_time_wait(listener: &TcpListener) -> u16 {
+    let mut client = connect();
+    let port = client.local_addr().unwrap().port();
+    // The server ends it first.
+    drop(listener.accept().unwrap());
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    drop(client);
+    wait_for("the server's socket in TIME_WAIT", || is_in_time_wait().then_some(()));
+    port
+}
+
 /// RFC 9293, 3.6.1: a new connection's sequence numbers begin behind the old one's.
 #[test]
 fn a_connection_in_time_wait_is_opened_again() {
     on_one_host(|| {
-        let listener = TcpListener::bind(ADDRESS).unwrap();
         let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
-        let mut client = connect();
-        let port = client.local_addr().unwrap().port();
-        // The server ends it first.
-        drop(listener.accept().unwrap());
-        assert_eq!(client.read(&mut [0]).unwrap(), 0);
-        drop(client);
-        wait_for("the server's socket in TIME_WAIT", || {
-            let sockets = std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
-            sockets.lines().find(|line| line.split_whitespace().nth(3) == Some("06")).map(drop)
-        });
+        let program = refusing(&[], &mut object);
+        let listener = TcpListener::bind(ADDRESS).unwrap();
+        let port = leave_in_time_wait(&listener);
         program.filter().renew().unwrap();
         // One of two numbers half the way around is behind the old one's.
         let mut reasons =
             [0, 1 << 31].map(|sequence| program.judge(&syn(CLIENT.octets(), port, sequence)).0);
         reasons.sort();
         assert_eq!(reasons, ["pass_time_wait", "pass_unchallenged"]);
+    });
+}
+
+/// The kernel drops a SYN with a wrong checksum, and the old socket stays. So there is no end of such SYNs.
+#[test]
+fn connections_in_time_wait_are_opened_at_a_rate() {
+    on_one_host(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
+        let listener = TcpListener::bind(ADDRESS).unwrap();
+        let port = leave_in_time_wait(&listener);
+        program.filter().renew().unwrap();
+        let wrong =
+            |sequence| patched(syn(CLIENT.octets(), port, sequence), CHECKSUM_AT, |byte| byte ^ 1);
+        let reasons = [0, 1 << 31].map(|sequence| {
+            send(&wrong(sequence));
+            program.judge(&wrong(sequence)).0
+        });
+        assert!(is_in_time_wait());
+        assert!(reasons.iter().any(|reason| reason.starts_with("pass_")), "{reasons:?}");
+        for sequence in [0, 1 << 31] {
+            assert_eq!(program.judge(&wrong(sequence)).0, "drop_unchallenged_rate");
+        }
     });
 }
 
