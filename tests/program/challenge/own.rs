@@ -192,6 +192,25 @@ fn the_segment_size_is_the_least_of_interface_and_listener() {
     });
 }
 
+/// The host must not become a reflector: with any options an answer is at most four bytes longer than its SYN.
+#[test]
+fn an_answer_is_hardly_larger_than_its_syn() {
+    let parts: [&[u8]; 4] = [&LINUX[..4], &LINUX[4..6], &LINUX[6..16], &[3, 3, 7]];
+    on_a_server(|| {
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        for chosen in 0..1 << parts.len() {
+            let some = parts.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1);
+            let mut options: Vec<u8> = some.flat_map(|(_, part)| part.to_vec()).collect();
+            options.resize(options.len().next_multiple_of(4), 0);
+            for frame in [syn4(&options), syn6(&options)] {
+                let packet_len = frame.len() - frames::ETHERNET_LEN;
+                assert!(answer(&program, &frame).packet_len <= packet_len + 4, "{options:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn the_answer_goes_back_the_way_the_syn_came() {
     on_a_server(|| {
