@@ -40,7 +40,7 @@ struct Redeemer<'obj> {
 impl<'obj> Redeemer<'obj> {
     fn load(object: &'obj mut MaybeUninit<libbpf_rs::OpenObject>) -> Result<Self> {
         let program = Program::load(&["--cookies", "own"], object);
-        program.expect_answers(true);
+        program.look_for_answers(true);
         let names = program.reason_names();
         let key = |name: &str| {
             let at = names.iter().position(|other| other == name);

@@ -38,7 +38,7 @@ fn on_a_server(test: impl FnOnce() + Send) {
 
 fn expecting<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
     let program = Program::load(&[&["--cookies", "own"], options].concat(), object);
-    program.expect_answers(true);
+    program.look_for_answers(true);
     program
 }
 
@@ -196,7 +196,7 @@ fn other_segments_are_not_looked_at() {
         assert_eq!(reason(&program, &right).as_deref(), RIGHT);
         let for_another = ipv4(|_, tcp| acknowledge(tcp, cookie, &[]));
         assert_eq!(reason(&program, &for_another), None, "not this device's address");
-        program.expect_answers(false);
+        program.look_for_answers(false);
         assert_eq!(reason(&program, &right), None, "there was no challenge");
     });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The program that takes the answers to our cookies, on single frames.
 
-use libbpf_rs::{MapCore, MapFlags, ProgramInput};
+use libbpf_rs::ProgramInput;
 
 use super::Program;
 
@@ -14,12 +14,6 @@ pub const TCX_DROP: u32 = 2;
 pub const LOOPBACK_MAC: [u8; 6] = [0; 6];
 
 impl Program<'_> {
-    /// Lets it look at segments, as a challenge does.
-    pub fn expect_answers(&self, are_answered: bool) {
-        let value = u32::from(are_answered).to_ne_bytes();
-        self.skel.maps.data_answered.update(&0_u32.to_ne_bytes(), &value, MapFlags::ANY).unwrap();
-    }
-
     /// Runs it on one frame. Returns the reason that was counted, if any, and the verdict.
     ///
     /// The kernel makes no connection in a test run: a right cookie is `answer_refused`.
