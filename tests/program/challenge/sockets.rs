@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use lab::cpu;
 use lab::frames::{CLIENT, ETHERNET_LEN, IPV4_LEN, SERVER, SERVER_PORT, ipv4, patched};
 use lab::netns::Netns;
-use lab::program::Program;
+use lab::program::{Port, Program};
 use lab::wait_for;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -147,6 +147,21 @@ fn connections_in_time_wait_are_opened_at_a_rate() {
         for sequence in [0, 1 << 31] {
             assert_eq!(program.judge(&wrong(sequence)).0, "drop_unchallenged_rate");
         }
+    });
+}
+
+/// Where the host's rules redirect a port, somebody listens elsewhere.
+#[test]
+fn a_redirected_port_is_open_to_sources_with_sockets_too() {
+    on_one_host(|| {
+        let listener = TcpListener::bind(ADDRESS).unwrap();
+        let mut object = MaybeUninit::uninit();
+        let program = refusing(&[], &mut object);
+        let _client = connect();
+        drop(listener.accept().unwrap());
+        program.tell_port(false, SERVER_PORT + 1, Port { is_unchallenged: true, ..Default::default() });
+        let redirected = ipv4(|_, tcp| tcp.destination_port = SERVER_PORT + 1);
+        assert_eq!(reasons(&program, &redirected), ["pass_unchallenged"; 2]);
     });
 }
 
