@@ -138,12 +138,6 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 		return UNDECIDED;
 	if (pkt->is_known || work->options.is_signed)
 		reason = ask_socket(ctx, pkt, work->options.is_signed);
-	if (reason == DROP_NO_LISTENER && port->is_unchallenged)
-		return UNDECIDED;
-	/* The kernel may refuse it, for its checksum or by a rule, and then the old socket stays. */
-	if (reason == PASS_TIME_WAIT &&
-	    !rate_take(&rates.unchallenged, &config.unchallenged_limit, bpf_ktime_get_coarse_ns()))
-		return DROP_UNCHALLENGED_RATE;
 	if (reason != CHALLENGE_SENT)
 		return reason;
 	if (!rate_take(&rates.challenges, &config.challenge_limit, bpf_ktime_get_coarse_ns()))

@@ -101,7 +101,9 @@ pub fn synflood(server: &Netns, options: &[&str]) -> Result<Running> {
 pub fn synflood_on(server: &Netns, interfaces: &[&str], options: &[&str]) -> Result<Running> {
     let binary = std::env::var("SYNFLOOD_XDP").context("SYNFLOOD_XDP does not name the binary")?;
     let interfaces: Vec<_> = interfaces.iter().flat_map(|name| ["--iface", name]).collect();
-    let command = server.command(&binary, &[&interfaces[..], &["--quiet"], options].concat());
+    // The other end of the veth takes what a driver sends, as it aggregates frames (gro).
+    let native: &[&str] = if options.contains(&"--mode") { &[] } else { &["--mode", "native"] };
+    let command = server.command(&binary, &[&interfaces[..], &["--quiet"], native, options].concat());
     Ok(Box::new(Defence::start_command(command)?))
 }
 

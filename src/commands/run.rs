@@ -17,7 +17,7 @@ use crate::kernel::maps::sources;
 use crate::kernel::skel::{SynfloodSkel, reason_names};
 use crate::kernel::{netlink, program};
 use crate::note::Note;
-use crate::policy::{Challenge, Policy};
+use crate::policy::{Challenge, Mode, Policy};
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Rates, Start, Status, Syns};
 use crate::show::report::Report;
@@ -101,6 +101,22 @@ fn watch_addresses(waker: &Waker, report: &mut Report) {
     }
 }
 
+/// The mode of the settings; but behind the driver of a veth, unless that was asked for: the other end of a veth
+/// drops what XDP sends, unless it has an XDP program itself.
+fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Note>) {
+    let mode = settings.place.mode;
+    let sends = settings.policy.challenge != Challenge::Off && !settings.policy.dry_run;
+    if mode != Mode::Auto || !sends || interface.driver().as_deref() != Some("veth") {
+        return (mode, None);
+    }
+    let name = &interface.name;
+    let note = Note::info(format!(
+        "{name} is a veth, whose other end gets answers from its driver only if it runs an XDP program: attached \
+         behind the driver (--mode skb); give --mode native if it does"
+    ));
+    (Mode::Skb, Some(note))
+}
+
 /// If one fails, those before it are dropped, and so detached.
 fn attach_all(
     skel: &SynfloodSkel<'_>,
@@ -111,7 +127,9 @@ fn attach_all(
     let mut attachments = Vec::new();
     for interface in interfaces {
         let program = skel.progs.synflood.as_fd();
-        let (attachment, note) = attach::attach(program, interface, settings.place.mode)?;
+        let (mode, chosen) = mode_for(interface, settings);
+        chosen.iter().for_each(|note| report.note(note));
+        let (attachment, note) = attach::attach(program, interface, mode)?;
         attachments.push(attachment);
         note.iter().for_each(|note| report.note(note));
     }

@@ -85,14 +85,19 @@ fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
 /// "12 SYN/s: 2 passed, 3 challenged, 7 dropped; 5 connected"
 fn rates(rates: &Rates, dry_run: bool) -> String {
     format!(
-        "{} SYN/s: {} passed, {} challenged, {} {}; {} connected",
+        "{} SYN/s: {} passed, {} {}, {} {}; {} connected",
         rates.syn_per_s,
         rates.passed_per_s,
         rates.challenged_per_s,
+        challenged_word(dry_run),
         rates.dropped_per_s,
         dropped_word(dry_run),
         rates.connected_per_s
     )
+}
+
+fn challenged_word(dry_run: bool) -> &'static str {
+    if dry_run { "would be challenged" } else { "challenged" }
 }
 
 fn dropped_word(dry_run: bool) -> &'static str {
@@ -119,7 +124,8 @@ pub fn summary(summary: &Summary) -> String {
 fn totals(summary: &Summary) -> String {
     let Summary { passed, challenged, dropped, connected, .. } = summary;
     let word = dropped_word(summary.dry_run);
-    format!("{passed} SYNs passed, {challenged} challenged, {dropped} {word}; {connected} connected")
+    let answered = challenged_word(summary.dry_run);
+    format!("{passed} SYNs passed, {challenged} {answered}, {dropped} {word}; {connected} connected")
 }
 
 /// `all`: show every network of the lists.

@@ -9,15 +9,18 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::firewall::{Evidence, Judge, Verdicts};
 use crate::note::Note;
 
 use look::Looker;
 
-/// Between two looks.
+/// Between two looks, if the kernel tells nothing new.
 const PAUSE: Duration = Duration::from_secs(10);
+
+/// The kernel is asked so often whether the rules of nf_tables are others.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// The look at the firewall, which goes on until this is dropped.
 #[derive(Debug)]
@@ -91,11 +94,20 @@ fn look_again_and_again(interfaces: &[String], poked: &Receiver<()>, report: &Se
         {
             return;
         }
-        match poked.recv_timeout(PAUSE) {
-            // Several pokes are as good as one.
-            Ok(()) => poked.try_iter().for_each(drop),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+        let looked = Instant::now();
+        loop {
+            match poked.recv_timeout(GLANCE) {
+                // Several pokes are as good as one.
+                Ok(()) => {
+                    poked.try_iter().for_each(drop);
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) if looked.elapsed() > PAUSE || looker.has_news() => {
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 }

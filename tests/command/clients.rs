@@ -114,7 +114,7 @@ fn a_dry_run_counts_and_lets_everything_through() {
     }
     let ended = defence.signal(Signal::SIGINT);
     assert!(
-        ended.stdout.contains("1 SYNs passed, 0 challenged, 5 would be dropped"),
+        ended.stdout.contains("1 SYNs passed, 0 would be challenged, 5 would be dropped"),
         "{}",
         ended.stdout
     );

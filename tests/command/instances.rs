@@ -76,7 +76,7 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
     assert_policy(&all);
     assert_eq!(
         (&all["interfaces"][0]["name"], &all["interfaces"][0]["mode"]),
-        (&"eth0".into(), &"native".into())
+        (&"eth0".into(), &"skb".into())
     );
 
     let blocked = dump(&pair, &["--iface", "eth0"]);
@@ -86,7 +86,7 @@ fn the_dump_shows_the_blocked_worst_first_and_all_the_rest() {
 
     let table = String::from_utf8(pair.synflood(&["--dump"]).output().unwrap().stdout).unwrap();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "eth0 (native): burst 2, rate 1/h, pass rate 1000/s, own cookies, ports 80");
+    assert_eq!(lines[0], "eth0 (skb): burst 2, rate 1/h, pass rate 1000/s, own cookies, ports 80");
     assert_eq!(lines[1], "2 of 4 known sources blocked, room for 262144");
     assert!(lines[2].starts_with("since its start ") && lines[2].contains(" ago: 7 SYNs passed, 0 "));
     assert!(lines[3].starts_with("now ") && lines[3].contains(" SYN/s: "));

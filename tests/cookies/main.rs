@@ -3,6 +3,7 @@
 //! root.
 
 mod connections;
+mod conntrack;
 mod flood;
 mod host;
 mod listeners;

@@ -73,6 +73,7 @@ fn the_table_covers_every_reason() {
         "undecided",
         "pass_table_error",
         "pass_time_wait",
+        "pass_existing_socket",
         "pass_unchallenged",
         "challenge_sent",
         "drop_over_limit",

@@ -38,6 +38,11 @@ struct Nft {
 }
 
 impl Looker {
+    /// Whether nf_tables has other rules than at the last look. (Those of iptables-legacy are not known to it.)
+    pub fn has_news(&self) -> bool {
+        Tables::read().is_ok_and(|tables| self.tables.as_ref() != Some(&tables))
+    }
+
     /// What the tools print now, and what cannot be read.
     pub fn look(&mut self, interfaces: &[String]) -> (Evidence, Vec<Note>) {
         let mut notes = Vec::new();

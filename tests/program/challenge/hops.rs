@@ -96,7 +96,7 @@ fn a_route_s_segment_size_counts_before_its_interface_s() {
         tell(&program, 1, LINK, Some(ROUTE));
         assert_eq!(sizes(), [1460, 1440], "the MTU alone");
         tell(&program, 2, limited, Some(ROUTE));
-        assert_eq!(sizes(), [1400, 1300], "the default route's");
+        assert_eq!(sizes(), [1460, 1440], "the default route's is for those that it leads to");
         tell(&program, 3, limited, Some(Route { max_mss: 1350, ..ROUTE }));
         assert_eq!(sizes(), [1350, 1350], "the route's own");
         tell(&program, 4, LINK, Some(Route { max_mss: 9000, ..ROUTE }));
