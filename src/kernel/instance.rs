@@ -139,6 +139,8 @@ fn state(program: &ProgramInfo) -> Result<Option<State>> {
     let running = (dump_version == built_in.dump_version).then(|| running(program, &bytes)).flatten();
     Ok(Some(match running {
         Some(running) => State::Readable(Box::new(running)),
+        // It has ended meanwhile, and its maps with it.
+        None if self::program(program.id).is_none() => return Ok(None),
         None => State::OtherVersion { dump_version },
     }))
 }
