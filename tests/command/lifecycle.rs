@@ -30,7 +30,7 @@ fn sigint_and_sigterm_detach_and_are_fine() {
 fn sigkill_leaves_the_interface_as_it_was() {
     let pair = lab::pair!();
     let defence = Defence::start(&pair, &["--iface", "eth0"]);
-    assert_eq!(pair.server.xdp("eth0"), Some("xdp"));
+    assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"));
     assert_eq!(defence.signal(Signal::SIGKILL).status.code(), None);
     wait_for("the kernel to close the link", || pair.server.xdp("eth0").is_none().then_some(()));
 }
@@ -53,7 +53,7 @@ fn a_hangup_and_the_like_do_nothing() {
         for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
             assert_eq!(ignored >> (signal as i32 - 1) & 1, 1, "{signal}");
         }
-        assert_eq!(pair.server.xdp("eth0"), Some("xdp"));
+        assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"));
         assert_eq!(defence.signal(Signal::SIGTERM).status.code(), Some(0));
     }
 }
@@ -104,7 +104,7 @@ fn if_one_attach_fails_none_stays() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("cannot attach to eth1: synflood-xdp already protects it"), "{error}");
-    assert_eq!((pair.server.xdp("eth0"), pair.server.xdp("eth1")), (None, Some("xdp")));
+    assert_eq!((pair.server.xdp("eth0"), pair.server.xdp("eth1")), (None, Some("xdpgeneric")));
 }
 
 #[test]

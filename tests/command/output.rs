@@ -102,7 +102,7 @@ fn a_reader_that_stops_reading_neither_ends_nor_delays_a_run() {
     let status = defence.0.wait().unwrap();
     assert_eq!(status.code(), Some(0));
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(6 + 5), "it waited for its reader: {took:?}");
+    assert!(took < Duration::from_secs(6 + 20), "it waited for its reader: {took:?}");
     assert_eq!(pair.server.xdp("eth0"), None);
     drop(reader);
 }

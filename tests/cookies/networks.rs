@@ -66,17 +66,8 @@ fn with_and_without_checksum_offload(cookies: Cookies) {
 }
 
 /// The tag may be in the frame, or the kernel may keep it beside the frame.
-#[test]
-#[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
-fn a_client_in_a_vlan() {
-    for (mode, offload, cookies) in [
-        ("native", "off", Cookies::Own),
-        ("skb", "off", Cookies::Own),
-        ("skb", "on", Cookies::Own),
-        ("native", "off", Cookies::Kernel),
-        ("skb", "off", Cookies::Kernel),
-        ("skb", "on", Cookies::Kernel),
-    ] {
+fn a_client_in_a_vlan(cookies: Cookies) {
+    for (mode, offload) in [("native", "off"), ("skb", "off"), ("skb", "on")] {
         let pair = cookies.pair();
         for (host, address) in [(&pair.client, "10.5.0.1/24"), (&pair.server, "10.5.0.10/24")] {
             host.run("ethtool", &["-K", "eth0", "txvlan", offload, "rxvlan", offload]);
@@ -90,21 +81,20 @@ fn a_client_in_a_vlan() {
 }
 
 /// SYNFLOOD_NICS: the names of two NICs on one wire. The test uses them exclusively.
-#[test]
-#[ignore = "needs two NICs to itself: make test-kernels"]
-fn through_a_nic() {
+fn through_a_nic(cookies: Cookies) {
     let nics = env::var("SYNFLOOD_NICS").expect("two NICs in SYNFLOOD_NICS");
     let (client, server) = nics.split_once(' ').expect("two NICs in SYNFLOOD_NICS");
-    for cookies in [Cookies::Own, Cookies::Kernel] {
-        for mode in ["native", "skb"] {
-            let pair = Pair::on_nics(lab::binary!(), client, server);
-            cookies.set(&pair);
-            is_challenged(
-                Challenging::on(pair, cookies, &["--mode", mode]),
-                "eth0",
-                "10.0.0.1",
-                SERVER,
-            );
-        }
+    for mode in ["native", "skb"] {
+        let pair = Pair::on_nics(lab::binary!(), client, server);
+        cookies.set(&pair);
+        let challenging = Challenging::on(pair, cookies, &["--mode", mode]);
+        is_challenged(challenging, "eth0", "10.0.0.1", SERVER);
     }
 }
+
+with_both_cookies!(
+    #[ignore = "needs VLAN devices, which not every kernel has: make test-kernels"]
+    a_client_in_a_vlan,
+    #[ignore = "needs two NICs to itself: make test-kernels"]
+    through_a_nic,
+);

@@ -45,16 +45,18 @@ impl Cookies {
 
 /// Makes a test for either kind of cookies of each of these functions.
 macro_rules! with_both_cookies {
-    ($($test:ident),+ $(,)?) => {$(
+    ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {$(
         mod $test {
             use crate::setup::Cookies;
 
             #[test]
+            $(#[$attribute])*
             fn own() {
                 super::$test(Cookies::Own);
             }
 
             #[test]
+            $(#[$attribute])*
             fn kernel() {
                 super::$test(Cookies::Kernel);
             }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::thread;
 
 use lab::netns::{Netns, connect};
+use lab::wait_for;
 use nix::sched::{CloneFlags, unshare};
 use synflood_xdp::kernel::netlink::{self, LocalRoute, Route, has_policy_routing, local_routes};
 
@@ -74,7 +75,9 @@ fn host_before_its_first_address_has_no_tables() {
 #[test]
 fn addresses_are_local() {
     let (host, _other) = host();
-    assert_eq!(own(&host), [local("10.0.0.10/32", LOCAL), local("fd00:5::10/128", LOCAL)]);
+    // The kernel may enter an IPv6 address later.
+    let both = [local("10.0.0.10/32", LOCAL), local("fd00:5::10/128", LOCAL)];
+    wait_for("both addresses", || (own(&host) == both).then_some(()));
 }
 
 #[test]

@@ -60,6 +60,15 @@ fn echo(listener: &Socket) {
     }
 }
 
+/// Ends the echo when it is dropped, however the attack ends.
+struct Ended<'a>(&'a Socket);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+}
+
 fn with_server(options: &[&str], attack: impl FnOnce(&Ground)) {
     let ground = Ground::new();
     for host in [&ground.pair.client, &ground.pair.server] {
@@ -69,8 +78,8 @@ fn with_server(options: &[&str], attack: impl FnOnce(&Ground)) {
     let _defence = ground.protect(options);
     std::thread::scope(|scope| {
         scope.spawn(|| echo(&listener));
+        let _end = Ended(&listener);
         attack(&ground);
-        listener.shutdown(std::net::Shutdown::Both).unwrap();
     });
 }
 

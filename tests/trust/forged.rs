@@ -88,13 +88,14 @@ fn the_flow_of_an_established_connection() {
     });
 }
 
-/// A SYN that reopens a connection in TIME_WAIT passes, but only once.
+/// A SYN that reopens a connection in TIME_WAIT passes, at the unchallenged rate: the kernel may refuse it, and then
+/// the old socket stays.
 #[test]
 fn flows_in_time_wait() {
     const FLOWS: u64 = 20;
     each_setting(|ground, cookies| {
         let listener = ground.listen(|_| {});
-        let options = ["--cookies", cookies, "--pass-rate", "1/h", "--unchallenged-rate", "1/h"];
+        let options = ["--cookies", cookies, "--pass-rate", "1/h", "--unchallenged-rate", "100"];
         let _defence = ground.protect(&options);
         let ports: Vec<u16> = (0..FLOWS).map(|_| time_wait(&ground, &listener)).collect();
         let is_ready = || {
@@ -109,7 +110,7 @@ fn flows_in_time_wait() {
             })
         };
         let frames = ports.iter().flat_map(|&port| [syn(port, 7), syn(port, 7 + (1 << 31))]).collect();
-        let reached = ground.assert_bounded(frames, ATTACK, FLOWS + 4, 0);
+        let reached = ground.assert_bounded(frames, ATTACK, 100 + SLACK, 100);
         assert!(reached >= FLOWS, "{reached} of {FLOWS} connections can be reopened");
     });
 }
