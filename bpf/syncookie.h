@@ -29,7 +29,6 @@
 #define TCPOLEN_SACK_PERM 2
 #define TCPOLEN_TIMESTAMP 10
 #define TCPOLEN_MD5SIG 18
-#define TCPOLEN_AO_BASE 4
 #define TCP_MAX_WSCALE 14
 
 #define TS_OPT_WSCALE_NONE 0xf
@@ -66,7 +65,8 @@ struct syn_options {
 	__u8 has_wscale;
 	__u8 wscale;
 	__u8 is_signed;    /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
-	__u8 is_malformed; /* signed, but see is_bad_signature() */
+	__u8 is_malformed; /* options that cannot be read, or two signatures: no honest stack sends it
+			    */
 	__u8 wants_ecn;    /* ECN setup (RFC 3168, 6.1.1), with no ECN bit in its IP header */
 };
 
@@ -139,20 +139,6 @@ static __always_inline const __u8 *option_of(const __u8 *header, const struct op
 	 * nothing. */
 	barrier_var(at);
 	return at <= TCP_MAX_HEADER - size && header[at + 1] == size ? header + at : NULL;
-}
-
-/* Whether there is a signature that cannot be one: of a size that it cannot have, behind other options
- * that cannot be read, or two of them. */
-static __always_inline bool is_bad_signature(const __u8 *header, const struct option_offsets *offsets)
-{
-	__u32 md5 = offsets->of[TCPOPT_MD5SIG], ao = offsets->of[TCPOPT_AO];
-
-	if (offsets->of[TCPOPT_MALFORMED] || (md5 && ao))
-		return true;
-	if (md5)
-		return !option_of(header, offsets, TCPOPT_MD5SIG, TCPOLEN_MD5SIG);
-	barrier_var(ao);
-	return ao > TCP_MAX_HEADER - TCPOLEN_AO_BASE || header[ao + 1] < TCPOLEN_AO_BASE;
 }
 
 /* Reads the options of a header that find_options() has looked through. */
