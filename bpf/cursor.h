@@ -16,6 +16,8 @@ struct hdr_cursor {
 	__u32 offset;         /* the next header */
 	__u32 end;            /* of the packet: where the frame ends, or earlier by the IP header */
 	__u8 cut;             /* a header lies beyond frame_len, not only beyond the packet */
+	__u8 is_quick;        /* follow no extension headers: is_unfollowed says that there are some */
+	__u8 is_unfollowed;
 };
 
 static __always_inline struct hdr_cursor hdr_cursor_init(const void *data, const void *data_end,

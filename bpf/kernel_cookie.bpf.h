@@ -82,28 +82,29 @@ __noinline int answer_with_kernel_cookie(struct xdp_md *ctx, const struct packet
 					 const struct reply *reply)
 {
 	struct workplace *work = workplace();
-	struct synack_offer offer = {};
+	struct synack_offer *offer;
 	struct bpf_sock *sk;
 	enum reason reason;
 	__u32 cookie;
 
 	if (!pkt || !reply || !work)
 		return DROP_NO_ROOM;
+	offer = &work->offer;
 	sk = lookup_of(ctx, pkt);
 	if (!sk)
 		return DROP_NO_LISTENER;
-	offer.mss = reply->max_mss;
-	offer_options(&offer, &work->options);
-	reason = ask_listener(sk, ctx, pkt, &work->syn, &offer, &cookie);
+	offer->mss = reply->max_mss;
+	offer_options(offer, &work->options);
+	reason = ask_listener(sk, ctx, pkt, &work->syn, offer, &cookie);
 	bpf_sk_release(sk);
 	/* User space makes the kernel make cookies, while they are wanted. */
 	if (reason == UNDECIDED)
 		note_refusal(&rates.pass, bpf_ktime_get_coarse_ns());
 	if (reason != CHALLENGE_SENT)
 		return reason;
-	if (offer.has_timestamp)
-		offer.tsval = syncookie_timestamp(&work->options, &offer, bpf_ktime_get_coarse_ns());
+	if (offer->has_timestamp)
+		offer->tsval = syncookie_timestamp(&work->options, offer, bpf_ktime_get_coarse_ns());
 	build_synack(&work->synack, bpf_htons(pkt->destination_port), pkt->source_port, pkt->seq,
-		     cookie, &work->options, &offer);
+		     cookie, &work->options, offer);
 	return send_synack(ctx, pkt, &reply->hops);
 }

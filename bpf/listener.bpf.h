@@ -81,6 +81,7 @@ static __always_inline void offer_window(struct synack_offer *offer, struct tcp_
 	__u32 space = exact ? rcvbuf * tp->scaling_ratio >> TCP_RMEM_TO_WIN_SCALE : rcvbuf / 2;
 	__u32 clamp = tp->window_clamp;
 	__u32 largest;
+	__u8 wscale;
 
 	if (locked && (!clamp || clamp > space))
 		clamp = space;
@@ -97,10 +98,11 @@ static __always_inline void offer_window(struct synack_offer *offer, struct tcp_
 	if (space > 0xffff)
 		space = 0xffff;
 	offer->window = space > offer->mss ? space - space % offer->mss : offer->mss;
-	for (offer->wscale = 0; offer->wscale < TCP_MAX_WSCALE; offer->wscale++) {
-		if (!(largest >> 16 >> offer->wscale))
+	for (wscale = 0; wscale < TCP_MAX_WSCALE; wscale++) {
+		if (!(largest >> 16 >> wscale))
 			break;
 	}
+	offer->wscale = wscale;
 }
 
 /* Answers the query about the listener that would get a SYN to this address and port. */

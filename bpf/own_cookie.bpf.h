@@ -39,34 +39,32 @@ __noinline int answer_with_own_cookie(struct xdp_md *ctx, const struct packet *p
 {
 	struct workplace *work = workplace();
 	const struct syn_options *syn;
-	struct cookie_options options;
-	struct synack_offer offer;
+	struct cookie_options *options;
+	struct synack_offer *offer;
 	__u64 now = bpf_ktime_get_coarse_ns();
 	__u32 cookie;
 
 	if (!pkt || !reply || !work)
 		return DROP_NO_ROOM;
 	syn = &work->options;
-	options = (struct cookie_options){
-		.mss = syn->mss,
-		.has_timestamp = syn->has_timestamp && host.timestamps,
-		.has_sack = syn->has_sack && host.sack,
-		.has_wscale = syn->has_wscale && host.wscale,
-		.wscale = syn->wscale,
-		.ecn = syn->has_timestamp && host.timestamps && syn->wants_ecn && host.ecn,
-	};
-	offer = (struct synack_offer){
-		.mss = reply->max_mss,
-		.window = OWN_COOKIE_WINDOW,
-		.has_timestamp = options.has_timestamp,
-		.has_sack = options.has_sack,
-		.has_wscale = options.has_wscale,
-		.wscale = own_wscale(),
-		.ecn = options.ecn,
-	};
-	cookie = make_own_cookie(pkt, &options, now, &offer.tsval);
+	options = &work->agreed;
+	offer = &work->offer;
+	options->mss = syn->mss;
+	options->has_timestamp = syn->has_timestamp && host.timestamps;
+	options->has_sack = syn->has_sack && host.sack;
+	options->has_wscale = syn->has_wscale && host.wscale;
+	options->wscale = syn->wscale;
+	options->ecn = options->has_timestamp && syn->wants_ecn && host.ecn;
+	offer->mss = reply->max_mss;
+	offer->window = OWN_COOKIE_WINDOW;
+	offer->has_timestamp = options->has_timestamp;
+	offer->has_sack = options->has_sack;
+	offer->has_wscale = options->has_wscale;
+	offer->wscale = own_wscale();
+	offer->ecn = options->ecn;
+	cookie = make_own_cookie(pkt, options, now, &offer->tsval);
 	note_challenge(now);
 	build_synack(&work->synack, bpf_htons(pkt->destination_port), pkt->source_port, pkt->seq,
-		     cookie, syn, &offer);
+		     cookie, syn, offer);
 	return send_synack(ctx, pkt, &reply->hops);
 }

@@ -98,6 +98,13 @@ static __always_inline enum reason parse_iphdr(struct hdr_cursor *nh, struct pac
 	return parse_tcphdr(nh, pkt);
 }
 
+/* Whether a header of this kind may lead to TCP. */
+static __always_inline bool is_extension(__u8 nexthdr)
+{
+	return nexthdr == IPPROTO_HOPOPTS || nexthdr == IPPROTO_ROUTING || nexthdr == IPPROTO_DSTOPTS ||
+	       nexthdr == IPPROTO_FRAGMENT || nexthdr == IPPROTO_AH;
+}
+
 /* Follows the chain to TCP. The first fragment must hold the whole chain; later ones hold none of it.
  */
 static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, struct packet *pkt,
@@ -110,8 +117,7 @@ static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, 
 
 		if (nexthdr == IPPROTO_TCP)
 			return parse_tcphdr(nh, pkt);
-		if (nexthdr != IPPROTO_HOPOPTS && nexthdr != IPPROTO_ROUTING &&
-		    nexthdr != IPPROTO_DSTOPTS && nexthdr != IPPROTO_FRAGMENT && nexthdr != IPPROTO_AH)
+		if (!is_extension(nexthdr))
 			return SKIP_NOT_TCP;
 
 		ext = hdr_fetch(nh, sizeof(*ext), &copy);
@@ -153,6 +159,12 @@ static __always_inline enum reason parse_ipv6hdr(struct hdr_cursor *nh, struct p
 	pkt->destination = addr_from_ipv6(&ip->daddr);
 	nh->offset += sizeof(*ip);
 	hdr_limit(nh, bpf_ntohs(ip->payload_len));
+	if (nh->is_quick && ip->nexthdr == IPPROTO_TCP)
+		return parse_tcphdr(nh, pkt);
+	if (nh->is_quick) {
+		nh->is_unfollowed = is_extension(ip->nexthdr);
+		return SKIP_NOT_TCP;
+	}
 	return parse_ipv6_extensions(nh, pkt, ip->nexthdr);
 }
 

@@ -2,6 +2,7 @@
 /* The TCP header of a SYN, and what it offers. */
 #pragma once
 
+#include "cookie.h"
 #include "destination.bpf.h"
 #include "syncookie.h"
 
@@ -24,7 +25,11 @@ struct syn {
 /* Where a CPU reads a SYN and makes the answer: the stack has no room for both. */
 struct workplace {
 	struct syn syn;
-	struct syn_options options; /* of the SYN */
+	struct option_offsets
+		offsets; /* of the SYN; not on the stack, where the verifier would follow each way */
+	struct syn_options options;
+	struct cookie_options agreed;
+	struct synack_offer offer;
 	struct synack synack;
 };
 
@@ -67,15 +72,15 @@ static __always_inline bool load_syn(struct xdp_md *ctx, const struct packet *pk
  */
 __noinline int read_syn(struct xdp_md *ctx, const struct packet *pkt)
 {
-	struct option_offsets offsets = {};
 	struct workplace *work = workplace();
 	const __u8 *ip;
 	__u8 ect;
 
 	if (!pkt || !work || !load_syn(ctx, pkt, &work->syn))
 		return DROP_EXTRA_HEADERS;
-	find_options(work->syn.bytes, work->syn.len, &offsets);
-	read_options(work->syn.bytes, &offsets, &work->options);
+	work->offsets = (struct option_offsets){};
+	find_options(work->syn.bytes, work->syn.len, &work->offsets);
+	read_options(work->syn.bytes, &work->offsets, &work->options);
 	if (work->options.is_malformed)
 		return DROP_SIGNED;
 	ip = (void *)(long)ctx->data + (pkt->ip_offset & IP_OFFSET_MASK);
