@@ -2,7 +2,7 @@
 //! Leaves only the rules that packets of one port can match, and of those only the tests that are not
 //! decided yet. A long list of rules like "this client may use this port" becomes one rule.
 
-use super::packet::{CtMark, INVALID, Kind, Packet, Value, compare};
+use super::packet::{CtMark, INVALID, Kind, Packet, Value, compare_all};
 use super::rules::{Chain, Key, Rule, Ruleset, Step, Test};
 use super::simplify::merge;
 use super::{Facts, Family};
@@ -53,18 +53,13 @@ fn decide(step: &Step, packet: &Packet, facts: &Facts) -> Option<bool> {
     if !operands.iter().all(|operand| is_same_for_all(&operand.key)) {
         return None;
     }
-    let values: Vec<Value> = operands.iter().map(|operand| packet.value(&operand.key, facts)).collect();
+    let values = packet.values(operands, facts);
     if values.contains(&Value::Absent) {
         return Some(*if_absent);
     }
     let mut is_in = Some(false);
     for element in elements {
-        let answers = values.iter().zip(operands).zip(element);
-        let answers: Vec<_> =
-            answers.map(|((value, operand), item)| compare(value, operand.mask, item)).collect();
-        if answers.contains(&Some(false)) || answers.is_empty() {
-            continue;
-        }
+        let Some(answers) = compare_all(&values, operands, element) else { continue };
         if answers.iter().all(|answer| *answer == Some(true)) {
             return Some(!negate);
         }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::rules::{Item, Key};
+use super::rules::{Item, Key, Operand};
 use super::{Facts, Family};
 
 pub const INVALID: u128 = 1;
@@ -112,6 +112,11 @@ fn number<'a>(value: u128) -> Value<'a> {
 }
 
 impl Packet {
+    /// What is known of each operand's field.
+    pub fn values<'a>(&self, operands: &[Operand], facts: &'a Facts) -> Vec<Value<'a>> {
+        operands.iter().map(|operand| self.value(&operand.key, facts)).collect()
+    }
+
     pub fn value<'a>(&self, key: &Key, facts: &'a Facts) -> Value<'a> {
         let from_client = self.kind.is_from_client();
         match key {
@@ -204,8 +209,21 @@ impl Packet {
     }
 }
 
+/// Whether the values of the operands are the items of an element, one by one; None if one is not, so that
+/// the packet is not this element.
+pub fn compare_all(
+    values: &[Value],
+    operands: &[Operand],
+    element: &[Item],
+) -> Option<Vec<Option<bool>>> {
+    let answers = values.iter().zip(operands).zip(element);
+    let answers: Vec<_> =
+        answers.map(|((value, operand), item)| compare(value, operand.mask, item)).collect();
+    (!answers.is_empty() && !answers.contains(&Some(false))).then_some(answers)
+}
+
 /// Whether the value is the item; None if it depends.
-pub fn compare(value: &Value, mask: Option<u128>, item: &Item) -> Option<bool> {
+fn compare(value: &Value, mask: Option<u128>, item: &Item) -> Option<bool> {
     match (value, item) {
         (_, Item::Any) => Some(true),
         (Value::Absent, _) => Some(false),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::firewall::Facts;
-use crate::firewall::packet::{Kind, Origin, Packet, Value, compare};
+use crate::firewall::packet::{Kind, Origin, Packet, Value, compare_all};
 use crate::firewall::rules::{Item, Key, Operand, Rule, Step, Test, Verdict};
 use crate::firewall::worlds::in_order;
 
@@ -73,18 +73,12 @@ impl Walker<'_> {
     ) -> bool {
         // A long set takes longer than a rule.
         self.spent += elements.len() / 64;
-        let values: Vec<Value> =
-            operands.iter().map(|operand| packet.value(&operand.key, self.facts)).collect();
+        let values = packet.values(operands, self.facts);
         // Elements that the packet may be, by what is unknown.
         let mut possible: Vec<Vec<&Item>> = Vec::new();
         let mut unknown = BTreeSet::new();
         for element in elements {
-            let answers = values.iter().zip(operands).zip(element);
-            let answers: Vec<_> =
-                answers.map(|((value, operand), item)| compare(value, operand.mask, item)).collect();
-            if answers.contains(&Some(false)) || answers.is_empty() {
-                continue;
-            }
+            let Some(answers) = compare_all(&values, operands, element) else { continue };
             if answers.iter().all(|answer| *answer == Some(true)) {
                 return true;
             }
