@@ -72,12 +72,16 @@ impl Interface {
 
     /// The first VLAN device on top of it.
     pub fn vlan_device(&self) -> Option<String> {
-        let entries = fs::read_dir(format!("/sys/class/net/{}", self.name)).ok()?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut upper = names.filter_map(|name| name.strip_prefix("upper_").map(String::from));
-        upper.find(|name| {
+        uppers(&self.name).into_iter().find(|name| {
             let about = fs::read_to_string(format!("/sys/class/net/{name}/uevent"));
             about.is_ok_and(|about| about.lines().any(|line| line == "DEVTYPE=vlan"))
         })
     }
+}
+
+/// The names of the interfaces that are stacked directly on this one, like a bridge, a bond or a VLAN.
+pub fn uppers(name: &str) -> Vec<String> {
+    let entries = fs::read_dir(format!("/sys/class/net/{name}")).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter_map(|name| name.strip_prefix("upper_").map(String::from)).collect()
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::IpAddr;
 
 use crate::firewall::{Evidence, Facts, Family, Listing, Saved};
+use crate::kernel::interface::uppers;
 use crate::kernel::netlink;
 use crate::kernel::nftables::Tables;
 use crate::kernel::sysctl;
@@ -240,16 +241,10 @@ fn own_addresses() -> Vec<IpAddr> {
     routes.iter().map(address).collect::<Option<_>>().unwrap_or_default()
 }
 
-/// The interface and those on top of it, like a bridge, a bond or a VLAN: netfilter knows a packet by
-/// any of them.
+/// The interface and those on top of it: netfilter knows a packet by any of them.
 fn add_uppers(all: &mut BTreeSet<String>, interface: &str) {
-    if !all.insert(interface.into()) {
-        return;
-    }
-    for entry in fs::read_dir(format!("/sys/class/net/{interface}")).into_iter().flatten().flatten() {
-        if let Some(upper) = entry.file_name().to_str().and_then(|name| name.strip_prefix("upper_")) {
-            add_uppers(all, upper);
-        }
+    if all.insert(interface.into()) {
+        uppers(interface).iter().for_each(|upper| add_uppers(all, upper));
     }
 }
 
