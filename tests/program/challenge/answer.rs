@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! An answer, read and checked.
 
-use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
-use lab::frames::{CLIENT, CLIENT_MAC, CLIENT6, SERVER, SERVER_MAC, SERVER6};
+use etherparse::{EtherType, NetSlice, SlicedPacket, TcpOptionElement, TransportSlice};
+use lab::frames::{self, CLIENT, CLIENT_MAC, CLIENT6, SERVER, SERVER_MAC, SERVER6, tagged};
 use lab::program::{Program, XDP_TX};
 
 use super::server::ANSWER_PORTS;
@@ -90,4 +90,17 @@ pub fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
         other => other.clone(),
     };
     answer.options.iter().map(blank).collect()
+}
+
+/// The frame as it is, and behind one and two VLAN tags. Asserts that the answers have its tags.
+pub fn answers_behind_tags(program: &Program<'_>, frame: &[u8]) -> Vec<Answer> {
+    let (vlan, provider) = (EtherType::VLAN_TAGGED_FRAME, EtherType::PROVIDER_BRIDGING);
+    let answered = |tags: &[EtherType]| {
+        let frame = tagged(tags, frame.to_vec());
+        let (.., left) = program.answer(&frame);
+        let at = 12 + frames::tags_len(tags.len()) + 2;
+        assert_eq!(left[12..at], frame[12..at], "its tags and its EtherType");
+        answer(program, &frame)
+    };
+    [&[][..], &[vlan], &[provider, vlan]].map(answered).into()
 }
