@@ -4,6 +4,7 @@
 
 #include "lists.bpf.h"
 #include "parse.h"
+#include "source.bpf.h"
 
 /* A copy of the SYN's Ethernet address fields, and where its answer goes. */
 struct hops {
@@ -13,7 +14,7 @@ struct hops {
 };
 
 /*
- * What is known of the SYN's destination; mtu is 0 if its MAC or its IP address is not this host's.
+ * What is known of the SYN's destination; NULL if its MAC or its IP address is not this host's.
  * Only own addresses are remembered, so a new address counts at once.
  */
 static __noinline const struct destination *
@@ -56,10 +57,7 @@ static __always_inline bool is_answerable(const struct hops *hops, const struct 
 	if (pkt->family == FAMILY_IPV6 &&
 	    (first == 0xff || (!(word[0] | word[1] | word[2]) && bpf_ntohl(word[3]) <= 1)))
 		return false;
-	return !(host.address_bits >>
-				 (addr_hash(&pkt->source, secret.hash_key[0], secret.hash_key[1]) >>
-				  58) &
-			 1 &&
+	return !(host.address_bits >> (source_hash(&pkt->source) >> 58) & 1 &&
 		 is_own_address(&pkt->source, pkt->family));
 }
 
