@@ -104,9 +104,10 @@ docs: ## update the generated files in docs/, and wrap all Markdown
 	@$(docgen) $(markdown_files)
 
 .PHONY: lint
-lint: ## check format and generated documents, and run clippy and shellcheck
+lint: ## check format and generated documents, and run clippy, rustdoc and shellcheck
 	$(cargo) fmt --all --check
 	$(cargo) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(cargo) doc --quiet --workspace --no-deps --document-private-items
 	$(CLANG_FORMAT) --dry-run -Werror $(c_files)
 	shellcheck -x $(shell_files)
 	$(docgen) --check $(markdown_files)

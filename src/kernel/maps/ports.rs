@@ -98,7 +98,7 @@ impl Default for Tables {
 }
 
 impl Tables {
-    /// `listeners`: those on single addresses, of the ports with [`LISTENS_HERE`].
+    /// `listeners`: those on single addresses, of the ports with [`Port::listens_here`].
     pub fn tell(
         &mut self,
         skel: &SynfloodSkel<'_>,
