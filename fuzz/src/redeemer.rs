@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use lab::cookie::{Baker, DATA_BITS, EPOCH_NS, Flow, Options};
-use lab::frames::{ipv4, ipv4_with, ipv6, ipv6_with};
+use lab::frames::{self, ipv4, ipv6};
 use lab::netns::Netns;
 use lab::program::{LOOPBACK_MAC, Program, now_ns};
 use libbpf_rs::{MapCore, MapFlags};
@@ -120,24 +120,12 @@ fn random_options(rng: &mut Rng) -> Options {
 
 /// A segment of the flow that acknowledges a cookie.
 fn segment(flow: &Flow, cookie: u32, options: &[u8], data: &[u8]) -> Vec<u8> {
-    let edit = |tcp: &mut etherparse::TcpHeader| {
+    let mut frame = frames::segment(flow.source, flow.destination, data, |tcp| {
         (tcp.syn, tcp.ack) = (false, true);
-        (tcp.source_port, tcp.destination_port) = (flow.source.port(), flow.destination.port());
         tcp.sequence_number = flow.isn.wrapping_add(1);
         tcp.acknowledgment_number = cookie.wrapping_add(1);
         tcp.set_options_raw(options).unwrap();
-    };
-    let mut frame = match (flow.source.ip(), flow.destination.ip()) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4_with(data, |ip, tcp| {
-            (ip.source, ip.destination) = (source.octets(), destination.octets());
-            edit(tcp);
-        }),
-        (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6_with(data, &[], |ip, tcp| {
-            (ip.source, ip.destination) = (source.octets(), destination.octets());
-            edit(tcp);
-        }),
-        _ => unreachable!("both are of one family"),
-    };
+    });
     frame[..6].copy_from_slice(&LOOPBACK_MAC);
     frame
 }

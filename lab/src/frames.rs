@@ -2,7 +2,7 @@
 //! Frames of every shape, built from the headers of a packet-building crate. In these headers, byte
 //! arrays are in wire order and numbers in host order. A frame that the headers cannot express panics.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::{
     EtherType, Ethernet2Header, IpAuthHeader, IpFragOffset, IpNumber, Ipv4Header, Ipv6FragmentHeader,
@@ -87,6 +87,31 @@ pub fn ipv6_with(
     ip.next_header = next;
     ip.payload_length = payload.len() as u16;
     [&ethernet(EtherType::IPV6)[..], &ip.to_bytes(), &payload].concat()
+}
+
+/// A TCP segment between two addresses and ports, of one family: a SYN, changed by `edit`, with data after
+/// its header.
+pub fn segment(
+    from: SocketAddr,
+    to: SocketAddr,
+    data: &[u8],
+    edit: impl FnOnce(&mut TcpHeader),
+) -> Vec<u8> {
+    let edit = |tcp: &mut TcpHeader| {
+        (tcp.source_port, tcp.destination_port) = (from.port(), to.port());
+        edit(tcp);
+    };
+    match (from.ip(), to.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4_with(data, |ip, tcp| {
+            (ip.source, ip.destination) = (from.octets(), to.octets());
+            edit(tcp);
+        }),
+        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6_with(data, &[], |ip, tcp| {
+            (ip.source, ip.destination) = (from.octets(), to.octets());
+            edit(tcp);
+        }),
+        _ => panic!("two families: {from} and {to}"),
+    }
 }
 
 /// A plain SYN over IPv4 from this address.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use etherparse::{EtherType, SlicedPacket, TcpHeader, TransportSlice};
 
-use crate::frames::{ipv4_with, ipv6_with, tagged};
+use crate::frames::{segment, tagged};
 use crate::pair::Pair;
 use crate::wire::Wire;
 
@@ -150,22 +150,10 @@ impl Stranger {
     }
 
     fn frame(&self, data: &[u8], edit: impl FnOnce(&mut TcpHeader)) -> Vec<u8> {
-        let edit = |tcp: &mut TcpHeader| {
-            (tcp.source_port, tcp.destination_port) = (self.from.port(), self.to.port());
+        let mut frame = segment(self.from, self.to, data, |tcp| {
             tcp.syn = false;
             edit(tcp);
-        };
-        let mut frame = match (self.from.ip(), self.to.ip()) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => ipv4_with(data, |ip, tcp| {
-                (ip.source, ip.destination) = (from.octets(), to.octets());
-                edit(tcp);
-            }),
-            (IpAddr::V6(from), IpAddr::V6(to)) => ipv6_with(data, &[], |ip, tcp| {
-                (ip.source, ip.destination) = (from.octets(), to.octets());
-                edit(tcp);
-            }),
-            _ => panic!("two families"),
-        };
+        });
         frame[..6].copy_from_slice(&self.server_mac);
         tagged(&self.tags, frame)
     }
