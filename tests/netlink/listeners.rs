@@ -3,9 +3,11 @@
 
 use std::net::SocketAddr;
 
-use lab::netns::{Netns, connect};
+use lab::netns::Netns;
 use socket2::{Domain, Protocol, Socket, Type};
 use synflood_xdp::kernel::netlink::{Family, Listener, links, listeners};
+
+use super::host;
 
 /// A listening socket of the current namespace, with what `prepare` sets before it is bound.
 fn listen(address: &str, protocol: Protocol, prepare: impl FnOnce(&Socket)) -> Socket {
@@ -22,14 +24,6 @@ fn listen(address: &str, protocol: Protocol, prepare: impl FnOnce(&Socket)) -> S
 
 fn tcp(address: &str) -> Socket {
     listen(address, Protocol::TCP, |_| {})
-}
-
-fn host() -> (Netns, Netns) {
-    let (host, other) = (Netns::new("host"), Netns::new("other"));
-    connect(&host, "eth0", &other, "eth0");
-    host.run("ip", &["address", "add", "10.0.0.10/16", "dev", "eth0"]);
-    host.run("ip", &["address", "add", "fd00:5::10/64", "dev", "eth0", "nodad"]);
-    (host, other)
 }
 
 fn found(host: &Netns) -> Vec<Listener> {

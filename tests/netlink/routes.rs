@@ -4,21 +4,14 @@
 use std::fmt::Write as _;
 use std::thread;
 
-use lab::netns::{Netns, connect};
+use lab::netns::Netns;
 use lab::wait_for;
 use nix::sched::{CloneFlags, unshare};
 use synflood_xdp::kernel::netlink::{self, LocalRoute, Route, has_policy_routing, local_routes};
 
-const LOCAL: u32 = 255;
+use super::host;
 
-/// A host with `eth0`, 10.0.0.10/16 and fd00:5::10/64, and what is at the other end.
-fn host() -> (Netns, Netns) {
-    let (host, other) = (Netns::new("host"), Netns::new("other"));
-    connect(&host, "eth0", &other, "eth0");
-    host.run("ip", &["address", "add", "10.0.0.10/16", "dev", "eth0"]);
-    host.run("ip", &["address", "add", "fd00:5::10/64", "dev", "eth0", "nodad"]);
-    (host, other)
-}
+const LOCAL: u32 = 255;
 
 fn ip(host: &Netns, command: &str) {
     let words: Vec<_> = command.split(' ').collect();
