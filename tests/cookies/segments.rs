@@ -2,13 +2,14 @@
 //! Which segments make a connection of our own cookies, whatever is lost, repeated or forged on the way.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use etherparse::EtherType;
 use lab::stranger::{Answer, Stranger};
 use lab::tcp_info::tcp_info;
 use lab::wait_for;
+use socket2::SockRef;
 
 use crate::setup::{Challenging, Cookies, PORT, SERVER, listen, server6};
 
@@ -169,7 +170,8 @@ fn the_listener_is_gone_when_the_ack_comes() {
     let server = Server::new(&[]);
     let stranger = server.stranger(SERVER);
     let synack = stranger.connect();
-    drop(server.listener);
+    // A process that another test starts just now may hold a closed listener open until it runs.
+    SockRef::from(&server.listener).shutdown(Shutdown::Both).unwrap();
     stranger.send_ack(&synack, 0, &[]);
     assert!(stranger.answer(SOON).expect("a reset").is_reset);
     assert_eq!(server.challenging.reasons()["answer_no_listener"], 1);
