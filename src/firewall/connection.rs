@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::narrow::narrow;
-use super::packet::{CtMark, INVALID, Kind, Packet};
+use super::packet::{Kind, Packet};
 use super::rules::{Rule, Ruleset};
 use super::walk::{Fate, Life, Place, Walker};
 use super::worlds::Worlds;
@@ -104,15 +104,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn send(&mut self, life: &mut Life, kind: Kind) -> Result<Fate<'a>, Reason> {
-        let mut packet = Packet {
-            kind,
-            family: self.family,
-            port: self.port,
-            state: INVALID,
-            is_original: true,
-            mark: Some(0),
-            ct_mark: CtMark::None,
-        };
+        let mut packet = Packet::new(kind, self.family, self.port);
         self.walker.send(life, &mut packet)
     }
 

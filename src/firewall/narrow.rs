@@ -2,7 +2,7 @@
 //! Leaves only the rules that packets of one port can match, and of those only the tests that are not
 //! decided yet. A long list of rules like "this client may use this port" becomes one rule.
 
-use super::packet::{CtMark, INVALID, Kind, Packet, Value, compare_all};
+use super::packet::{Kind, Packet, Value, compare_all};
 use super::rules::{Chain, Key, Rule, Ruleset, Step, Test};
 use super::simplify::merge;
 use super::{Facts, Family};
@@ -14,15 +14,7 @@ pub fn narrow(
     (family, port): (Family, u16),
     from_client: bool,
 ) -> Ruleset {
-    let packet = Packet {
-        kind: if from_client { Kind::Syn } else { Kind::SynAck },
-        family,
-        port,
-        state: INVALID,
-        is_original: true,
-        mark: Some(0),
-        ct_mark: CtMark::None,
-    };
+    let packet = Packet::new(if from_client { Kind::Syn } else { Kind::SynAck }, family, port);
     let chains = rules.chains.iter().map(|chain| {
         let mut rules: Vec<Rule> =
             chain.rules.iter().filter_map(|rule| narrowed(rule, &packet, facts)).collect();

@@ -178,6 +178,14 @@ fn word(object: &Value, key: &str) -> String {
     object[key].as_str().unwrap_or_default().into()
 }
 
+/// One string, or a list of them.
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+        value => value.as_str().into_iter().collect(),
+    }
+}
+
 fn id(object: &Value) -> Id {
     (word(object, "family"), word(object, "table"), word(object, "name"))
 }
@@ -194,11 +202,10 @@ fn is_of_addresses(kind: &Value) -> bool {
 /// Whether a table's chains are out of use. None if the flags make no sense: before version 1.0.8,
 /// nft prints any word in place of "dormant" and "owner".
 fn is_dormant(flags: &Value) -> Option<bool> {
-    let flags: Vec<&str> = match flags {
-        Value::Null => return Some(false),
-        Value::Array(flags) => flags.iter().filter_map(Value::as_str).collect(),
-        flag => flag.as_str().into_iter().collect(),
-    };
+    if flags.is_null() {
+        return Some(false);
+    }
+    let flags = strings(flags);
     if flags.contains(&"dormant") {
         Some(true)
     } else if flags.iter().all(|flag| matches!(*flag, "owner" | "persist")) {
@@ -235,10 +242,7 @@ fn base(chain: &Value) -> Option<Base> {
         "inet" | "netdev" | "bridge" => None,
         _ => return None,
     };
-    let devices = match &chain["dev"] {
-        Value::Array(devices) => devices.iter().filter_map(Value::as_str).map(String::from).collect(),
-        device => device.as_str().map(String::from).into_iter().collect(),
-    };
+    let devices = strings(&chain["dev"]).into_iter().map(String::from).collect();
     Some(Base {
         hook,
         priority: chain["prio"].as_i64().unwrap_or_default(),

@@ -112,6 +112,12 @@ fn number<'a>(value: u128) -> Value<'a> {
 }
 
 impl Packet {
+    /// Before any rule or conntrack has seen it.
+    pub fn new(kind: Kind, family: Family, port: u16) -> Self {
+        let state = INVALID;
+        Self { kind, family, port, state, is_original: true, mark: Some(0), ct_mark: CtMark::None }
+    }
+
     /// What is known of each operand's field.
     pub fn values<'a>(&self, operands: &[Operand], facts: &'a Facts) -> Vec<Value<'a>> {
         operands.iter().map(|operand| self.value(&operand.key, facts)).collect()

@@ -8,7 +8,7 @@ use crate::firewall::packet::number_of;
 use crate::firewall::rules::{Action, Item, Key, Operand, Step, Test};
 
 use super::Context;
-use super::words::Opt;
+use super::words::{Opt, find};
 
 /// TCP flags that `--syn` looks at: FIN, SYN, RST and ACK.
 const SYN_MASK: u128 = 0x17;
@@ -115,12 +115,13 @@ impl Context<'_> {
 
     /// A list of clients. With a count of hits it is a limit.
     fn recent(&self, options: &[Opt]) -> Vec<Step> {
-        let find = |name: &str| options.iter().find(|option| option.name == name);
-        let name = find("name").map_or("DEFAULT", Opt::value);
+        let name = find(options, "name").map_or("DEFAULT", Opt::value);
         let remember = || Step::Do(Action::Remember(format!("recent {name}")));
-        let hits = find("hitcount").map_or(1, |option| option.value().parse().unwrap_or(2));
-        let negate =
-            ["rcheck", "update"].iter().filter_map(|name| find(name)).any(|option| option.negate);
+        let hits = find(options, "hitcount").map_or(1, |option| option.value().parse().unwrap_or(2));
+        let negate = ["rcheck", "update"]
+            .iter()
+            .filter_map(|name| find(options, name))
+            .any(|option| option.negate);
         let is_listed = match Test::unknown(Key::OfClient(format!("recent {name}"))) {
             _ if hits > 1 => Test::Limiter(self.place.clone()),
             Test::In { operands, elements, if_absent, .. } => {
@@ -129,9 +130,9 @@ impl Context<'_> {
             other => other,
         };
         let reads = Step::Reads(format!("recent {name}"), hits > 1);
-        if find("set").is_some() {
+        if find(options, "set").is_some() {
             vec![remember()]
-        } else if find("update").is_some() || find("remove").is_some() {
+        } else if find(options, "update").is_some() || find(options, "remove").is_some() {
             // Writes only for who is listed.
             vec![reads, Step::Test(is_listed), remember()]
         } else {
@@ -278,16 +279,14 @@ fn mss(option: &Opt) -> Option<Test> {
 /// A text is in data only. Other octets may be in headers as well.
 fn string(options: &[Opt]) -> Test {
     const TEXT: usize = 5;
-    let text = options.iter().find(|option| option.name == "string");
-    match text.filter(|text| text.value().len() >= TEXT && text.value().is_ascii()) {
+    match find(options, "string").filter(|text| text.value().len() >= TEXT && text.value().is_ascii()) {
         Some(text) => Test::ranges(Key::Content(format!("{options:?}")), [(1, 1)], text.negate),
         None => Test::unknown(Key::OfPacket(format!("string {options:?}"))),
     }
 }
 
 fn ipsec(options: &[Opt]) -> Test {
-    let find = |name: &str| options.iter().find(|option| option.name == name);
-    match find("pol") {
+    match find(options, "pol") {
         Some(policy) => {
             let wanted = u128::from(policy.value() == "ipsec");
             Test::ranges(Key::Ipsec, [(wanted, wanted)], policy.negate)

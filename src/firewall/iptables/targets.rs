@@ -4,7 +4,7 @@
 use crate::firewall::rules::{ANSWERS, Action, MarkValue, REDIRECTS, Step, UNCLEAR, Verdict};
 
 use super::Context;
-use super::words::Opt;
+use super::words::{Opt, find};
 
 const ALL: u128 = 0xffff_ffff;
 
@@ -13,7 +13,6 @@ impl Context<'_> {
         if let Some(&chain) = self.chains.get(name) {
             return vec![Step::End(if is_goto { Verdict::Goto(chain) } else { Verdict::Jump(chain) })];
         }
-        let find = |name: &str| options.iter().find(|option| option.name == name);
         let end = match name {
             "ACCEPT" => Verdict::Accept,
             "DROP" | "REJECT" => Verdict::Drop,
@@ -21,7 +20,7 @@ impl Context<'_> {
             "DNAT" | "REDIRECT" | "SNAT" | "MASQUERADE" | "NETMAP" | "TPROXY" => REDIRECTS,
             "SYNPROXY" => ANSWERS,
             "NOTRACK" => return vec![Step::Do(Action::Notrack)],
-            "CT" if find("notrack").is_some() => return vec![Step::Do(Action::Notrack)],
+            "CT" if find(options, "notrack").is_some() => return vec![Step::Do(Action::Notrack)],
             "MARK" => return vec![Step::Do(Action::SetMark(set_mark(options, MarkValue::Mark)))],
             "CONNMARK" => return vec![Step::Do(connmark(options))],
             "SET" => return remember(options),
@@ -69,17 +68,16 @@ fn set_mark(options: &[Opt], old: MarkValue) -> MarkValue {
 }
 
 fn connmark(options: &[Opt]) -> Action {
-    let find = |name: &str| options.iter().find(|option| option.name == name);
     let mask = |name: &str| {
-        let option = find(name).or(find("mask"));
+        let option = find(options, name).or(find(options, "mask"));
         option.and_then(|option| value_and_mask(option.value())).map_or(ALL, |(mask, _)| mask)
     };
     let (nfmask, ctmask) = (mask("nfmask"), mask("ctmask"));
     let taken =
         |from: MarkValue, mask| MarkValue::And(Box::new(from), Box::new(MarkValue::Number(mask)));
-    if find("save-mark").is_some() {
+    if find(options, "save-mark").is_some() {
         Action::SetCtMark(replaced(MarkValue::CtMark, ctmask, taken(MarkValue::Mark, nfmask)))
-    } else if find("restore-mark").is_some() {
+    } else if find(options, "restore-mark").is_some() {
         Action::SetMark(replaced(MarkValue::Mark, nfmask, taken(MarkValue::CtMark, ctmask)))
     } else {
         Action::SetCtMark(set_mark(options, MarkValue::CtMark))

@@ -30,6 +30,11 @@ impl Opt {
     }
 }
 
+/// The first of this name, without dashes.
+pub fn find<'a>(options: &'a [Opt], name: &str) -> Option<&'a Opt> {
+    options.iter().find(|option| option.name == name)
+}
+
 /// Words may be in double quotes, with a backslash before a quote or a backslash.
 pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::firewall::Family;
 use crate::firewall::rules::{Key, Operand};
 
+use super::strings;
 use super::values::number;
 
 /// Several for a concatenation.
@@ -127,10 +128,7 @@ fn tcp_option(name: &str, detail: &Value, text: String) -> Key {
 }
 
 fn fib(detail: &Value, text: String) -> Key {
-    let flags: Vec<&str> = match &detail["flags"] {
-        Value::Array(flags) => flags.iter().filter_map(Value::as_str).collect(),
-        flag => flag.as_str().into_iter().collect(),
-    };
+    let flags = strings(&detail["flags"]);
     match word(detail, "result") {
         "type" if flags.contains(&"daddr") => Key::DestinationType,
         "type" if flags.contains(&"saddr") => Key::SourceType,
