@@ -46,10 +46,19 @@ fn sum_of_cpus(map: &impl MapCore, index: u32) -> Result<u64> {
 }
 
 /// A section of variables, which is an array of one value.
+fn section(what: &str, map: &impl MapCore) -> Result<Vec<u8>> {
+    let bytes = map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY);
+    Ok(bytes.with_context(|| format!("cannot read {what}"))?.unwrap_or_default())
+}
+
+/// A section that is one variable.
 fn variables<Value: Plain + Default>(what: &str, map: &impl MapCore) -> Result<Value> {
-    let bytes = map
-        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
-        .with_context(|| format!("cannot read {what}"))?
-        .unwrap_or_default();
-    from_bytes(&bytes).with_context(|| format!("{what} of the program are not those of this binary"))
+    from_bytes(&section(what, map)?)
+        .with_context(|| format!("{what} of the program are not those of this binary"))
+}
+
+/// A section that is one array.
+fn array<Value: Plain + Default>(what: &str, map: &impl MapCore) -> Result<Vec<Value>> {
+    let bytes = section(what, map)?;
+    Ok(bytes.chunks_exact(size_of::<Value>()).filter_map(from_bytes).collect())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::kernel::clock;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, from_bytes, types};
+use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
 
 /// How long a cookie is valid at most: two epochs of bpf/cookie.h.
 const COOKIE_LIFE: Duration = Duration::from_nanos(2 << 34);
@@ -24,12 +24,7 @@ pub struct OfPort {
 
 /// The ports that had any.
 pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
-    let bytes = map
-        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
-        .context("cannot read the connections of the ports")?
-        .unwrap_or_default();
-    let entries = bytes.chunks_exact(size_of::<types::port_connections>());
-    let entries = entries.filter_map(from_bytes::<types::port_connections>);
+    let entries: Vec<types::port_connections> = super::array("the connections of the ports", map)?;
     let of_port = |(port, entry): (u16, types::port_connections)| {
         let of = OfPort { redeemed: entry.redeemed.into(), connected: entry.connected.into() };
         (of != OfPort::default()).then_some((port, of))

@@ -124,12 +124,7 @@ impl Tables {
 
 /// The ports of a running program that somebody listens on, and that are not challenged.
 pub fn unchallenged(map: &impl MapCore) -> Result<Vec<u16>> {
-    let bytes = map
-        .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
-        .context("cannot read the ports")?
-        .unwrap_or_default();
-    let ports: Vec<types::port> =
-        bytes.chunks_exact(size_of::<types::port>()).filter_map(from_bytes).collect();
+    let ports: Vec<types::port> = super::array("the ports", map)?;
     let (ipv4, ipv6) = ports.split_at(ports.len() / 2);
     let is_meant =
         |port: &types::port| port.is_unchallenged != 0 && (port.listens != 0 || port.listens_here != 0);
