@@ -14,6 +14,7 @@ pub mod sysctls;
 
 use anyhow::Result;
 
+use crate::kernel::program::Program;
 use crate::note::Note;
 
 pub use filter::Filter;
@@ -26,41 +27,46 @@ pub use redeemers::Redeemers;
 pub use sysctls::Sysctls;
 
 /// Everything that a run looks after.
-pub struct Upkeep<'a> {
-    pub host: Host<'a>,
-    pub ports: Ports<'a>,
+pub struct Upkeep {
+    pub program: Program,
+    pub host: Host,
+    pub ports: Ports,
     /// None: nobody is challenged.
     pub firewall: Option<Firewall>,
-    pub redeemers: Redeemers<'a>,
-    pub filter: Filter<'a>,
-    pub rates: Rates<'a>,
+    pub redeemers: Redeemers,
+    pub filter: Filter,
+    pub rates: Rates,
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
 }
 
-impl Upkeep<'_> {
+impl Upkeep {
     /// Call it once per second.
     pub fn tick(&mut self) -> Vec<Note> {
         let host = self.look_at_host(false);
-        let rates = self.rates.tick();
-        let refuses = self.rates.flood().is_some() && self.ports.need_kernel_cookies();
+        let rates = self.rates.tick(&self.program);
+        let refuses =
+            self.rates.flood().is_some() && self.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
             // Before the kernel makes a cookie for each SYN that passes.
-            told = self.host.expect_kernel_cookies();
+            told = self.host.expect_kernel_cookies(&self.program);
         }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
-        [host, rates, told, sysctls, self.filter.tick(), self.links.tick()].concat()
+        let filter = self.filter.tick(&self.program);
+        [host, rates, told, sysctls, filter, self.links.tick()].concat()
     }
 
     /// Tells the program what it must know of this host. Call it before the first frame, and whenever addresses
     /// or routes may have changed.
     pub fn look_at_host(&mut self, may_have_changed: bool) -> Vec<Note> {
-        let host = self.host.tick(may_have_changed);
+        let host = self.host.tick(&self.program, may_have_changed);
         let firewall = self.look_at_firewall(may_have_changed);
         let devices = self.host.devices();
-        [host, firewall, self.ports.tick(devices), self.redeemers.tick(devices)].concat()
+        let ports = self.ports.tick(&self.program, devices);
+        let redeemers = self.redeemers.tick(&self.program, devices);
+        [host, firewall, ports, redeemers].concat()
     }
 
     fn look_at_firewall(&mut self, may_have_changed: bool) -> Vec<Note> {

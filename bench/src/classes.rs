@@ -3,8 +3,9 @@
 
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bench::median;
 use bench::skels::pass::PassSkelBuilder;
 use etherparse::{EtherType, TcpHeader, TcpOptionElement};
@@ -14,7 +15,6 @@ use lab::frames::{
 use lab::netns::Netns;
 use lab::program::{HOST, Port, Program, time, types};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{OpenObject, ProgramMut};
 use serde::Serialize;
 
 /// Runs of one frame. The kernel reports the mean.
@@ -49,15 +49,13 @@ pub fn measure(rounds: usize) -> Result<Vec<Class>> {
 }
 
 fn measure_here(rounds: usize) -> Result<Vec<Class>> {
-    let mut objects: [MaybeUninit<OpenObject>; 5] = [const { MaybeUninit::uninit() }; 5];
-    let [pass, refuse, grant, fresh, challenge] = &mut objects;
-    let bare = PassSkelBuilder::default().open(pass)?.load()?;
-    let bare = &bare.progs.pass;
-    let refuse = Program::load(&["--burst", "1", "--rate", "1/h", "--challenge", "off"], refuse);
-    let grant =
-        Program::load(&["--burst", "1000000000", "--rate", "1000000000", "--pass-rate", "0"], grant);
-    let fresh = Program::load(&["--pass-rate", "0", "--max-sources", "4194304"], fresh);
-    let challenge = Program::load(&["--pass-rate", "1/h"], challenge);
+    let mut object = MaybeUninit::uninit();
+    let bare = PassSkelBuilder::default().open(&mut object)?.load()?;
+    let bare = bare.progs.pass.as_fd();
+    let refuse = Program::load(&["--burst", "1", "--rate", "1/h", "--challenge", "off"]);
+    let grant = Program::load(&["--burst", "1000000000", "--rate", "1000000000", "--pass-rate", "0"]);
+    let fresh = Program::load(&["--pass-rate", "0", "--max-sources", "4194304"]);
+    let challenge = Program::load(&["--pass-rate", "1/h"]);
     answer_for_this_host(&challenge);
 
     let mut samples = Samples::default();
@@ -75,13 +73,14 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
             samples.add(name, median(ns), median(bare_ns));
         }
     }
+    let redeem = challenge.programs.redeem.as_ref().context("this kernel takes no cookies of ours")?;
     for _ in 0..rounds {
         for (family, frame) in [("IPv4", established4()), ("IPv6", established6())] {
             for (name, is_on) in [("in peace", false), ("in a flood", true)] {
                 challenge.look_for_answers(is_on);
                 samples.add(
                     format!("ACK at tc {name}, {family}"),
-                    time(&challenge.skel.progs.redeem, &frame, REPEAT).as_nanos() as f64,
+                    time(redeem.as_fd(), &frame, REPEAT).as_nanos() as f64,
                     nothing(bare, &frame, REPEAT),
                 );
             }
@@ -116,10 +115,10 @@ fn to_loopback(mut frame: Vec<u8>) -> Vec<u8> {
 }
 
 /// Frames that the program does not change, so that the kernel can run it on one many times.
-fn same_frame_each_time<'a, 'obj>(
-    refuse: &'a Program<'obj>,
-    grant: &'a Program<'obj>,
-) -> [(&'static str, Vec<u8>, &'a Program<'obj>); 7] {
+fn same_frame_each_time<'a>(
+    refuse: &'a Program,
+    grant: &'a Program,
+) -> [(&'static str, Vec<u8>, &'a Program); 7] {
     let ack = |tcp: &mut TcpHeader| (tcp.syn, tcp.ack) = (false, true);
     let (syn, syn6) = (syn4(CLIENT), padded(ipv6(&[], |_, _| {})));
     [
@@ -156,7 +155,7 @@ impl Samples {
 }
 
 /// Tells the program about this host, as user space does. Then spends its pass rate.
-fn answer_for_this_host(program: &Program<'_>) {
+fn answer_for_this_host(program: &Program) {
     // So that few sources are looked up among the host's addresses.
     program.tell(types::host { address_bits: 0, ..HOST });
     program.own_mac(SERVER_MAC, 1500);
@@ -166,11 +165,11 @@ fn answer_for_this_host(program: &Program<'_>) {
 }
 
 /// The mean of the runs in ns.
-fn ours(program: &Program<'_>, frame: &[u8], times: u32) -> f64 {
+fn ours(program: &Program, frame: &[u8], times: u32) -> f64 {
     program.time(frame, times).as_nanos() as f64
 }
 
-fn nothing(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> f64 {
+fn nothing(program: BorrowedFd<'_>, frame: &[u8], times: u32) -> f64 {
     time(program, frame, times).as_nanos() as f64
 }
 

@@ -16,7 +16,6 @@ mod shipped;
 
 use std::env;
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -45,7 +44,7 @@ impl fmt::Display for Disagreement {
 
 /// Judges a frame with its first buffer ending at each of these lengths.
 fn compare(
-    shipped: &Shipped<'_>,
+    shipped: &Shipped,
     frame: &[u8],
     mut linear: impl Iterator<Item = usize>,
 ) -> Option<Disagreement> {
@@ -62,7 +61,7 @@ fn everywhere(frame: &[u8]) -> impl Iterator<Item = usize> + use<> {
 }
 
 /// Minimises, saves and prints a frame with a disagreement.
-fn report(shipped: &Shipped<'_>, frame: &[u8]) -> Result<()> {
+fn report(shipped: &Shipped, frame: &[u8]) -> Result<()> {
     let differs = |frame: &[u8]| {
         frame.len() >= shipped::MIN_LEN && compare(shipped, frame, everywhere(frame)).is_some()
     };
@@ -83,8 +82,7 @@ fn run() -> Result<bool> {
     let seed = setting("FUZZ_SEED", fastrand::u64(..))?;
     println!("differential: {} s, FUZZ_SEED={seed}", time.as_secs());
 
-    let mut object = MaybeUninit::uninit();
-    let shipped = Shipped::load(&mut object);
+    let shipped = Shipped::load();
     let seeds = seeds::all()?;
     for (name, frame) in &seeds {
         if compare(&shipped, frame, everywhere(frame)).is_some() {

@@ -2,7 +2,6 @@
 //! The program that redeems cookies, on arbitrary segments: right answers, nearly right ones, guesses, and frames of
 //! any shape. The oracle of the cookie says what is right. Nobody listens, so the kernel opens nothing.
 
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -29,17 +28,17 @@ enum Verdict {
     Right,
 }
 
-struct Redeemer<'obj> {
-    program: Program<'obj>,
+struct Redeemer {
+    program: Program,
     baker: Baker,
     /// The counters' keys: of wrong answers, and of right ones.
     wrong: u32,
     right: [u32; 4],
 }
 
-impl<'obj> Redeemer<'obj> {
-    fn load(object: &'obj mut MaybeUninit<libbpf_rs::OpenObject>) -> Result<Self> {
-        let program = Program::load(&["--cookies", "own"], object);
+impl Redeemer {
+    fn load() -> Result<Self> {
+        let program = Program::load(&["--cookies", "own"]);
         program.look_for_answers(true);
         let names = program.reason_names();
         let key = |name: &str| {
@@ -58,7 +57,7 @@ impl<'obj> Redeemer<'obj> {
     }
 
     fn count(&self, key: u32) -> Result<u64> {
-        let cpus = self.program.skel.maps.counters.lookup_percpu(&key.to_ne_bytes(), MapFlags::ANY)?;
+        let cpus = self.program.maps.counters.lookup_percpu(&key.to_ne_bytes(), MapFlags::ANY)?;
         let words = cpus.context("a counter")?;
         Ok(words.iter().map(|word| u64::from_ne_bytes(word[..8].try_into().unwrap())).sum())
     }
@@ -189,18 +188,12 @@ fn frame(baker: &Baker, generator: &Generator, rng: &mut Rng) -> Result<Vec<u8>>
 /// Half of the time on segments against the oracle, half on guesses.
 pub fn run(time: Duration, generator: &Generator, rng: &mut Rng) -> Result<bool> {
     Netns::new("redeemer").enter(|| {
-        let mut object = MaybeUninit::uninit();
-        let redeemer = Redeemer::load(&mut object)?;
+        let redeemer = Redeemer::load()?;
         Ok(compare(&redeemer, time / 2, generator, rng)? && guess(&redeemer, time / 2, rng)?)
     })
 }
 
-fn compare(
-    redeemer: &Redeemer<'_>,
-    time: Duration,
-    generator: &Generator,
-    rng: &mut Rng,
-) -> Result<bool> {
+fn compare(redeemer: &Redeemer, time: Duration, generator: &Generator, rng: &mut Rng) -> Result<bool> {
     let (start, mut frames) = (Instant::now(), 0_u64);
     while start.elapsed() < time {
         let frame = frame(&redeemer.baker, generator, rng)?;
@@ -245,7 +238,7 @@ impl Guesses {
 }
 
 /// Guessed cookies are right by chance alone, once in 2^25 times, and then for the oracle too.
-fn guess(redeemer: &Redeemer<'_>, time: Duration, rng: &mut Rng) -> Result<bool> {
+fn guess(redeemer: &Redeemer, time: Duration, rng: &mut Rng) -> Result<bool> {
     const BATCH: u64 = 10_000;
     let mut guesses = Guesses::new();
     let first = redeemer.counts()?;

@@ -3,32 +3,31 @@
 //! each frame. To be fast, this reads the counters only once, at the end.
 
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::net::Ipv6Addr;
 
 use lab::program::{Program, XDP_DROP, XDP_PASS};
-use libbpf_rs::{MapCore, OpenObject};
+use libbpf_rs::MapCore;
 
 use crate::oracle::Verdict;
 
 /// The minimum for the kernel's test run: an Ethernet header.
 pub const MIN_LEN: usize = 14;
 
-pub struct Shipped<'obj> {
-    program: Program<'obj>,
+pub struct Shipped {
+    program: Program,
     /// Whether this kernel's test run takes a frame in two buffers.
     can_split: bool,
     frames: Cell<u64>,
 }
 
-impl<'obj> Shipped<'obj> {
-    pub fn load(object: &'obj mut MaybeUninit<OpenObject>) -> Self {
+impl Shipped {
+    pub fn load() -> Self {
         // The smallest allowed table, because every frame searches it, and whole addresses as sources.
         let sources = (128 * libbpf_rs::num_possible_cpus().expect("the number of CPUs")).to_string();
         let table = ["--max-sources", &sources, "--ipv6-prefix", "128"];
         let limits = ["--challenge", "off", "--pass-rate", "0", "--burst", "1", "--rate", "1/h"];
         let options = [&table[..], &limits].concat();
-        let program = Program::load(&options, object);
+        let program = Program::load(&options);
         let can_split = program.can_split();
         if !can_split {
             println!("  this kernel's test run cannot split frames: each is judged in one buffer");
@@ -39,7 +38,7 @@ impl<'obj> Shipped<'obj> {
 
     /// The first buffer holds `linear` bytes of the frame, a second one the rest.
     pub fn judge(&self, frame: &[u8], linear: usize) -> Verdict {
-        let sources = &self.program.skel.maps.sources;
+        let sources = &self.program.maps.sources;
         let linear = if self.can_split { linear } else { frame.len() };
         let action = self.program.action(frame, linear);
         self.frames.set(self.frames.get() + 1);

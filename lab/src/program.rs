@@ -6,21 +6,22 @@ mod host;
 mod redeemer;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Parser;
 use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, MapCore, MapFlags, OpenObject, ProgramInput, ProgramMut};
+use libbpf_rs::{MapCore, MapFlags, OpenObject};
 use synflood_xdp::cli::Cli;
 use synflood_xdp::kernel::maps::sources;
-use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes, reason_names};
+use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes};
+use synflood_xdp::kernel::sys::{self, TestResult, TestRun};
 use synflood_xdp::kernel::{encode, program};
-use synflood_xdp::policy::{Cookies, Policy};
 use synflood_xdp::settings::Settings;
 
 pub use host::HOST;
@@ -41,56 +42,49 @@ pub const XDP_PASS: u32 = 2;
 pub const XDP_TX: u32 = 3;
 
 /// The program with its maps, attached to nothing.
-pub struct Program<'obj> {
-    program: program::Program<'obj>,
-    names: Vec<String>,
-    policy: Policy,
+pub struct Program {
+    program: program::Program,
     told: Mutex<host::Told>,
 }
 
 /// For direct access to its maps and its secret.
-impl<'obj> Deref for Program<'obj> {
-    type Target = program::Program<'obj>;
+impl Deref for Program {
+    type Target = program::Program;
 
     fn deref(&self) -> &Self::Target {
         &self.program
     }
 }
 
-impl<'obj> Program<'obj> {
-    /// Loads it with these command-line options. `object` is its storage.
-    pub fn load(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Self {
-        Self::try_load(options, object).expect("the kernel takes the program")
+impl Program {
+    /// Loads it with these command-line options.
+    pub fn load(options: &[&str]) -> Self {
+        Self::try_load(options).expect("the kernel takes the program")
     }
 
     /// The same. The error is the command's message for the kernel's refusal.
-    pub fn try_load(
-        options: &[&str],
-        object: &'obj mut MaybeUninit<OpenObject>,
-    ) -> Result<Self, String> {
+    pub fn try_load(options: &[&str]) -> Result<Self, String> {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
         let policy = program::resolve(&policy).unwrap();
-        let program =
-            program::load(&policy, &lists, sizes, object).map_err(|error| format!("{error:#}"))?;
-        let names = reason_names(&program.skel).unwrap();
-        Ok(Self { program, names, policy, told: Mutex::default() })
+        let program = program::load(policy, &lists, sizes).map_err(|error| format!("{error:#}"))?;
+        Ok(Self { program, told: Mutex::default() })
     }
 
     /// The names of all reasons. The first one is not an outcome.
     pub fn reason_names(&self) -> &[String] {
-        &self.names
+        &self.reasons
     }
 
     /// How many frames it has counted for each reason.
     pub fn counters(&self) -> Counters {
-        Counters::read(&self.skel.maps.counters, &self.names).unwrap()
+        Counters::read(&self.maps.counters, &self.reasons).unwrap()
     }
 
     /// Runs it on one frame. Returns the one reason that was counted, and the action.
     pub fn judge(&self, frame: &[u8]) -> (String, u32) {
-        self.judge_with(ProgramInput { data_in: Some(frame), ..Default::default() })
+        self.judge_with(TestRun { frame, ..Default::default() })
     }
 
     /// The same, plus the frame as the program leaves it.
@@ -98,11 +92,10 @@ impl<'obj> Program<'obj> {
         let mut left = vec![0; frame.len() + 256];
         let mut len = 0;
         let (reason, action) = self.counted(|| {
-            let input =
-                ProgramInput { data_in: Some(frame), data_out: Some(&mut left), ..Default::default() };
-            let output = self.skel.progs.synflood.test_run(input).unwrap();
-            len = output.data.unwrap().len();
-            output.return_value
+            let result =
+                self.run(TestRun { frame, frame_out: &mut left, ..Default::default() }).unwrap();
+            len = result.frame_len;
+            result.value
         });
         left.truncate(len);
         (reason, action, left)
@@ -110,64 +103,57 @@ impl<'obj> Program<'obj> {
 
     /// [`Self::judge`] for a frame whose first buffer holds only the first `linear` bytes.
     pub fn judge_split(&self, frame: &[u8], linear: usize) -> (String, u32) {
-        let mut context = split_after(linear);
-        self.judge_with(ProgramInput {
-            context_in: Some(&mut context),
-            data_in: Some(frame),
-            ..Default::default()
-        })
+        self.judge_with(TestRun { frame, context: &split_after(linear), ..Default::default() })
     }
 
     /// Only the action for a frame whose first buffer holds `linear` bytes. It reads no counters, so it
     /// is fast.
     pub fn action(&self, frame: &[u8], linear: usize) -> u32 {
-        let mut context = split_after(linear);
-        let input = ProgramInput {
-            context_in: (linear < frame.len()).then_some(&mut context[..]),
-            data_in: Some(frame),
-            ..Default::default()
-        };
-        self.skel.progs.synflood.test_run(input).unwrap().return_value
+        let context = split_after(linear);
+        let context = if linear < frame.len() { &context[..] } else { &[] };
+        self.run(TestRun { frame, context, ..Default::default() }).unwrap().value
     }
 
     /// Whether the kernel's test run can split frames: some kernels refuse. The returned context tells.
     pub fn can_split(&self) -> bool {
         const LINEAR: usize = 64;
-        let mut context_in = split_after(LINEAR);
+        let context = split_after(LINEAR);
         let mut context_out = [0; size_of::<types::xdp_md>()];
-        let run = self.skel.progs.synflood.test_run(ProgramInput {
-            context_in: Some(&mut context_in),
-            context_out: Some(&mut context_out),
-            data_in: Some(&[0; 2 * LINEAR]),
+        let run = self.run(TestRun {
+            frame: &[0; 2 * LINEAR],
+            context: &context,
+            context_out: &mut context_out,
             ..Default::default()
         });
         match run {
-            Ok(_) => context_out == split_after(LINEAR),
-            Err(error) if error.kind() == ErrorKind::InvalidInput => false,
+            Ok(_) => context_out == context,
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => false,
             Err(error) => panic!("{error}"),
         }
     }
 
     /// How many instructions the kernel's verifier processed to accept each program, by its name.
     pub fn verified_instructions(&self) -> BTreeMap<&'static str, u32> {
-        let verified = |program: &ProgramMut<'_>| {
+        let verified = |program: &OwnedFd| {
             let id = libbpf_rs::Program::id_from_fd(program.as_fd()).unwrap();
             ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
         };
-        let progs = &self.skel.progs;
+        let progs = &self.programs;
         let mut all = BTreeMap::from([
             ("synflood", verified(&progs.synflood)),
             ("charge", verified(&progs.charge)),
             ("inspect", verified(&progs.inspect)),
         ]);
-        if self.policy.cookies == Cookies::Own {
-            all.insert("redeem", verified(&progs.redeem));
-        }
+        all.extend(progs.redeem.as_ref().map(|redeem| ("redeem", verified(redeem))));
         all
     }
 
-    fn judge_with(&self, input: ProgramInput<'_>) -> (String, u32) {
-        self.counted(|| self.skel.progs.synflood.test_run(input).unwrap().return_value)
+    fn run(&self, run: TestRun<'_>) -> io::Result<TestResult> {
+        sys::test_run(self.programs.synflood.as_fd(), run)
+    }
+
+    fn judge_with(&self, run: TestRun<'_>) -> (String, u32) {
+        self.counted(|| self.run(run).unwrap().value)
     }
 
     /// Runs `run`. Returns the one reason that was counted meanwhile, and its action.
@@ -189,13 +175,13 @@ impl<'obj> Program<'obj> {
 
     /// The same. Returns the mean time of one run, measured by the kernel.
     pub fn time(&self, frame: &[u8], times: u32) -> Duration {
-        time(&self.skel.progs.synflood, frame, times)
+        time(self.programs.synflood.as_fd(), frame, times)
     }
 
     /// Every source in its table, in any order.
     pub fn sources(&self) -> Vec<Source> {
         let mut all = Vec::new();
-        let maps = &self.skel.maps;
+        let maps = &self.maps;
         sources::for_each(&maps.sources, &maps.refusals, &self.policy, |source| all.push(source))
             .unwrap();
         all
@@ -205,18 +191,18 @@ impl<'obj> Program<'obj> {
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
         let visit = |address: &types::addr| all.push(encode::hash(address, self.secret.hash_key));
-        sources::for_each_key(&self.skel.maps.sources, visit).unwrap();
+        sources::for_each_key(&self.maps.sources, visit).unwrap();
         all
     }
 
     /// Renews its filter of known sources, see `bpf/known.bpf.h`.
-    pub fn filter(&self) -> Filter<'_> {
-        Filter::new(&self.program, &self.policy).unwrap()
+    pub fn filter(&self) -> Filter {
+        Filter::new(&self.program).unwrap()
     }
 
     /// How many dropped SYNs the table of sources counts, without the memory of refusals.
     pub fn drops_in_table(&self) -> u64 {
-        let map = &self.skel.maps.sources;
+        let map = &self.maps.sources;
         let entries = map.keys().filter_map(|key| map.lookup(&key, MapFlags::ANY).unwrap());
         entries.map(|entry| from_bytes::<types::source>(&entry).unwrap().dropped).sum()
     }
@@ -228,9 +214,8 @@ impl<'obj> Program<'obj> {
 /// # Panics
 ///
 /// If the kernel does not run it.
-pub fn time(program: &ProgramMut<'_>, frame: &[u8], times: u32) -> Duration {
-    let input = ProgramInput { data_in: Some(frame), repeat: times, ..Default::default() };
-    program.test_run(input).unwrap().duration
+pub fn time(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> Duration {
+    sys::test_run(program, TestRun { frame, repeat, ..Default::default() }).unwrap().duration
 }
 
 /// The shipped program as another version of the binary would load it.

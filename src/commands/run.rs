@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
-use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,8 @@ use crate::kernel::attach::{self, Attachment};
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::sources;
-use crate::kernel::skel::{SynfloodSkel, reason_names};
-use crate::kernel::{netlink, program};
+use crate::kernel::netlink;
+use crate::kernel::program::{self, Program};
 use crate::note::Note;
 use crate::policy::{Challenge, Mode, Policy};
 use crate::settings::Settings;
@@ -42,19 +41,17 @@ pub fn run(settings: &Settings) -> Result<()> {
     let policy = program::resolve(&settings.policy)?;
     // It takes its time, while the program is loaded.
     let mut firewall = look_at_firewall(&policy, names)?;
-    let mut object = MaybeUninit::uninit();
-    let program = program::load(&policy, &settings.lists, settings.sizes, &mut object)?;
-    let skel = &program.skel;
-    let reasons = reason_names(skel)?;
+    let program = program::load(policy, &settings.lists, settings.sizes)?;
     let mut upkeep = Upkeep {
-        host: Host::new(&program, &policy, interfaces.iter().map(|each| each.index).collect()),
-        ports: Ports::new(skel, &policy),
+        host: Host::new(interfaces.iter().map(|each| each.index).collect()),
+        ports: Ports::default(),
         firewall: None,
-        redeemers: Redeemers::new(skel, &policy)?,
-        filter: Filter::new(&program, &policy)?,
-        rates: upkeep::Rates::new(skel, &policy),
+        redeemers: Redeemers::new(&program)?,
+        filter: Filter::new(&program)?,
+        rates: upkeep::Rates::default(),
         sysctls: (!settings.keep_sysctls).then(Sysctls::default),
         links: Links::default(),
+        program,
     };
     if let Some(verdicts) = firewall.as_mut().and_then(|firewall| firewall.first(PATIENCE)) {
         upkeep.ports.know_rules(verdicts);
@@ -63,16 +60,15 @@ pub fn run(settings: &Settings) -> Result<()> {
     watch_addresses(&waker, &mut report);
     // What the program must know of this host it knows before the first frame.
     let mut early = upkeep.look_at_host(true);
-    upkeep.links = Links::new(attach_all(skel, &interfaces, settings, &mut report)?);
-    early.extend(upkeep.filter.start());
+    upkeep.links = Links::new(attach_all(&upkeep.program, &interfaces, settings, &mut report)?);
+    early.extend(upkeep.filter.start(&upkeep.program));
 
-    announce(settings, &policy, &upkeep, &mut report);
+    announce(settings, &upkeep, &mut report);
     early.iter().for_each(|note| report.note(note));
-    for note in advice::on(&policy, &settings.lists, upkeep.links.attachments()) {
+    for note in advice::on(&upkeep.program.policy, &settings.lists, upkeep.links.attachments()) {
         report.note(&note);
     }
-    let mut session =
-        Session { settings, policy: &policy, skel, reasons, upkeep, report, started: Instant::now() };
+    let mut session = Session { settings, upkeep, report, started: Instant::now() };
     let end = session.watch(&waker);
     session.finish();
     match end {
@@ -119,24 +115,23 @@ fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Note>) 
 
 /// If one fails, those before it are dropped, and so detached.
 fn attach_all(
-    skel: &SynfloodSkel<'_>,
+    program: &Program,
     interfaces: &[Interface],
     settings: &Settings,
     report: &mut Report,
 ) -> Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
     for interface in interfaces {
-        let program = skel.progs.synflood.as_fd();
         let (mode, chosen) = mode_for(interface, settings);
         chosen.iter().for_each(|note| report.note(note));
-        let (attachment, note) = attach::attach(program, interface, mode)?;
+        let (attachment, note) = attach::attach(program.programs.synflood.as_fd(), interface, mode)?;
         attachments.push(attachment);
         note.iter().for_each(|note| report.note(note));
     }
     Ok(attachments)
 }
 
-fn announce(settings: &Settings, policy: &Policy, upkeep: &Upkeep<'_>, report: &mut Report) {
+fn announce(settings: &Settings, upkeep: &Upkeep, report: &mut Report) {
     let mode = |attachment: &Attachment| InterfaceMode {
         name: attachment.interface.name.clone(),
         mode: attachment.mode,
@@ -144,7 +139,7 @@ fn announce(settings: &Settings, policy: &Policy, upkeep: &Upkeep<'_>, report: &
     let interfaces: Vec<_> = upkeep.links.attachments().iter().map(mode).collect();
     report.start(Start {
         interfaces: &interfaces,
-        policy,
+        policy: &upkeep.program.policy,
         unchallenged: upkeep.ports.unchallenged(),
         stop_after: settings.stop_after,
     });
@@ -159,10 +154,7 @@ enum End {
 /// A run, from the first link to the summary.
 struct Session<'a> {
     settings: &'a Settings,
-    policy: &'a Policy,
-    skel: &'a SynfloodSkel<'a>,
-    reasons: Vec<String>,
-    upkeep: Upkeep<'a>,
+    upkeep: Upkeep,
     report: Report,
     started: Instant,
 }
@@ -208,8 +200,8 @@ impl Session<'_> {
     /// Where the figures cannot be read, a note is all that is said.
     fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
         let read = self.counters().and_then(|counters| {
-            let maps = &self.skel.maps;
-            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, self.policy)?;
+            let Program { maps, policy, .. } = &self.upkeep.program;
+            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
             Ok((syns(&counters), blocked))
         });
         let (read, note) = figures.reading.check(read);
@@ -222,7 +214,7 @@ impl Session<'_> {
             rates,
             blocked_sources,
             flood: self.upkeep.rates.flood(),
-            dry_run: self.policy.dry_run,
+            dry_run: self.upkeep.program.policy.dry_run,
         });
     }
 
@@ -231,7 +223,7 @@ impl Session<'_> {
         self.upkeep.links.detach();
         match self.counters() {
             Ok(counters) => {
-                let dry_run = self.policy.dry_run;
+                let dry_run = self.upkeep.program.policy.dry_run;
                 self.report.summary(&summary(counters, self.started.elapsed(), dry_run));
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
@@ -241,7 +233,8 @@ impl Session<'_> {
     }
 
     fn counters(&self) -> Result<Counters> {
-        Counters::read(&self.skel.maps.counters, &self.reasons)
+        let program = &self.upkeep.program;
+        Counters::read(&program.maps.counters, &program.reasons)
     }
 
     fn say(&mut self, notes: &[Note]) {

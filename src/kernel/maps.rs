@@ -4,6 +4,7 @@
 pub mod connections;
 pub mod counters;
 pub mod filter;
+pub mod handles;
 pub mod host;
 pub mod lists;
 pub mod ports;
@@ -18,6 +19,8 @@ use plain::Plain;
 
 use super::skel::from_bytes;
 use super::sys;
+
+pub use handles::Maps;
 
 /// Hands every entry of a map to `visit`, in no order. `what` names the map in errors.
 fn for_each<Key: Plain + Default, Value: Plain + Default>(

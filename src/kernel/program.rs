@@ -3,17 +3,18 @@
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::Func;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, OpenObject, PrintLevel, ProgramType, set_print};
+use libbpf_rs::{ErrorKind, PrintLevel, ProgramMut, ProgramType, set_print};
 
-use super::maps::{host, lists};
+use super::maps::{Maps, host, lists};
 use super::secret::Secret;
 use super::skel::{
-    OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, secret_of,
+    OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
 };
 use super::{encode, sys};
 use crate::policy::{Challenge, Cookies, Lists, Policy, Sizes};
@@ -45,9 +46,39 @@ fn keep_log(_: PrintLevel, message: String) {
 const REDEEMER: &str = "bpf_sk_assign_tcp_reqsk";
 
 /// The program with its maps, attached to nothing.
-pub struct Program<'obj> {
-    pub skel: SynfloodSkel<'obj>,
+#[derive(Debug)]
+pub struct Program {
+    pub programs: Programs,
+    pub maps: Maps,
     pub secret: Secret,
+    /// With the cookies that it sends.
+    pub policy: Policy,
+    /// The names of its reasons, in the order of their counters.
+    pub reasons: Vec<String>,
+}
+
+/// The entry points of `bpf/synflood.bpf.c`.
+#[derive(Debug)]
+pub struct Programs {
+    pub synflood: OwnedFd,
+    pub charge: OwnedFd,
+    pub inspect: OwnedFd,
+    /// None: no cookies of our own.
+    pub redeem: Option<OwnedFd>,
+}
+
+impl Programs {
+    fn of(skel: &SynfloodSkel<'_>, has_own_cookies: bool) -> Result<Self> {
+        let keep = |program: &ProgramMut<'_>| {
+            program.as_fd().try_clone_to_owned().context("cannot keep the program")
+        };
+        Ok(Self {
+            synflood: keep(&skel.progs.synflood)?,
+            charge: keep(&skel.progs.charge)?,
+            inspect: keep(&skel.progs.inspect)?,
+            redeem: has_own_cookies.then(|| keep(&skel.progs.redeem)).transpose()?,
+        })
+    }
 }
 
 /// The policy with the cookies that this kernel takes instead of [`Cookies::Auto`]. Fails if it does not take
@@ -74,30 +105,33 @@ fn takes_own_cookies() -> Result<bool> {
     Ok(types.type_by_name::<Func<'_>>(REDEEMER).is_some())
 }
 
-/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists. `object`
-/// gives it a place to live.
-pub fn load<'obj>(
-    policy: &Policy,
-    lists: &Lists,
-    sizes: Sizes,
-    object: &'obj mut MaybeUninit<OpenObject>,
-) -> Result<Program<'obj>> {
+/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists.
+pub fn load(policy: Policy, lists: &Lists, sizes: Sizes) -> Result<Program> {
     set_print(Some((PrintLevel::Warn, keep_log)));
     LIBBPF_LOG.take();
     let secret = Secret::draw()?;
-    let mut open = SynfloodSkelBuilder::default().open(object).context(UNREADABLE)?;
+    let mut object = MaybeUninit::uninit();
+    let mut open = SynfloodSkelBuilder::default().open(&mut object).context(UNREADABLE)?;
     *secret_of(&mut open)? = secret.constants();
     let config = config_of(&mut open)?;
-    encode::write_policy(policy, config);
+    encode::write_policy(&policy, config);
     config.netns_cookie = sys::netns_cookie().context("cannot tell this network namespace's cookie")?;
     config.has_lists = u8::from(!lists.is_empty());
     size_tables(&mut open, sizes)?;
     size_maps_of_user_space(&mut open, lists)?;
     use_what_the_kernel_has(&mut open)?;
-    open.progs.redeem.set_autoload(policy.cookies == Cookies::Own);
+    let has_own_cookies = policy.cookies == Cookies::Own;
+    open.progs.redeem.set_autoload(has_own_cookies);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
-    lists::fill(&skel, lists)?;
-    Ok(Program { skel, secret })
+    let maps = Maps::of(&skel)?;
+    lists::fill(&maps, lists)?;
+    Ok(Program {
+        programs: Programs::of(&skel, has_own_cookies)?,
+        maps,
+        secret,
+        reasons: reason_names(&skel)?,
+        policy,
+    })
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.

@@ -23,10 +23,8 @@ const LOCAL_TABLE: u32 = 255;
 const ALWAYS: u8 = 2;
 
 /// This host, as the program knows it.
-pub struct Host<'a> {
-    program: &'a Program<'a>,
+pub struct Host {
     protected: Vec<u32>,
-    needs_cookies: bool,
     settings: types::host,
     tables: Tables,
     routes: Routes,
@@ -38,13 +36,11 @@ pub struct Host<'a> {
     telling: Watched,
 }
 
-impl<'a> Host<'a> {
+impl Host {
     /// `protected`: the indices of the interfaces.
-    pub fn new(program: &'a Program<'a>, policy: &Policy, protected: Vec<u32>) -> Self {
+    pub fn new(protected: Vec<u32>) -> Self {
         Self {
-            program,
             protected,
-            needs_cookies: policy.challenge != Challenge::Off,
             settings: types::host::default(),
             tables: Tables::default(),
             routes: Routes::default(),
@@ -64,8 +60,8 @@ impl<'a> Host<'a> {
     /// Tells the program the changes, of the routes too if they `may_have_changed`. The addresses come first,
     /// and the new generation after them, so that the program never remembers an old address under a new
     /// generation.
-    pub fn tick(&mut self, may_have_changed: bool) -> Vec<Note> {
-        let told = self.tell_addresses(may_have_changed);
+    pub fn tick(&mut self, program: &Program, may_have_changed: bool) -> Vec<Note> {
+        let told = self.tell_addresses(program, may_have_changed);
         let (_, untold) = self.telling.check(told);
         let (read, unread_settings) = self.reading_settings.check(read_settings());
         // What cannot be read is taken to be as before.
@@ -74,41 +70,41 @@ impl<'a> Host<'a> {
             address_bits: self.settings.address_bits,
             ..read.unwrap_or(self.settings)
         };
-        let (_, unset) = self.reading.check(host::set(&self.program.skel, &self.settings));
+        let (_, unset) = self.reading.check(host::set(&program.maps, &self.settings));
         let failures = [untold, unread_settings, unset];
-        failures.into_iter().flatten().chain(self.lack_of_cookies()).collect()
+        failures.into_iter().flatten().chain(self.lack_of_cookies(&program.policy)).collect()
     }
 
     /// Tells the program that the kernel is about to make a cookie for every SYN. The next look corrects it, if
     /// it does not.
-    pub fn expect_kernel_cookies(&mut self) -> Vec<Note> {
+    pub fn expect_kernel_cookies(&mut self, program: &Program) -> Vec<Note> {
         if self.settings.syncookies != 0 {
             self.settings.syncookies = ALWAYS;
         }
-        let set = host::set(&self.program.skel, &self.settings);
+        let set = host::set(&program.maps, &self.settings);
         self.telling.check(set).1.into_iter().collect()
     }
 
-    fn tell_addresses(&mut self, may_have_changed: bool) -> Result<()> {
+    fn tell_addresses(&mut self, program: &Program, may_have_changed: bool) -> Result<()> {
         let links = netlink::links()?;
         let networks = own_networks()?;
-        let skel = &self.program.skel;
+        let maps = &program.maps;
         self.devices = topology::ip_devices(&links, &self.protected);
-        let (new_addresses, outcome) = self.tables.tell_addresses(skel, &own_macs(&links), &networks);
+        let (new_addresses, outcome) = self.tables.tell_addresses(maps, &own_macs(&links), &networks);
         self.routes.look(&links, &self.protected, &self.devices, may_have_changed)?;
         let (new_links, links_outcome) =
-            self.tables.tell_links(skel, self.routes.links(), &self.devices);
-        let routes_outcome = self.tables.tell_routes(skel, self.routes.routes());
+            self.tables.tell_links(maps, self.routes.links(), &self.devices);
+        let routes_outcome = self.tables.tell_routes(maps, self.routes.routes());
         if new_addresses || new_links {
             self.settings.generation += 1;
-            self.settings.address_bits = host::address_bits(&networks, self.program.secret.hash_key);
+            self.settings.address_bits = host::address_bits(&networks, program.secret.hash_key);
         }
         outcome.and(links_outcome).and(routes_outcome)
     }
 
     /// A note whenever this host's kernel stops taking SYN cookies.
-    fn lack_of_cookies(&mut self) -> Option<Note> {
-        let lacks = self.needs_cookies && self.settings.syncookies == 0;
+    fn lack_of_cookies(&mut self, policy: &Policy) -> Option<Note> {
+        let lacks = policy.challenge != Challenge::Off && self.settings.syncookies == 0;
         let begins = lacks && !self.lacked_cookies;
         self.lacked_cookies = lacks;
         begins.then(|| {

@@ -12,7 +12,7 @@ use crate::firewall::{self, Verdicts};
 use crate::kernel::maps::connections::{self, OfPort};
 use crate::kernel::maps::ports::{self, Listening, Port, Tables};
 use crate::kernel::netlink::{self, Family, Listener};
-use crate::kernel::skel::SynfloodSkel;
+use crate::kernel::program::Program;
 use crate::note::Note;
 use crate::policy::{Challenge, Cookies, Policy};
 
@@ -28,9 +28,7 @@ const UNCHALLENGED: Port = Port {
 const WORTH_A_NOTE: u64 = 20;
 
 /// This host's ports, as the program knows them.
-pub struct Ports<'a> {
-    skel: &'a SynfloodSkel<'a>,
-    policy: &'a Policy,
+pub struct Ports {
     tables: Tables,
     /// By the rules of the host's firewall. None: they are not known yet.
     verdicts: Option<Arc<Verdicts>>,
@@ -47,11 +45,9 @@ pub struct Ports<'a> {
     counting: Watched,
 }
 
-impl<'a> Ports<'a> {
-    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &'a Policy) -> Self {
+impl Default for Ports {
+    fn default() -> Self {
         Self {
-            skel,
-            policy,
             tables: Tables::default(),
             verdicts: None,
             unchallenged: BTreeMap::new(),
@@ -63,7 +59,9 @@ impl<'a> Ports<'a> {
             counting: Watched::new("the look at the connections of the ports"),
         }
     }
+}
 
+impl Ports {
     /// Ports that are not challenged, and why.
     pub fn unchallenged(&self) -> &BTreeMap<u16, String> {
         &self.unchallenged
@@ -75,24 +73,24 @@ impl<'a> Ports<'a> {
     }
 
     /// Whether challenges are with cookies of the kernel's, at least of some ports.
-    pub fn need_kernel_cookies(&self) -> bool {
-        self.policy.challenge != Challenge::Off
-            && !self.policy.dry_run
-            && (self.policy.cookies == Cookies::Kernel || self.has_mptcp)
+    pub fn need_kernel_cookies(&self, policy: &Policy) -> bool {
+        policy.challenge != Challenge::Off
+            && !policy.dry_run
+            && (policy.cookies == Cookies::Kernel || self.has_mptcp)
     }
 
     /// `devices`: the interfaces, by index, on which packets reach IP. What cannot be read is taken to listen
     /// everywhere: the answer to a challenge meets a listener, or fails there.
-    pub fn tick(&mut self, devices: &BTreeSet<u32>) -> Vec<Note> {
-        let looked = netlink::listeners().and_then(|listeners| self.look(&listeners, devices));
+    pub fn tick(&mut self, program: &Program, devices: &BTreeSet<u32>) -> Vec<Note> {
+        let looked = netlink::listeners().and_then(|listeners| self.look(program, &listeners, devices));
         let (found, unread) = self.reading.check(looked);
         let (ports, single) = found.unwrap_or_else(|| {
             let mut unknown = ports::Ports::unknown();
-            self.forbid(&mut unknown);
+            self.forbid(&program.policy, &mut unknown);
             (unknown, BTreeSet::new())
         });
-        let (_, untold) = self.telling.check(self.tables.tell(self.skel, ports, &single));
-        let counted = connections::by_port(&self.skel.maps.bss_connected);
+        let (_, untold) = self.telling.check(self.tables.tell(&program.maps, ports, &single));
+        let counted = connections::by_port(&program.maps.bss_connected);
         let (counts, uncounted) = self.counting.check(counted);
         let lost = counts.map(|counts| self.lost(&counts)).unwrap_or_default();
         let changes = changes(&self.told, &self.unchallenged);
@@ -102,6 +100,7 @@ impl<'a> Ports<'a> {
 
     fn look(
         &mut self,
+        program: &Program,
         listeners: &[Listener],
         devices: &BTreeSet<u32>,
     ) -> Result<(ports::Ports, BTreeSet<(IpAddr, u16)>)> {
@@ -109,20 +108,20 @@ impl<'a> Ports<'a> {
         let mut single = BTreeSet::new();
         self.unchallenged.clear();
         self.has_mptcp = false;
-        self.forbid(&mut found);
+        self.forbid(&program.policy, &mut found);
         for listener in listeners {
             let address = listener.address.to_canonical();
             let is_here = listener.interface == 0 || devices.contains(&listener.interface);
-            if !is_here || address.is_loopback() || !self.policy.ports.contains(listener.port) {
+            if !is_here || address.is_loopback() || !program.policy.ports.contains(listener.port) {
                 continue;
             }
-            let about = ports::inspect(self.skel, address, listener.port)?;
+            let about = ports::inspect(program, address, listener.port)?;
             let about = self.about(listener, address, about);
             if about.listens_here {
                 single.insert((address, listener.port));
             }
             for is_ipv6 in families(listener, address) {
-                if let Some(why) = self.forbidden(listener.port, is_ipv6) {
+                if let Some(why) = self.forbidden(&program.policy, listener.port, is_ipv6) {
                     self.unchallenged.insert(listener.port, why);
                 }
                 found.add(is_ipv6, listener.port, about);
@@ -132,8 +131,8 @@ impl<'a> Ports<'a> {
     }
 
     /// Ports that the rules redirect have no listener of their own, so all are marked.
-    fn forbid(&self, found: &mut ports::Ports) {
-        if self.policy.challenge == Challenge::Off {
+    fn forbid(&self, policy: &Policy, found: &mut ports::Ports) {
+        if policy.challenge == Challenge::Off {
             return;
         }
         let Some(verdicts) = &self.verdicts else {
@@ -147,8 +146,8 @@ impl<'a> Ports<'a> {
     }
 
     /// Why the rules forbid to challenge a port.
-    fn forbidden(&self, port: u16, is_ipv6: bool) -> Option<String> {
-        if self.policy.challenge == Challenge::Off {
+    fn forbidden(&self, policy: &Policy, port: u16, is_ipv6: bool) -> Option<String> {
+        if policy.challenge == Challenge::Off {
             return None;
         }
         let Some(verdicts) = &self.verdicts else {

@@ -6,26 +6,25 @@ use std::time::Duration;
 use super::Watched;
 use crate::kernel::clock;
 use crate::kernel::maps::rates;
-use crate::kernel::skel::SynfloodSkel;
+use crate::kernel::program::Program;
 use crate::note::Note;
-use crate::policy::Policy;
 
 /// Watches the rates of a running program.
-pub struct Rates<'a> {
-    skel: &'a SynfloodSkel<'a>,
-    policy: &'a Policy,
+pub struct Rates {
     flood: Option<Duration>,
     reading: Watched,
 }
 
-impl<'a> Rates<'a> {
-    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &'a Policy) -> Self {
-        Self { skel, policy, flood: None, reading: Watched::new("the look at the rates") }
+impl Default for Rates {
+    fn default() -> Self {
+        Self { flood: None, reading: Watched::new("the look at the rates") }
     }
+}
 
-    pub fn tick(&mut self) -> Vec<Note> {
-        let map = &self.skel.maps.data_rates;
-        let read = clock::now_ns().and_then(|now| rates::Rates::read(map, self.policy, now));
+impl Rates {
+    pub fn tick(&mut self, program: &Program) -> Vec<Note> {
+        let read = clock::now_ns()
+            .and_then(|now| rates::Rates::read(&program.maps.data_rates, &program.policy, now));
         let (rates, note) = self.reading.check(read);
         if let Some(rates) = rates {
             self.flood = rates.flood;

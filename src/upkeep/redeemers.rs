@@ -2,37 +2,33 @@
 //! The programs that take the answers to our cookies, wherever packets of protected interfaces reach IP; and the
 //! one that charges each connection.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use libbpf_rs::Link;
 
 use super::Watched;
 use crate::kernel::maps::connections;
-use crate::kernel::skel::SynfloodSkel;
+use crate::kernel::program::Program;
 use crate::kernel::sys;
 use crate::note::Note;
-use crate::policy::{Cookies, Policy};
 
 /// Dropping it detaches them.
-pub struct Redeemers<'a> {
-    skel: &'a SynfloodSkel<'a>,
-    has_own_cookies: bool,
+pub struct Redeemers {
     by_device: BTreeMap<u32, OwnedFd>,
     /// Connections are charged as long as it lives.
-    _charging: Link,
+    _charging: OwnedFd,
     attaching: Watched,
     resting: Watched,
 }
 
-impl<'a> Redeemers<'a> {
+impl Redeemers {
     /// Begins to charge connections. Fails if the kernel refuses.
-    pub fn new(skel: &'a SynfloodSkel<'a>, policy: &Policy) -> Result<Self> {
-        let charging = skel.progs.charge.attach().context("cannot see the kernel's connections")?;
+    pub fn new(program: &Program) -> Result<Self> {
+        let charging = sys::attach_tracing(program.programs.charge.as_fd())
+            .context("cannot see the kernel's connections")?;
         Ok(Self {
-            skel,
-            has_own_cookies: policy.cookies == Cookies::Own,
             by_device: BTreeMap::new(),
             _charging: charging,
             attaching: Watched::new("taking the answers to challenges"),
@@ -41,23 +37,21 @@ impl<'a> Redeemers<'a> {
     }
 
     /// Attaches to these devices, given by index, and to no others.
-    pub fn tick(&mut self, devices: &BTreeSet<u32>) -> Vec<Note> {
-        if !self.has_own_cookies {
-            return Vec::new();
-        }
-        let attached = self.attach(devices);
+    pub fn tick(&mut self, program: &Program, devices: &BTreeSet<u32>) -> Vec<Note> {
+        let Some(redeem) = &program.programs.redeem else { return Vec::new() };
+        let attached = self.attach(redeem.as_fd(), devices);
         let (_, unattached) = self.attaching.check(attached);
-        let (_, restless) = self.resting.check(connections::stop_looking_for_answers(self.skel));
+        let (_, restless) = self.resting.check(connections::stop_looking_for_answers(&program.maps));
         [unattached, restless].into_iter().flatten().collect()
     }
 
-    fn attach(&mut self, devices: &BTreeSet<u32>) -> Result<()> {
+    fn attach(&mut self, redeem: BorrowedFd<'_>, devices: &BTreeSet<u32>) -> Result<()> {
         self.by_device.retain(|device, _| devices.contains(device));
         for &device in devices {
-            if !self.by_device.contains_key(&device) {
-                let link = sys::tcx_link_create(self.skel.progs.redeem.as_fd(), device)
+            if let Entry::Vacant(vacant) = self.by_device.entry(device) {
+                let link = sys::tcx_link_create(redeem, device)
                     .with_context(|| format!("cannot attach to interface {device}"))?;
-                self.by_device.insert(device, link);
+                vacant.insert(link);
             }
         }
         Ok(())

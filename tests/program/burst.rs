@@ -2,25 +2,22 @@
 //! The SYN bucket of a source, measured by the program's own clock. The tests compare what passed
 //! with the time that really elapsed, so that a slow machine cannot fail them.
 
-use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lab::cpu;
 use lab::frames::{ipv4, syn_from};
 use lab::program::Program;
-use libbpf_rs::OpenObject;
 
 /// Loads the program with this limit alone.
-fn load<'obj>(burst: &str, rate: &str, object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
+fn load(burst: &str, rate: &str) -> Program {
     let options = ["--challenge", "off", "--pass-rate", "0", "--burst", burst, "--rate", rate];
-    Program::load(&options, object)
+    Program::load(&options)
 }
 
 #[test]
 fn a_burst_passes_at_once_and_the_next_waits() {
-    let mut object = MaybeUninit::uninit();
-    let program = load("5", "1/h", &mut object);
+    let program = load("5", "1/h");
     let reasons: Vec<String> = (0..8).map(|_| program.judge(&ipv4(|_, _| {})).0).collect();
     assert_eq!(
         reasons,
@@ -43,8 +40,7 @@ fn the_refill_is_exactly_the_rate_under_load() {
     // refill.
     const BURST: u32 = 500;
     const RATE: f64 = 50.0;
-    let mut object = MaybeUninit::uninit();
-    let program = load("500", "50", &mut object);
+    let program = load("500", "50");
     let frame = ipv4(|_, _| {});
     let before_first = Instant::now();
     program.repeat(&frame, BURST);
@@ -64,8 +60,7 @@ fn the_refill_is_exactly_the_rate_under_load() {
 
 #[test]
 fn a_source_shows_its_tokens_counts_and_times() {
-    let mut object = MaybeUninit::uninit();
-    let program = load("3", "1/h", &mut object);
+    let program = load("3", "1/h");
     let frame = ipv4(|_, _| {});
     program.repeat(&frame, 1);
     let [source] = program.sources()[..] else { panic!("one source") };
@@ -86,8 +81,7 @@ fn a_source_shows_its_tokens_counts_and_times() {
 #[test]
 fn no_source_pays_for_another_that_was_refused() {
     const SOURCES: u32 = 100_000;
-    let mut object = MaybeUninit::uninit();
-    let program = load("2", "1/h", &mut object);
+    let program = load("2", "1/h");
     let frames: Vec<_> =
         (0..SOURCES).map(|host| syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host))).collect();
     // Long enough for slots to pass from one source to another.
@@ -109,8 +103,7 @@ fn no_source_pays_for_another_that_was_refused() {
 #[test]
 fn remembered_refusals_reach_the_table() {
     cpu::stay();
-    let mut object = MaybeUninit::uninit();
-    let program = load("1", "1/h", &mut object);
+    let program = load("1", "1/h");
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
     program.repeat(&frame, 1000);
     assert_eq!(program.drops_in_table(), 0, "the table is left alone");

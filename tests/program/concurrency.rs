@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Several CPUs share one bucket, and one source at its first SYN. The kernel runs the shipped program.
 
-use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::thread;
@@ -10,12 +9,11 @@ use std::time::Instant;
 use lab::cpu;
 use lab::frames::syn_from;
 use lab::program::Program;
-use libbpf_rs::OpenObject;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-fn load<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
-    Program::load(&[&["--challenge", "off"], options].concat(), object)
+fn load(options: &[&str]) -> Program {
+    Program::load(&[&["--challenge", "off"], options].concat())
 }
 
 /// Runs `work` on every CPU at once, with the CPU's number and a barrier that all share.
@@ -40,8 +38,7 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
     // Most of the run is within the burst, because only grants can collide.
     const BURST: u64 = 400_000;
     const TIMES: u32 = 500_000;
-    let mut object = MaybeUninit::uninit();
-    let program = load(&["--pass-rate", "0", "--burst", "400000", "--rate", "1/h"], &mut object);
+    let program = load(&["--pass-rate", "0", "--burst", "400000", "--rate", "1/h"]);
     let frame = syn_from(Ipv4Addr::new(192, 0, 2, 1));
     let cpus = on_every_cpu(|_, barrier| {
         barrier.wait();
@@ -63,8 +60,7 @@ fn one_source_on_every_cpu_gets_its_burst_and_not_one_more() {
 #[test]
 fn cpus_that_create_a_source_together_share_its_bucket() {
     const SOURCES: u32 = 2_000;
-    let mut object = MaybeUninit::uninit();
-    let program = load(&["--pass-rate", "0", "--burst", "1", "--rate", "1/h"], &mut object);
+    let program = load(&["--pass-rate", "0", "--burst", "1", "--rate", "1/h"]);
     let cpus = on_every_cpu(|_, barrier| {
         for host in 0..SOURCES {
             let frame = syn_from(Ipv4Addr::from_bits(0x0a00_0000 + host));
@@ -84,8 +80,7 @@ fn cpus_that_create_a_source_together_share_its_bucket() {
 #[test]
 fn cpus_share_the_pass_rate() {
     const SOURCES: u32 = 20_000;
-    let mut object = MaybeUninit::uninit();
-    let program = load(&["--pass-rate", "5000"], &mut object);
+    let program = load(&["--pass-rate", "5000"]);
     let start = Instant::now();
     let cpus = on_every_cpu(|cpu, barrier| {
         barrier.wait();

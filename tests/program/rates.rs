@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The limits that all sources share, measured by the program's own clock. Nothing is challenged here.
 
-use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Instant;
@@ -21,8 +20,7 @@ fn due(rate: u64, since: Instant) -> RangeInclusive<u64> {
 
 #[test]
 fn unknown_sources_share_the_pass_rate_and_leave_no_entry_without_it() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off", "--pass-rate", "100"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--pass-rate", "100"]);
     let start = Instant::now();
     (0..5_000).for_each(|host| program.repeat(&syn_of(host), 1));
     let due = due(100, start);
@@ -35,9 +33,8 @@ fn unknown_sources_share_the_pass_rate_and_leave_no_entry_without_it() {
 
 #[test]
 fn the_pass_rate_covers_known_and_unknown_sources() {
-    let mut object = MaybeUninit::uninit();
     let options = ["--challenge", "off", "--pass-rate", "100", "--burst", "1000", "--rate", "1/h"];
-    let program = Program::load(&options, &mut object);
+    let program = Program::load(&options);
     let start = Instant::now();
     for _ in 0..100 {
         (0..50).for_each(|host| program.repeat(&syn_of(host), 1));
@@ -51,13 +48,11 @@ fn the_pass_rate_covers_known_and_unknown_sources() {
 #[test]
 fn the_pass_rate_is_not_charged_for_what_a_source_s_own_limit_refuses() {
     let limits = ["--challenge", "off", "--burst", "1", "--rate", "1/h", "--pass-rate"];
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[&limits[..], &["20/h"]].concat(), &mut object);
+    let program = Program::load(&[&limits[..], &["20/h"]].concat());
     assert_eq!(program.judge(&syn_of(0)).0, "pass_within_limit");
     assert_eq!(program.judge(&syn_of(1)).0, "drop_pass_rate", "20 an hour hold one token");
 
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[&limits[..], &["3"]].concat(), &mut object);
+    let program = Program::load(&[&limits[..], &["3"]].concat());
     assert_eq!(program.judge(&syn_of(0)).0, "pass_within_limit");
     for _ in 0..10 {
         assert_eq!(program.judge(&syn_of(0)).0, "drop_syn_limit");
@@ -68,9 +63,8 @@ fn the_pass_rate_is_not_charged_for_what_a_source_s_own_limit_refuses() {
 
 #[test]
 fn a_source_over_the_pass_rate_keeps_its_own_tokens() {
-    let mut object = MaybeUninit::uninit();
     let options = ["--challenge", "off", "--pass-rate", "1/h", "--burst", "3", "--rate", "1/h"];
-    let program = Program::load(&options, &mut object);
+    let program = Program::load(&options);
     assert_eq!(program.judge(&syn_of(0)).0, "pass_within_limit");
     for host in 0..100 {
         assert_eq!(program.judge(&syn_of(host)).0, "drop_pass_rate");
@@ -81,8 +75,7 @@ fn a_source_over_the_pass_rate_keeps_its_own_tokens() {
 
 #[test]
 fn without_a_pass_rate_every_source_passes() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off", "--pass-rate", "0"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--pass-rate", "0"]);
     (0..5_000).for_each(|host| program.repeat(&syn_of(host), 1));
     assert_eq!(program.counters().reasons["pass_within_limit"], 5_000);
 }
@@ -90,8 +83,7 @@ fn without_a_pass_rate_every_source_passes() {
 /// Without --burst and --rate: what reaches the kernel unasked is still limited.
 #[test]
 fn by_default_a_source_s_syns_are_limited_and_its_connections_are_not() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off"], &mut object);
+    let program = Program::load(&["--challenge", "off"]);
     let start = Instant::now();
     program.repeat(&syn_of(0), 500);
     let most = 100 + (start.elapsed().as_secs_f64() * 20.0) as u64;
@@ -106,14 +98,12 @@ fn by_default_a_source_s_syns_are_limited_and_its_connections_are_not() {
 #[test]
 fn an_allowed_source_has_no_limit_but_the_pass_rate() {
     let limits = ["--challenge", "off", "--burst", "1", "--rate", "1/h", "--allow", "10.0.0.0/8"];
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[&limits[..], &["--pass-rate", "0"]].concat(), &mut object);
+    let program = Program::load(&[&limits[..], &["--pass-rate", "0"]].concat());
     for _ in 0..100 {
         assert_eq!(program.judge(&syn_of(0)).0, "pass_allowed");
     }
 
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[&limits[..], &["--pass-rate", "50"]].concat(), &mut object);
+    let program = Program::load(&[&limits[..], &["--pass-rate", "50"]].concat());
     let start = Instant::now();
     (0..5_000).for_each(|host| program.repeat(&syn_of(host), 1));
     let due = due(50, start);

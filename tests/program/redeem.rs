@@ -2,7 +2,6 @@
 //! Which segments are taken for answers to our cookies. The oracle makes the cookies, and the kernel's test run
 //! makes no connections: a right cookie ends as `answer_refused`.
 
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use etherparse::{Ipv4Header, TcpHeader};
@@ -10,7 +9,7 @@ use lab::cookie::{Baker, Cookie, EPOCH_NS, Flow, Options};
 use lab::frames::{CLIENT, CLIENT_PORT, CLIENT6, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6};
 use lab::netns::Netns;
 use lab::program::{LOOPBACK_MAC, Program, TCX_DROP, TCX_NEXT, now_ns, types};
-use libbpf_rs::{MapCore, MapFlags, OpenObject};
+use libbpf_rs::{MapCore, MapFlags};
 use synflood_xdp::kernel::encode;
 use synflood_xdp::kernel::skel::as_bytes;
 
@@ -36,18 +35,18 @@ fn on_a_server(test: impl FnOnce() + Send) {
     });
 }
 
-fn expecting<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
-    let program = Program::load(&[&["--cookies", "own"], options].concat(), object);
+fn expecting(options: &[&str]) -> Program {
+    let program = Program::load(&[&["--cookies", "own"], options].concat());
     program.look_for_answers(true);
     program
 }
 
 /// Made a moment ago, as the program's clock may lie 10 ms behind.
-fn bake(program: &Program<'_>, flow: &Flow, options: &Options) -> Cookie {
+fn bake(program: &Program, flow: &Flow, options: &Options) -> Cookie {
     baker(program).make(flow, options, now_ns().unwrap() - 10_000_000)
 }
 
-fn baker(program: &Program<'_>) -> Baker {
+fn baker(program: &Program) -> Baker {
     Baker { keys: program.secret.constants().cookie_key }
 }
 
@@ -77,7 +76,7 @@ fn ack4(cookie: u32, options: &[u8], edit: impl FnOnce(&mut Ipv4Header, &mut Tcp
 }
 
 /// The reason of an ACK that should not be dropped.
-fn reason(program: &Program<'_>, frame: &[u8]) -> Option<String> {
+fn reason(program: &Program, frame: &[u8]) -> Option<String> {
     let (reason, verdict) = program.redeem(frame);
     assert_eq!(verdict, TCX_NEXT, "{reason:?}");
     reason
@@ -89,8 +88,7 @@ const WRONG: Option<&str> = Some("answer_wrong");
 #[test]
 fn a_right_cookie_is_known_over_both_families_and_with_all_options() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         for mss in [536, 1460, 8960] {
             for options in [OPTIONS, PLAIN] {
                 let options = Options { mss, ..options };
@@ -111,8 +109,7 @@ fn a_right_cookie_is_known_over_both_families_and_with_all_options() {
 #[test]
 fn a_cookie_of_the_last_epoch_is_right_and_an_older_one_is_not() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         for (age, expected) in [(0, RIGHT), (1, RIGHT), (2, WRONG), (3, WRONG)] {
             // The same time of an earlier epoch, which has not begun when the frame is judged.
             let judged = loop {
@@ -131,8 +128,7 @@ fn a_cookie_of_the_last_epoch_is_right_and_an_older_one_is_not() {
 #[test]
 fn a_changed_segment_is_wrong() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         let cookie = bake(&program, &FLOW, &PLAIN).sequence;
         for bit in 7..32 {
             let frame = ack4(cookie ^ 1 << bit, &[], |_, _| {});
@@ -155,8 +151,7 @@ fn a_changed_segment_is_wrong() {
 #[test]
 fn the_timestamp_is_found_wherever_it_stands() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         let cookie = bake(&program, &FLOW, &OPTIONS);
         let stamp = &echo(cookie.tsval)[2..];
         let sack = [&[1, 1, 5, 10][..], &[7; 8]].concat();
@@ -177,8 +172,7 @@ fn the_timestamp_is_found_wherever_it_stands() {
 #[test]
 fn other_segments_are_not_looked_at() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         let cookie = bake(&program, &FLOW, &PLAIN).sequence;
         let other: [fn(&mut Ipv4Header, &mut TcpHeader); 7] = [
             |_, tcp| tcp.ack = false,
@@ -204,8 +198,7 @@ fn other_segments_are_not_looked_at() {
 #[test]
 fn without_a_listener_nothing_is_redeemed() {
     Netns::new("server").enter(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         let cookie = bake(&program, &FLOW, &PLAIN).sequence;
         let frame = ack4(cookie, &[], |_, _| {});
         assert_eq!(reason(&program, &frame).as_deref(), Some("answer_no_listener"));
@@ -213,10 +206,10 @@ fn without_a_listener_nothing_is_redeemed() {
 }
 
 /// Sets the time at which a source's connection bucket is full.
-fn set_connections(program: &Program<'_>, source: Ipv4Addr, connections_full_at: u64) {
+fn set_connections(program: &Program, source: Ipv4Addr, connections_full_at: u64) {
     let key = encode::address(source.into());
     let entry = types::source { connections_full_at, ..Default::default() };
-    program.skel.maps.sources.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
+    program.maps.sources.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
 }
 
 #[test]
@@ -229,8 +222,7 @@ fn a_source_without_a_connection_left_is_dropped_silently() {
             (&[&limit[..], &["--allow", "192.0.2.0/24"]].concat(), (RIGHT, TCX_NEXT)),
             (&[], (RIGHT, TCX_NEXT)),
         ] {
-            let mut object = MaybeUninit::uninit();
-            let program = expecting(options, &mut object);
+            let program = expecting(options);
             let cookie = bake(&program, &FLOW, &PLAIN).sequence;
             let frame = ack4(cookie, &[], |_, _| {});
             let now = now_ns().unwrap();
@@ -247,8 +239,7 @@ fn a_source_without_a_connection_left_is_dropped_silently() {
 #[test]
 fn a_segment_of_a_known_source_is_no_wrong_answer() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = expecting(&[], &mut object);
+        let program = expecting(&[]);
         let frame = ack4(7, &[], |_, _| {});
         assert_eq!(reason(&program, &frame).as_deref(), WRONG);
         assert_eq!(program.judge(&ipv4(|_, _| {})).0, "pass_within_limit");

@@ -2,7 +2,6 @@
 //! The shipped program against [`crate::model`], over random sequences of SYNs. Each token comes once in an hour, so
 //! that time does not matter.
 
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 use lab::cpu;
@@ -89,8 +88,8 @@ impl Addresses {
 }
 
 /// Full: zero.
-fn refill(program: &Program<'_>, rates: impl Fn(&mut types::rates)) {
-    let (map, first) = (&program.skel.maps.data_rates, 0_u32.to_ne_bytes());
+fn refill(program: &Program, rates: impl Fn(&mut types::rates)) {
+    let (map, first) = (&program.maps.data_rates, 0_u32.to_ne_bytes());
     let mut value: types::rates =
         from_bytes(&map.lookup(&first, MapFlags::ANY).unwrap().unwrap()).unwrap();
     rates(&mut value);
@@ -98,8 +97,8 @@ fn refill(program: &Program<'_>, rates: impl Fn(&mut types::rates)) {
 }
 
 /// Charges a source in the table as the trace point does, and lets all CPUs forget why they refused it.
-fn connect(program: &Program<'_>, key: types::addr, is_charged: bool) {
-    let map = &program.skel.maps.sources;
+fn connect(program: &Program, key: types::addr, is_charged: bool) {
+    let map = &program.maps.sources;
     let now = now_ns().unwrap();
     let found = map.lookup(as_bytes(&key), MapFlags::ANY).unwrap();
     let mut entry = found.map_or(
@@ -111,7 +110,7 @@ fn connect(program: &Program<'_>, key: types::addr, is_charged: bool) {
     }
     map.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
 
-    let refusals = &program.skel.maps.refusals;
+    let refusals = &program.maps.refusals;
     let cpus = libbpf_rs::num_possible_cpus().unwrap() as u32;
     let bits = (refusals.max_entries() / cpus).ilog2();
     let hash = encode::hash(&key, program.secret.hash_key);
@@ -124,8 +123,8 @@ fn connect(program: &Program<'_>, key: types::addr, is_charged: bool) {
     enter_in_filter(program, hash);
 }
 
-fn enter_in_filter(program: &Program<'_>, hash: u64) {
-    let known = &program.skel.maps.known;
+fn enter_in_filter(program: &Program, hash: u64) {
+    let known = &program.maps.known;
     let bits = (known.max_entries() * 32).ilog2();
     let bit = hash >> (64 - bits);
     for filter in 0..2 {
@@ -168,7 +167,7 @@ fn events() -> impl Strategy<Value = Event> {
 
 /// Runs a sequence, and compares every reason, and at last every entry.
 fn compare(
-    program: &Program<'_>,
+    program: &Program,
     mut model: Model,
     addresses: Addresses,
     events: &[Event],
@@ -220,11 +219,10 @@ fn agrees_with_the_model(burst: u64, challenge: &str) {
         let _listeners = [listen(SERVER_PORT), listen(UNCHALLENGED)];
         let protected = format!("{SERVER_PORT}-{NOBODY_LISTENS}");
         let burst_word = burst.to_string();
-        let mut object = MaybeUninit::uninit();
         let limits = ["--burst", &burst_word, "--rate", "1/h", "--pass-rate", "1/h"];
         let rates = ["--unchallenged-rate", "1/h", "--challenge-rate", "1/h", "--challenge", challenge];
         let lists = ["--allow", "30.0.0.0/8", "--deny", "40.0.0.0/8", "--port", &protected];
-        let program = Program::load(&[limits, rates, lists].concat(), &mut object);
+        let program = Program::load(&[limits, rates, lists].concat());
         program.tell(types::host { syncookies: 1, ..HOST });
         program.own_mac(SERVER_MAC, 1500);
         program.own(SERVER.into());

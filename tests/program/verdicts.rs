@@ -2,7 +2,6 @@
 //! The verdict for each shape of packet. The kernel runs the shipped program.
 
 use std::collections::BTreeSet;
-use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 
 use lab::frames::{CLIENT6, ETHERNET_LEN, ipv4, ipv6, syn_from};
@@ -16,8 +15,7 @@ fn action(reason: &str) -> u32 {
 
 #[test]
 fn every_shape_has_its_reason_and_action() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS);
     for (what, frame, reason) in table() {
         assert_eq!(program.judge(&frame), (reason.to_owned(), action(reason)), "{what}");
     }
@@ -25,8 +23,7 @@ fn every_shape_has_its_reason_and_action() {
 
 #[test]
 fn a_dry_run_gives_the_same_reasons_and_drops_nothing() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[&OPTIONS[..], &["--dry-run"]].concat(), &mut object);
+    let program = Program::load(&[&OPTIONS[..], &["--dry-run"]].concat());
     for (what, frame, reason) in table() {
         assert_eq!(program.judge(&frame), (reason.to_owned(), XDP_PASS), "{what}");
     }
@@ -35,8 +32,7 @@ fn a_dry_run_gives_the_same_reasons_and_drops_nothing() {
 /// The verdict does not depend on where a driver's first buffer ends.
 #[test]
 fn headers_beyond_the_first_buffer_are_read() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS);
     if !program.can_split() {
         println!("SKIPPED: this kernel's test run cannot end a first buffer early");
         return;
@@ -60,8 +56,7 @@ fn headers_beyond_the_first_buffer_are_read() {
 
 #[test]
 fn a_jumbo_frame_is_judged() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&OPTIONS, &mut object);
+    let program = Program::load(&OPTIONS);
     let frame = [plain4(), vec![0; 9000]].concat();
     assert_eq!(program.judge(&frame), (SYN.to_owned(), XDP_PASS));
 }
@@ -98,8 +93,7 @@ fn the_table_covers_every_reason() {
         "answer_wrong",
         "connection_opened",
     ];
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&[], &mut object);
+    let program = Program::load(&[]);
     let covered: BTreeSet<&str> =
         table().iter().map(|(_, _, reason)| *reason).chain(elsewhere).collect();
     let all: BTreeSet<&str> = program.reason_names().iter().map(String::as_str).collect();
@@ -108,8 +102,7 @@ fn the_table_covers_every_reason() {
 
 #[test]
 fn without_ports_every_port_is_protected() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"], &mut object);
+    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"]);
     assert_eq!(program.judge(&plain4()).0, SYN);
     for port in [1, 22, 63, 64, 1024, 65_535] {
         let frame = ipv4(|_, tcp| tcp.destination_port = port);
@@ -119,22 +112,19 @@ fn without_ports_every_port_is_protected() {
 
 #[test]
 fn the_everything_network_of_one_family_leaves_the_other_alone() {
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--deny", "::/0"], &mut object);
+    let program = Program::load(&["--deny", "::/0"]);
     assert_eq!(program.judge(&plain6()).0, "drop_denied");
     assert_eq!(program.judge(&plain4()).0, SYN);
 
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--deny", "0.0.0.0/0"], &mut object);
+    let program = Program::load(&["--deny", "0.0.0.0/0"]);
     assert_eq!(program.judge(&plain4()).0, "drop_denied");
     assert_eq!(program.judge(&plain6()).0, SYN);
 }
 
 #[test]
 fn a_source_is_as_wide_as_its_prefix() {
-    let sends = |program: &Program<'_>, frame: Vec<u8>| program.judge(&frame).0;
-    let mut object = MaybeUninit::uninit();
-    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"], &mut object);
+    let sends = |program: &Program, frame: Vec<u8>| program.judge(&frame).0;
+    let program = Program::load(&["--challenge", "off", "--burst", "1", "--rate", "1/h"]);
     let neighbour4 = syn_from(Ipv4Addr::new(192, 0, 2, 2));
     let neighbour6 = ipv6(&[], |ip, _| ip.source[15] = 99);
     let elsewhere6 = ipv6(&[], |ip, _| ip.source[7] ^= 1);
@@ -144,10 +134,9 @@ fn a_source_is_as_wide_as_its_prefix() {
     assert_eq!(sends(&program, neighbour6.clone()), "drop_syn_limit", "the same /64");
     assert_eq!(sends(&program, elsewhere6), SYN, "another /64");
 
-    let mut object = MaybeUninit::uninit();
     let limits = ["--challenge", "off", "--burst", "1", "--rate", "1/h"];
     let options = [&limits[..], &["--ipv4-prefix", "24", "--ipv6-prefix", "128"]].concat();
-    let program = Program::load(&options, &mut object);
+    let program = Program::load(&options);
     assert_eq!(sends(&program, plain4()), SYN);
     assert_eq!(sends(&program, neighbour4), "drop_syn_limit", "the same /24");
     assert_eq!(sends(&program, plain6()), SYN);

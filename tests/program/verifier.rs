@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How much work the program is for the kernel's verifier. It gives up at a million instructions.
 
-use std::mem::MaybeUninit;
-
 use caps::CapSet;
 use lab::program::Program;
 
@@ -18,7 +16,7 @@ fn every_configuration_stays_far_from_the_verifiers_limit() {
         [&[], &most_options, &["--cookies", "kernel"], &["--challenge", "off"]];
     let mut most = 0;
     for options in configurations {
-        let counts = Program::load(options, &mut MaybeUninit::uninit()).verified_instructions();
+        let counts = Program::load(options).verified_instructions();
         println!("{options:?}: {counts:?}");
         assert!(counts.values().all(|&count| count != 0), "this kernel does not tell");
         most = most.max(counts.into_values().max().unwrap());
@@ -30,8 +28,7 @@ fn every_configuration_stays_far_from_the_verifiers_limit() {
 /// The report of a refused program contains its own log and no other program's.
 #[test]
 fn a_refused_program_has_a_log_of_its_own() {
-    let refusal =
-        |options: &[&str]| Program::try_load(options, &mut MaybeUninit::uninit()).err().unwrap();
+    let refusal = |options: &[&str]| Program::try_load(options).err().unwrap();
     let too_large = refusal(&["--max-sources", "4294967295"]);
     assert!(too_large.contains("no table of 4294967295 sources"), "{too_large}");
     // This thread's own capabilities only.

@@ -37,10 +37,10 @@ pub struct Told {
     ports: ports::Ports,
 }
 
-impl Program<'_> {
+impl Program {
     /// Tells the program the host's settings, like [`HOST`].
     pub fn tell(&self, settings: types::host) {
-        host::set(&self.skel, &settings).unwrap();
+        host::set(&self.maps, &settings).unwrap();
     }
 
     /// Adds an address to the host's own.
@@ -67,12 +67,12 @@ impl Program<'_> {
         const LOOPBACK: u32 = 1;
         let mut told = self.told.lock().unwrap();
         let links = BTreeMap::from([(LOOPBACK, link)]);
-        told.tables.tell_links(&self.skel, &links, &BTreeSet::new()).1.unwrap();
+        told.tables.tell_links(&self.maps, &links, &BTreeSet::new()).1.unwrap();
     }
 
     /// Tells the program these routes, and no others.
     pub fn tell_routes(&self, routes: &BTreeMap<IpNet, Route>) {
-        self.told.lock().unwrap().tables.tell_routes(&self.skel, routes).unwrap();
+        self.told.lock().unwrap().tables.tell_routes(&self.maps, routes).unwrap();
     }
 
     /// Tells the program about a port of one family.
@@ -80,18 +80,18 @@ impl Program<'_> {
         let mut told = self.told.lock().unwrap();
         told.ports.add(is_ipv6, port, about);
         let ports = told.ports.clone();
-        told.port_tables.tell(&self.skel, ports, &BTreeSet::new()).unwrap();
+        told.port_tables.tell(&self.maps, ports, &BTreeSet::new()).unwrap();
     }
 
     /// Makes the program look at segments for answers to challenges, or not.
     pub fn look_for_answers(&self, is_on: bool) {
         let is_on = u32::from(is_on).to_ne_bytes();
-        self.skel.maps.data_answered.update(&0_u32.to_ne_bytes(), &is_on, MapFlags::ANY).unwrap();
+        self.maps.data_answered.update(&0_u32.to_ne_bytes(), &is_on, MapFlags::ANY).unwrap();
     }
 
     fn tell_addresses(&self) {
         let mut told = self.told.lock().unwrap();
         let Told { tables, macs, networks, .. } = &mut *told;
-        tables.tell_addresses(&self.skel, macs, networks).1.unwrap();
+        tables.tell_addresses(&self.maps, macs, networks).1.unwrap();
     }
 }

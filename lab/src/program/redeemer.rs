@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The program that takes the answers to our cookies, on single frames.
 
-use libbpf_rs::ProgramInput;
+use std::os::fd::AsFd;
+
+use synflood_xdp::kernel::sys::{self, TestRun};
 
 use super::Program;
 
@@ -13,7 +15,7 @@ pub const TCX_DROP: u32 = 2;
 /// The destination of frames for the device of the kernel's test run, which is the loopback device.
 pub const LOOPBACK_MAC: [u8; 6] = [0; 6];
 
-impl Program<'_> {
+impl Program {
     /// Runs it on one frame. Returns the reason that was counted, if any, and the verdict.
     ///
     /// The kernel makes no connection in a test run: a right cookie is `answer_refused`.
@@ -29,7 +31,7 @@ impl Program<'_> {
 
     /// The verdict alone. It reads no counters, so it is fast.
     pub fn redeem_uncounted(&self, frame: &[u8]) -> u32 {
-        let input = ProgramInput { data_in: Some(frame), ..Default::default() };
-        self.skel.progs.redeem.test_run(input).unwrap().return_value
+        let redeem = self.programs.redeem.as_ref().expect("the program has cookies of its own");
+        sys::test_run(redeem.as_fd(), TestRun { frame, ..Default::default() }).unwrap().value
     }
 }

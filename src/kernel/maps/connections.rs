@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::kernel::clock;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
+use crate::kernel::maps::Maps;
+use crate::kernel::skel::{as_bytes, types};
 
 /// How long a cookie is valid at most: two epochs of bpf/cookie.h.
 const COOKIE_LIFE: Duration = Duration::from_nanos(2 << 34);
@@ -34,21 +35,20 @@ pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
 
 /// Makes the program look at segments for answers just as long as a cookie may be valid. It begins by itself
 /// at a challenge.
-pub fn stop_looking_for_answers(skel: &SynfloodSkel<'_>) -> Result<()> {
+pub fn stop_looking_for_answers(maps: &Maps) -> Result<()> {
     let set = |is_needed: bool| {
-        skel.maps
-            .data_answered
+        maps.data_answered
             .update(&0_u32.to_ne_bytes(), as_bytes(&u32::from(is_needed)), MapFlags::ANY)
             .context("cannot tell the program whether to look for answers")
     };
-    let is_needed = is_challenge_recent(skel)?;
+    let is_needed = is_challenge_recent(maps)?;
     set(is_needed)?;
     // A challenge at this very moment may have set it just before.
-    if !is_needed && is_challenge_recent(skel)? { set(true) } else { Ok(()) }
+    if !is_needed && is_challenge_recent(maps)? { set(true) } else { Ok(()) }
 }
 
-fn is_challenge_recent(skel: &SynfloodSkel<'_>) -> Result<bool> {
-    let last: u64 = super::variables("the time of the last challenge", &skel.maps.data_challenge)?;
+fn is_challenge_recent(maps: &Maps) -> Result<bool> {
+    let last: u64 = super::variables("the time of the last challenge", &maps.data_challenge)?;
     let age = clock::now_ns()?.saturating_sub(last);
     Ok(last != 0 && age < COOKIE_LIFE.as_nanos() as u64)
 }

@@ -11,22 +11,19 @@ use crate::kernel::program::Program;
 use crate::kernel::skel::{as_bytes, types};
 use crate::kernel::sys::MappedWords;
 use crate::kernel::{encode, netlink};
-use crate::policy::Policy;
 
-pub struct Filter<'a> {
-    program: &'a Program<'a>,
-    policy: &'a Policy,
+pub struct Filter {
     words: MappedWords,
     /// The one in use.
     current: usize,
 }
 
-impl<'a> Filter<'a> {
+impl Filter {
     /// The filter of a program that was just loaded.
-    pub fn new(program: &'a Program<'a>, policy: &'a Policy) -> Result<Self> {
-        let words = MappedWords::new(&program.skel.maps.known)
+    pub fn new(program: &Program) -> Result<Self> {
+        let words = MappedWords::new(&program.maps.known)
             .context("cannot reach the filter of known sources")?;
-        Ok(Self { program, policy, words, current: 0 })
+        Ok(Self { words, current: 0 })
     }
 
     /// The share of bits that are set in the filter in use.
@@ -39,7 +36,7 @@ impl<'a> Filter<'a> {
     /// Clears the spare filter, enters the sources of the table and of the kernel's sockets, and switches to
     /// it. The program enters each new source in the table first and then in both filters, so the spare one
     /// misses none.
-    pub fn renew(&mut self) -> Result<()> {
+    pub fn renew(&mut self, program: &Program) -> Result<()> {
         let spare = 1 - self.current;
         let words = self.words_of(spare);
         for word in words {
@@ -47,13 +44,12 @@ impl<'a> Filter<'a> {
         }
         let bits = (words.len() * 64).ilog2();
         let enter = |key: &types::addr| {
-            let bit = encode::hash(key, self.program.secret.hash_key) >> (64 - bits);
+            let bit = encode::hash(key, program.secret.hash_key) >> (64 - bits);
             words[(bit / 64) as usize].fetch_or(1 << (bit % 64), Ordering::Relaxed);
         };
-        sources::for_each_key(&self.program.skel.maps.sources, enter)?;
-        netlink::for_each_peer(|peer| enter(&encode::source_key(self.policy, peer)))?;
-        self.program
-            .skel
+        sources::for_each_key(&program.maps.sources, enter)?;
+        netlink::for_each_peer(|peer| enter(&encode::source_key(&program.policy, peer)))?;
+        program
             .maps
             .data_known
             .update(&0_u32.to_ne_bytes(), as_bytes(&(spare as u32)), MapFlags::ANY)

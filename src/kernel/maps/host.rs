@@ -10,8 +10,9 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use super::told::Told;
 use crate::kernel::encode;
+use crate::kernel::maps::Maps;
 use crate::kernel::netlink::Mac;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
+use crate::kernel::skel::{as_bytes, types};
 
 /// Room for the networks that are this host, for its routes, and for its listeners on single addresses. None of
 /// it is used before it is needed.
@@ -94,12 +95,11 @@ impl Tables {
     /// whether anything was written, too.
     pub fn tell_addresses(
         &mut self,
-        skel: &SynfloodSkel<'_>,
+        maps: &Maps,
         macs: &BTreeMap<Mac, u32>,
         networks: &BTreeSet<IpNet>,
     ) -> (bool, Result<()>) {
         let networks = networks.iter().map(|&network| (network, ())).collect();
-        let maps = &skel.maps;
         all([
             self.macs.tell(&maps.own_macs, macs, mac_key, |mtu| as_bytes(mtu).to_vec()),
             self.networks.tell(&maps.own_addresses, &networks, network_key, |()| vec![1]),
@@ -110,25 +110,20 @@ impl Tables {
     /// [`Self::tell_addresses`].
     pub fn tell_links(
         &mut self,
-        skel: &SynfloodSkel<'_>,
+        maps: &Maps,
         links: &BTreeMap<u32, Link>,
         devices: &BTreeSet<u32>,
     ) -> (bool, Result<()>) {
         let devices = devices.iter().map(|&device| (device, ())).collect();
         let index = |index: &u32| as_bytes(index).to_vec();
-        let maps = &skel.maps;
         all([
             self.links.tell(&maps.links, links, index, link_value),
             self.devices.tell(&maps.ip_devices, &devices, index, |()| vec![1]),
         ])
     }
 
-    pub fn tell_routes(
-        &mut self,
-        skel: &SynfloodSkel<'_>,
-        routes: &BTreeMap<IpNet, Route>,
-    ) -> Result<()> {
-        self.routes.tell(&skel.maps.routes, routes, network_key, route_value).map(|_| ())
+    pub fn tell_routes(&mut self, maps: &Maps, routes: &BTreeMap<IpNet, Route>) -> Result<()> {
+        self.routes.tell(&maps.routes, routes, network_key, route_value).map(|_| ())
     }
 }
 
@@ -173,9 +168,8 @@ fn route_value(route: &Route) -> Vec<u8> {
 }
 
 /// Tells the program settings, the generation of the addresses, and their bits.
-pub fn set(skel: &SynfloodSkel<'_>, host: &types::host) -> Result<()> {
-    skel.maps
-        .data_host
+pub fn set(maps: &Maps, host: &types::host) -> Result<()> {
+    maps.data_host
         .update(&0_u32.to_ne_bytes(), as_bytes(host), MapFlags::ANY)
         .context("cannot tell the program this host's settings")
 }

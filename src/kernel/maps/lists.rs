@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::kernel::encode;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, types};
+use crate::kernel::maps::Maps;
+use crate::kernel::skel::{as_bytes, types};
 use crate::policy::{Listed, Lists};
 
 /// A network in force.
@@ -19,15 +20,14 @@ pub struct Entry {
 }
 
 /// Enters the lists in a program that was just loaded with room for them.
-pub fn fill(skel: &SynfloodSkel<'_>, lists: &Lists) -> Result<()> {
+pub fn fill(maps: &Maps, lists: &Lists) -> Result<()> {
     for (index, (network, listed)) in (0..).zip(lists.entries()) {
         let verdict = match listed {
             Listed::Allowed => types::list_verdict::LIST_ALLOW,
             Listed::Denied => types::list_verdict::LIST_DENY,
         };
         let entry = types::list_entry { verdict, index };
-        skel.maps
-            .lists
+        maps.lists
             .update(as_bytes(&encode::list_key(network)), as_bytes(&entry), MapFlags::ANY)
             .with_context(|| format!("cannot enter {network} in the lists"))?;
     }

@@ -3,13 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
-use libbpf_rs::{MapCore, MapFlags, ProgramInput};
+use libbpf_rs::{MapCore, MapFlags};
 
 use super::told::Told;
 use crate::kernel::encode;
-use crate::kernel::skel::{SynfloodSkel, as_bytes, from_bytes, types};
+use crate::kernel::maps::Maps;
+use crate::kernel::program::Program;
+use crate::kernel::skel::{as_bytes, from_bytes, types};
+use crate::kernel::sys::{self, TestRun};
 
 /// What is known of a port: `struct port`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,7 +105,7 @@ impl Tables {
     /// `listeners`: those on single addresses, of the ports with [`Port::listens_here`].
     pub fn tell(
         &mut self,
-        skel: &SynfloodSkel<'_>,
+        maps: &Maps,
         ports: Ports,
         listeners: &BTreeSet<(IpAddr, u16)>,
     ) -> Result<()> {
@@ -110,10 +114,9 @@ impl Tables {
             let key = types::listener_key { addr: encode::address(ip), port: port.into() };
             as_bytes(&key).to_vec()
         };
-        self.listeners.tell(&skel.maps.listeners, &listeners, key, |()| vec![1])?;
+        self.listeners.tell(&maps.listeners, &listeners, key, |()| vec![1])?;
         if ports != self.ports {
-            skel.maps
-                .bss_ports
+            maps.bss_ports
                 .update(&0_u32.to_ne_bytes(), &ports.bytes(), MapFlags::ANY)
                 .context("cannot tell the program on which ports this host listens")?;
             self.ports = ports;
@@ -144,7 +147,7 @@ pub struct Listening {
 
 /// Asks the kernel about the listener that gets SYNs to this address and port. None: it finds none, as for one
 /// that is bound to an interface.
-pub fn inspect(skel: &SynfloodSkel<'_>, ip: IpAddr, port: u16) -> Result<Option<Listening>> {
+pub fn inspect(program: &Program, ip: IpAddr, port: u16) -> Result<Option<Listening>> {
     let family = if ip.is_ipv4() { types::family::FAMILY_IPV4 } else { types::family::FAMILY_IPV6 };
     let query = types::listener_query {
         addr: encode::address(ip),
@@ -154,10 +157,10 @@ pub fn inspect(skel: &SynfloodSkel<'_>, ip: IpAddr, port: u16) -> Result<Option<
     };
     const ASKING: &str = "cannot ask the kernel about a listener";
     let first = 0_u32.to_ne_bytes();
-    let map = &skel.maps.query;
+    let map = &program.maps.query;
     map.update(&first, as_bytes(&query), MapFlags::ANY).context(ASKING)?;
-    let input = ProgramInput { data_in: Some(&[0; 64]), ..Default::default() };
-    skel.progs.inspect.test_run(input).context(ASKING)?;
+    let run = TestRun { frame: &[0; 64], ..Default::default() };
+    sys::test_run(program.programs.inspect.as_fd(), run).context(ASKING)?;
     let answer = map.lookup(&first, MapFlags::ANY).context(ASKING)?.unwrap_or_default();
     let answer: types::listener_query = from_bytes(&answer).unwrap_or_default();
     Ok((answer.is_found != 0).then_some(Listening {

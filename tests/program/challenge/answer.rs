@@ -37,7 +37,7 @@ pub struct Answer {
     pub packet_len: usize,
 }
 
-pub fn answer(program: &Program<'_>, frame: &[u8]) -> Answer {
+pub fn answer(program: &Program, frame: &[u8]) -> Answer {
     let (reason, action, left) = program.answer(frame);
     assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_TX));
     let packet = SlicedPacket::from_ethernet(&left).unwrap();
@@ -93,7 +93,7 @@ pub fn shape(answer: &Answer) -> Vec<TcpOptionElement> {
 }
 
 /// The frame as it is, and behind one and two VLAN tags. Asserts that the answers have its tags.
-pub fn answers_behind_tags(program: &Program<'_>, frame: &[u8]) -> Vec<Answer> {
+pub fn answers_behind_tags(program: &Program, frame: &[u8]) -> Vec<Answer> {
     let (vlan, provider) = (EtherType::VLAN_TAGGED_FRAME, EtherType::PROVIDER_BRIDGING);
     let answered = |tags: &[EtherType]| {
         let frame = tagged(tags, frame.to_vec());

@@ -2,7 +2,6 @@
 //! Where an answer goes, and how large its segments may be: as the host's routes say.
 
 use std::collections::BTreeMap;
-use std::mem::MaybeUninit;
 
 use lab::frames::{CLIENT_MAC, SERVER_MAC};
 use lab::program::{Link, NextHop, Program, Route, types};
@@ -18,7 +17,7 @@ const LINK: Link = Link { group: GROUP, next_hop: NextHop::Route, max_mss: [0; 2
 const ROUTE: Route = Route { next_hop: None, group: Some(GROUP), max_mss: 0, is_default: false };
 
 /// Tells about the interface by which SYNs come, and the route to the client.
-fn tell(program: &Program<'_>, generation: u32, link: Link, route: Option<Route>) {
+fn tell(program: &Program, generation: u32, link: Link, route: Option<Route>) {
     let to_both = |route| ["192.0.2.0/24", "2001:db8::/32"].map(|net| (net.parse().unwrap(), route));
     program.tell_routes(&route.map(to_both).into_iter().flatten().collect::<BTreeMap<_, _>>());
     program.tell_link(link);
@@ -26,7 +25,7 @@ fn tell(program: &Program<'_>, generation: u32, link: Link, route: Option<Route>
 }
 
 /// The reason, and where the answer goes.
-fn sent_to(program: &Program<'_>, frame: &[u8]) -> (String, [u8; 6]) {
+fn sent_to(program: &Program, frame: &[u8]) -> (String, [u8; 6]) {
     let (reason, _, left) = program.answer(frame);
     if reason == "challenge_sent" {
         assert_eq!(left[6..12], SERVER_MAC);
@@ -47,8 +46,7 @@ fn an_answer_goes_to_the_next_hop() {
         ("the route is the same by several", LINK, Some(Route { group: None, ..ROUTE }), CLIENT_MAC),
     ];
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (generation, (name, link, route, mac)) in (1..).zip(cases) {
             tell(&program, generation, link, route);
             for frame in [syn4(&[]), syn6(&[])] {
@@ -71,8 +69,7 @@ fn a_source_that_is_routed_by_another_interface_is_not_challenged() {
         (strict, Some(ROUTE), ["challenge_sent"; 2]),
     ];
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (generation, (link, route, reasons)) in (1..).zip(cases) {
             tell(&program, generation, link, route);
             let found = [syn4(&[]), syn6(&[])].map(|frame| sent_to(&program, &frame).0);
@@ -84,8 +81,7 @@ fn a_source_that_is_routed_by_another_interface_is_not_challenged() {
 #[test]
 fn a_route_s_segment_size_counts_before_its_interface_s() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let sizes = || {
             let size = |left: &[u8], at: usize| u16::from_be_bytes([left[at], left[at + 1]]);
             let [left4, left6] =

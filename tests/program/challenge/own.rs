@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The contents of an answer with a cookie of our own.
 
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 
 use etherparse::TcpOptionElement;
@@ -32,7 +31,7 @@ const FLOW6: Flow = Flow {
 };
 
 /// Asserts that the cookie in an answer is what the oracle makes of these options.
-fn assert_keeps(program: &Program<'_>, answer: impl Fn() -> Answer, flow: &Flow, options: &Options) {
+fn assert_keeps(program: &Program, answer: impl Fn() -> Answer, flow: &Flow, options: &Options) {
     let baker = Baker { keys: program.secret.constants().cookie_key };
     // The program's clock lies behind this one by a tick at most, 10 ms.
     let earliest = now_ns().unwrap() - 10_000_000;
@@ -76,8 +75,7 @@ fn systems() -> [(&'static str, &'static [u8], Options); 9] {
 #[test]
 fn the_cookie_is_the_oracle_s() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (name, options, kept) in systems() {
             println!("{name}");
             assert_keeps(&program, || answer(&program, &syn4(options)), &FLOW, &kept);
@@ -89,8 +87,7 @@ fn the_cookie_is_the_oracle_s() {
 #[test]
 fn the_answer_offers_what_the_syn_did() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (name, options, kept) in systems() {
             let mut offered = vec![Mss(1460)];
             match (kept.has_timestamp, kept.has_sack) {
@@ -112,8 +109,7 @@ fn the_answer_offers_what_the_syn_did() {
 #[test]
 fn nothing_is_offered_or_kept_that_this_host_forbids() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let all =
             Options { mss: 1460, has_timestamp: true, has_sack: true, wscale: Some(7), ecn: false };
         let plain = Options { has_timestamp: false, ..all };
@@ -151,8 +147,7 @@ fn nothing_is_offered_or_kept_that_this_host_forbids() {
 #[test]
 fn ecn_is_agreed_to_where_a_timestamp_can_keep_it() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let syn = |options: &[u8], ece: bool, cwr: bool, ect: u8| {
             ipv4(|ip, tcp| {
                 (tcp.ece, tcp.cwr) = (ece, cwr);
@@ -178,8 +173,7 @@ fn ecn_is_agreed_to_where_a_timestamp_can_keep_it() {
 #[test]
 fn the_segment_size_is_the_least_of_interface_and_listener() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let sizes =
             || [syn4(LINUX), syn6(LINUX)].map(|frame| answer(&program, &frame).options[0].clone());
         assert_eq!(sizes(), [Mss(1460), Mss(1440)]);
@@ -196,8 +190,7 @@ fn the_segment_size_is_the_least_of_interface_and_listener() {
 fn an_answer_is_hardly_larger_than_its_syn() {
     let parts: [&[u8]; 4] = [&LINUX[..4], &LINUX[4..6], &LINUX[6..16], &[3, 3, 7]];
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for chosen in 0..1 << parts.len() {
             let some = parts.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1);
             let mut options: Vec<u8> = some.flat_map(|(_, part)| part.to_vec()).collect();
@@ -213,8 +206,7 @@ fn an_answer_is_hardly_larger_than_its_syn() {
 #[test]
 fn the_answer_goes_back_the_way_the_syn_came() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for frame in [syn4(LINUX), syn6(LINUX)] {
             answers_behind_tags(&program, &frame);
         }
@@ -225,8 +217,7 @@ fn the_answer_goes_back_the_way_the_syn_came() {
 #[test]
 fn a_repeated_syn_gets_the_same_cookie() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let flow_of = |isn| Flow { isn, ..FLOW };
         let baker = Baker { keys: program.secret.constants().cookie_key };
         let kept =

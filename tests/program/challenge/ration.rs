@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! How many SYNs are answered, and how many of the others pass: each way has a bound.
 
-use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
@@ -33,8 +32,7 @@ struct Tick {
 #[test]
 fn a_source_gets_its_ration_in_each_tick_and_no_more() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let frame = syn4(&[]);
         let mut ticks = Vec::<(i64, Tick)>::new();
         // Until some ticks have seen more SYNs than they answer.
@@ -70,8 +68,7 @@ fn a_source_gets_its_ration_in_each_tick_and_no_more() {
 #[test]
 fn a_source_is_answered_while_another_is_out_of_its_ration() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let loud = syn4(&[]);
         let quiet: Vec<_> = (1..100).map(|host| syn_from(Ipv4Addr::new(198, 51, 100, host))).collect();
         let mut answered = 0;
@@ -87,16 +84,14 @@ fn a_source_is_answered_while_another_is_out_of_its_ration() {
 #[test]
 fn answers_have_a_rate_in_all() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--challenge-rate", "1/h"], &mut object);
+        let program = refusing(&["--challenge-rate", "1/h"]);
         assert_eq!(program.judge(&syn4(&[])).0, "challenge_sent");
         for host in 1..100 {
             let frame = syn_from(Ipv4Addr::new(198, 51, 100, host));
             assert_eq!(program.judge(&frame).0, "drop_challenge_rate");
         }
 
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--challenge-rate", "0"], &mut object);
+        let program = refusing(&["--challenge-rate", "0"]);
         for host in 1..100 {
             let frame = syn_from(Ipv4Addr::new(198, 51, 100, host));
             assert_eq!(program.judge(&frame).0, "challenge_sent");
@@ -108,9 +103,8 @@ fn answers_have_a_rate_in_all() {
 #[test]
 fn what_cannot_be_challenged_has_a_rate() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
         let options = ["--challenge-port", "443", "--unchallenged-rate", "1/h"];
-        let program = refusing(&options, &mut object);
+        let program = refusing(&options);
         let own = |host| syn_from(Ipv4Addr::new(198, 51, 100, host));
         let forwarded = |host| {
             let mut frame = own(host);
@@ -132,9 +126,8 @@ fn what_cannot_be_challenged_has_a_rate() {
 #[test]
 fn what_cannot_be_challenged_takes_a_token_of_its_source() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
         let options = ["--challenge-port", "443", "--burst", "2", "--rate", "1/h"];
-        let program = refusing(&options, &mut object);
+        let program = refusing(&options);
         let reasons = [(); 4].map(|()| program.judge(&syn4(&[])).0);
         assert_eq!(
             reasons,
@@ -147,9 +140,8 @@ fn what_cannot_be_challenged_takes_a_token_of_its_source() {
 #[test]
 fn a_forged_allowed_network_brings_no_more_than_the_pass_rate() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
         let options = ["--allow", "198.18.0.0/15", "--deny", "198.18.7.0/24", "--pass-rate", "50"];
-        let program = Program::load(&options, &mut object);
+        let program = Program::load(&options);
         tell(&program, OWN_COOKIES);
         let start = Instant::now();
         let (mut denied, mut passed) = (0, 0);
@@ -169,8 +161,8 @@ fn a_forged_allowed_network_brings_no_more_than_the_pass_rate() {
 }
 
 /// Sets connections_full_at of the one source in the table: only completed connections do so otherwise.
-fn set_connections(program: &Program<'_>, full_at: u64) {
-    let map = &program.skel.maps.sources;
+fn set_connections(program: &Program, full_at: u64) {
+    let map = &program.maps.sources;
     let key = map.keys().next().expect("a source");
     let mut entry = map.lookup(&key, MapFlags::ANY).unwrap().unwrap();
     entry[8..16].copy_from_slice(&full_at.to_ne_bytes());
@@ -181,8 +173,7 @@ fn set_connections(program: &Program<'_>, full_at: u64) {
 fn a_source_without_a_connection_left_is_dropped_and_not_challenged() {
     const HOUR: u64 = 3_600 * 1_000_000_000;
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--burst", "5", "--rate", "1/h"], &mut object);
+        let program = refusing(&["--burst", "5", "--rate", "1/h"]);
         let first = syn_from(FIRST.into());
         assert_eq!(program.judge(&first).0, "challenge_sent");
 

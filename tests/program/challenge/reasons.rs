@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Which SYNs are challenged, and why others are not.
 
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener};
 
 use lab::frames::{Extension, SERVER, SERVER_PORT, SERVER6, ipv4, ipv6, patched, syn_from};
@@ -22,7 +21,7 @@ const LISTENS: Port = Port {
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// The reason for a frame. Asserts that a frame without an answer is unchanged.
-fn reason(program: &Program<'_>, frame: &[u8]) -> String {
+fn reason(program: &Program, frame: &[u8]) -> String {
     let (reason, action, left) = program.answer(frame);
     let expected = match reason.split_once('_').unwrap().0 {
         "drop" => XDP_DROP,
@@ -40,8 +39,7 @@ fn reason(program: &Program<'_>, frame: &[u8]) -> String {
 #[test]
 fn only_frames_for_this_host_are_answered() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         assert_eq!(reason(&program, &syn6(&[])), "challenge_sent");
         for mac in [[2, 0, 0, 0, 0, 3], [0xff; 6], [1, 0, 0x5e, 0, 0, 1]] {
@@ -60,8 +58,7 @@ fn only_frames_for_this_host_are_answered() {
 #[test]
 fn an_address_that_has_gone_is_forgotten() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         program.disown(SERVER.into());
         program.tell(types::host { generation: 1, ..OWN_COOKIES });
@@ -74,8 +71,7 @@ fn an_address_that_has_gone_is_forgotten() {
 #[test]
 fn impossible_sources_get_no_answer() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for source in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.80"]
         {
             let frame = syn_from(source.parse::<Ipv4Addr>().unwrap());
@@ -98,8 +94,7 @@ fn impossible_sources_get_no_answer() {
 #[test]
 fn only_plain_headers_are_answered() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let with_options = ipv4(|ip, _| ip.options = [1; 4].into());
         let fragment = ipv4(|ip, _| ip.more_fragments = true);
         let extended = ipv6(&[Extension::DestinationOptions], |_, _| {});
@@ -113,8 +108,7 @@ fn only_plain_headers_are_answered() {
 #[test]
 fn without_a_listener_there_is_no_answer() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let to_nobody = ipv4(|_, tcp| tcp.destination_port = SERVER_PORT + 1);
         assert_eq!(reason(&program, &to_nobody), "drop_no_listener");
         let to_nobody6 = ipv6(&[], |_, tcp| tcp.destination_port = SERVER_PORT + 1);
@@ -128,8 +122,7 @@ fn without_a_listener_there_is_no_answer() {
 #[test]
 fn the_kernel_is_asked_for_its_listener() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing_by_kernel(&[], &mut object);
+        let program = refusing_by_kernel(&[]);
         program.tell_port(false, SERVER_PORT + 1, LISTENS);
         let frame = ipv4(|_, tcp| tcp.destination_port = SERVER_PORT + 1);
         assert_eq!(reason(&program, &frame), "drop_no_listener");
@@ -144,8 +137,7 @@ fn the_kernel_is_asked_for_its_listener() {
 #[test]
 fn a_signed_syn_is_left_to_a_listener_with_keys() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let md5 = [&[1, 1, 19, 18][..], &[7; 16]].concat();
         let ao = [&[29, 16][..], &[7; 14]].concat();
         let both = [&md5[..], &ao].concat();
@@ -175,13 +167,11 @@ fn a_signed_syn_is_left_to_a_listener_with_keys() {
 #[test]
 fn no_challenge_where_the_kernel_takes_no_cookies() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         program.tell(types::host { syncookies: 0, ..OWN_COOKIES });
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
 
-        let mut object = MaybeUninit::uninit();
-        let program = refusing_by_kernel(&[], &mut object);
+        let program = refusing_by_kernel(&[]);
         program.tell(types::host { syncookies: 0, ..HOST });
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
     });
@@ -191,8 +181,7 @@ fn no_challenge_where_the_kernel_takes_no_cookies() {
 fn no_challenge_where_the_kernel_makes_no_cookies_yet() {
     on_a_server(|| {
         std::fs::write("/proc/sys/net/ipv4/tcp_syncookies", "1").unwrap();
-        let mut object = MaybeUninit::uninit();
-        let program = refusing_by_kernel(&[], &mut object);
+        let program = refusing_by_kernel(&[]);
         program.tell(types::host { syncookies: 1, ..HOST });
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
     });
@@ -202,8 +191,7 @@ fn no_challenge_where_the_kernel_makes_no_cookies_yet() {
 #[test]
 fn nothing_passes_unasked_where_the_kernel_always_makes_cookies() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = Program::load(&["--cookies", "own"], &mut object);
+        let program = Program::load(&["--cookies", "own"]);
         tell(&program, types::host { syncookies: 2, ..OWN_COOKIES });
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         assert!(program.sources().is_empty());
@@ -214,9 +202,8 @@ fn nothing_passes_unasked_where_the_kernel_always_makes_cookies() {
 fn a_source_over_its_own_limit_is_challenged() {
     on_a_server(|| {
         for (challenge, expected) in [("all", "challenge_sent"), ("off", "drop_syn_limit")] {
-            let mut object = MaybeUninit::uninit();
             let options = ["--challenge", challenge, "--burst", "1", "--rate", "1/h"];
-            let program = Program::load(&options, &mut object);
+            let program = Program::load(&options);
             tell(&program, OWN_COOKIES);
             let frame = syn4(&[]);
             assert_eq!(reason(&program, &frame), "pass_within_limit");
@@ -233,14 +220,12 @@ fn a_source_over_its_own_limit_is_challenged() {
 #[test]
 fn off_and_dry_runs_answer_nobody() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = Program::load(&["--challenge", "off", "--pass-rate", "1/h"], &mut object);
+        let program = Program::load(&["--challenge", "off", "--pass-rate", "1/h"]);
         tell(&program, OWN_COOKIES);
         assert_eq!(reason(&program, &syn_from(FIRST.into())), "pass_within_limit");
         assert_eq!(reason(&program, &syn4(&[])), "drop_pass_rate");
 
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--dry-run"], &mut object);
+        let program = refusing(&["--dry-run"]);
         let (reason, action, left) = program.answer(&syn4(&[]));
         assert_eq!((reason.as_str(), action), ("challenge_sent", XDP_PASS));
         assert_eq!(left, syn4(&[]));
@@ -250,13 +235,11 @@ fn off_and_dry_runs_answer_nobody() {
 #[test]
 fn ports_that_may_not_be_challenged_are_not() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--challenge-port", "443"], &mut object);
+        let program = refusing(&["--challenge-port", "443"]);
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
 
-        let mut object = MaybeUninit::uninit();
         let port = SERVER_PORT.to_string();
-        let program = refusing(&["--challenge-port", &port], &mut object);
+        let program = refusing(&["--challenge-port", &port]);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         program.tell_port(false, SERVER_PORT, Port { is_unchallenged: true, ..LISTENS });
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged", "its rules forbid it");

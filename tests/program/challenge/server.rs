@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A host with a listener. The shipped program answers single frames for it.
 
-use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, TcpListener};
 
 use lab::cpu;
 use lab::frames::{CLIENT_PORT, SERVER, SERVER_MAC, SERVER_PORT, SERVER6, ipv4, ipv6, syn_from};
 use lab::netns::Netns;
 use lab::program::{HOST, Port, Program, types};
-use libbpf_rs::OpenObject;
 
 pub const MTU: u32 = 1500;
 
@@ -30,7 +28,7 @@ pub fn on_a_server(test: impl FnOnce() + Send) {
 }
 
 /// Tells a program about the server.
-pub fn tell(program: &Program<'_>, settings: types::host) {
+pub fn tell(program: &Program, settings: types::host) {
     program.tell(settings);
     program.own_mac(SERVER_MAC, MTU);
     program.own(SERVER.into());
@@ -41,24 +39,17 @@ pub fn tell(program: &Program<'_>, settings: types::host) {
 }
 
 /// Loads the program with these options and spends its pass rate. It sends our own cookies.
-pub fn refusing<'obj>(options: &[&str], object: &'obj mut MaybeUninit<OpenObject>) -> Program<'obj> {
-    spent(&[&["--cookies", "own"], options].concat(), OWN_COOKIES, object)
+pub fn refusing(options: &[&str]) -> Program {
+    spent(&[&["--cookies", "own"], options].concat(), OWN_COOKIES)
 }
 
 /// The same, but it sends the kernel's cookies.
-pub fn refusing_by_kernel<'obj>(
-    options: &[&str],
-    object: &'obj mut MaybeUninit<OpenObject>,
-) -> Program<'obj> {
-    spent(&[&["--cookies", "kernel"], options].concat(), HOST, object)
+pub fn refusing_by_kernel(options: &[&str]) -> Program {
+    spent(&[&["--cookies", "kernel"], options].concat(), HOST)
 }
 
-fn spent<'obj>(
-    options: &[&str],
-    settings: types::host,
-    object: &'obj mut MaybeUninit<OpenObject>,
-) -> Program<'obj> {
-    let program = Program::load(&[&["--pass-rate", "1/h"], options].concat(), object);
+fn spent(options: &[&str], settings: types::host) -> Program {
+    let program = Program::load(&[&["--pass-rate", "1/h"], options].concat());
     tell(&program, settings);
     assert_eq!(program.judge(&syn_from(FIRST.into())).0, "pass_within_limit");
     program

@@ -2,7 +2,6 @@
 //! SYNs of sources that have sockets here already: the kernel's own, in every state.
 
 use std::io::Read;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use lab::cpu;
@@ -57,9 +56,9 @@ fn send(frame: &[u8]) {
 }
 
 /// The reason of a SYN before its source is known, and after.
-fn reasons(program: &Program<'_>, frame: &[u8]) -> [String; 2] {
+fn reasons(program: &Program, frame: &[u8]) -> [String; 2] {
     let unknown = program.judge(frame).0;
-    program.filter().renew().unwrap();
+    program.filter().renew(program).unwrap();
     [unknown, program.judge(frame).0]
 }
 
@@ -67,8 +66,7 @@ fn reasons(program: &Program<'_>, frame: &[u8]) -> [String; 2] {
 fn the_kernel_answers_a_half_open_connection_again_by_itself() {
     on_one_host(|| {
         let _listener = TcpListener::bind(ADDRESS).unwrap();
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let frame = syn(STRANGER, 4000, 1);
         send(&frame);
         assert_eq!(reasons(&program, &frame), ["challenge_sent", "drop_half_open"]);
@@ -82,8 +80,7 @@ fn the_kernel_answers_a_half_open_connection_again_by_itself() {
 fn an_established_connection_is_left_to_the_kernel() {
     on_one_host(|| {
         let listener = TcpListener::bind(ADDRESS).unwrap();
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
+        let program = refusing(&["--unchallenged-rate", "1/h"]);
         let client = connect();
         let _server = listener.accept().unwrap();
         let frame = syn(CLIENT.octets(), client.local_addr().unwrap().port(), 1);
@@ -115,11 +112,10 @@ fn leave_in_time_wait(listener: &TcpListener) -> u16 {
 #[test]
 fn a_connection_in_time_wait_is_opened_again() {
     on_one_host(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let listener = TcpListener::bind(ADDRESS).unwrap();
         let port = leave_in_time_wait(&listener);
-        program.filter().renew().unwrap();
+        program.filter().renew(&program).unwrap();
         // One of two numbers half the way around is behind the old one's.
         let mut reasons =
             [0, 1 << 31].map(|sequence| program.judge(&syn(CLIENT.octets(), port, sequence)).0);
@@ -132,11 +128,10 @@ fn a_connection_in_time_wait_is_opened_again() {
 #[test]
 fn connections_in_time_wait_are_opened_at_a_rate() {
     on_one_host(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&["--unchallenged-rate", "1/h"], &mut object);
+        let program = refusing(&["--unchallenged-rate", "1/h"]);
         let listener = TcpListener::bind(ADDRESS).unwrap();
         let port = leave_in_time_wait(&listener);
-        program.filter().renew().unwrap();
+        program.filter().renew(&program).unwrap();
         let wrong =
             |sequence| patched(syn(CLIENT.octets(), port, sequence), CHECKSUM_AT, |byte| byte ^ 1);
         let reasons = [0, 1 << 31].map(|sequence| {
@@ -157,8 +152,7 @@ fn connections_in_time_wait_are_opened_at_a_rate() {
 fn a_redirected_port_is_open_to_sources_with_sockets_too() {
     on_one_host(|| {
         let listener = TcpListener::bind(ADDRESS).unwrap();
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let _client = connect();
         drop(listener.accept().unwrap());
         program.tell_port(false, SERVER_PORT + 1, Port { is_unchallenged: true, ..Default::default() });
@@ -174,8 +168,7 @@ fn a_listener_whose_queue_is_half_full_gets_nothing_unasked() {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.bind(&ADDRESS.into()).unwrap();
         listener.listen(BACKLOG).unwrap();
-        let mut object = MaybeUninit::uninit();
-        let program = Program::load(&["--cookies", "own", "--pass-rate", "0"], &mut object);
+        let program = Program::load(&["--cookies", "own", "--pass-rate", "0"]);
         tell(&program, OWN_COOKIES);
         let asked = |host| program.judge(&syn(Ipv4Addr::new(198, 51, 100, host).octets(), 1, 1)).0;
         for half_open in 0..BACKLOG / 2 {

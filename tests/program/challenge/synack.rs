@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The contents of an answer with the kernel's cookie.
 
-use std::mem::MaybeUninit;
-
 use etherparse::TcpOptionElement;
 use lab::program::{HOST, now_ns, types};
 
@@ -19,8 +17,7 @@ use TcpOptionElement::{
 #[test]
 fn the_answer_goes_back_the_way_the_syn_came() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (frame, mss) in [(syn4(LINUX), 1460), (syn6(LINUX), 1440)] {
             let all = [Mss(mss), SackPermitted, Timestamp(0, 0), Noop, WindowScale(OUR_SCALE)];
             for answer in answers_behind_tags(&program, &frame) {
@@ -35,8 +32,7 @@ fn what_each_system_offers_is_kept_in_the_timestamp() {
     const NO_SCALE: u32 = 0xf;
     const SACK: u32 = 1 << 4;
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let mss = Mss(1460);
         let stamp = Timestamp(0, 0);
         let scale = || [Noop, WindowScale(OUR_SCALE)];
@@ -70,8 +66,7 @@ fn what_each_system_offers_is_kept_in_the_timestamp() {
 #[test]
 fn the_timestamp_is_of_just_now() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for _ in 0..200 {
             let now_ms = || (now_ns().unwrap() / 1_000_000) as u32;
             let earliest = now_ms();
@@ -84,8 +79,7 @@ fn the_timestamp_is_of_just_now() {
 #[test]
 fn nothing_is_offered_that_the_kernel_would_not_read() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let options_with = |settings| {
             program.tell(settings);
             shape(&answer(&program, &syn4(LINUX)))
@@ -113,8 +107,7 @@ fn ecn_is_agreed_to_as_the_kernel_would() {
         })
     };
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for (frame, agreed) in [
             (syn(true, true, 0), true),
             (syn(true, false, 0), false),
@@ -134,8 +127,7 @@ fn ecn_is_agreed_to_as_the_kernel_would() {
 #[test]
 fn an_answer_is_hardly_larger_than_its_syn() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         for options in [&[][..], &[1; 4], LINUX, WINDOWS, MACOS, FREEBSD, OPENBSD, &LINUX[6..16]] {
             for (frame, mac) in [(syn4(options), 14), (syn6(options), 14)] {
                 let answer = answer(&program, &frame);
@@ -155,8 +147,7 @@ fn an_answer_is_hardly_larger_than_its_syn() {
 #[test]
 fn the_window_is_what_the_listener_can_take() {
     on_a_server(|| {
-        let mut object = MaybeUninit::uninit();
-        let program = refusing(&[], &mut object);
+        let program = refusing(&[]);
         let window = answer(&program, &syn4(LINUX)).window;
         assert!(window >= 14_600 && window.is_multiple_of(1460), "{window}");
     });
