@@ -97,6 +97,13 @@ static __noinline void count_challenged(const struct packet *pkt, bool is_answer
 	count_refused(refusal_slot(pkt->source_hash), &key, is_answered);
 }
 
+/* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
+ * service manager holds the program. */
+static __always_inline bool is_host_stale(void)
+{
+	return (__s64)(bpf_ktime_get_coarse_ns() - host.looked_at) > HOST_STALE_NS;
+}
+
 /* UNDECIDED: the SYN cannot be challenged because of where it goes; then pkt->is_forwarded says whether
  * it is for another host. */
 static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct packet *pkt)
@@ -110,7 +117,7 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 	enum reason reason;
 	__u16 max_mss;
 
-	if ((void *)(eth + 1) > data_end)
+	if ((void *)(eth + 1) > data_end || is_host_stale())
 		return UNDECIDED;
 	__builtin_memcpy(reply.hops.from.octet, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(reply.hops.to.octet, eth->h_dest, ETH_ALEN);

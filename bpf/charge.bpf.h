@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Charges each connection to its source: the one place where that is done, however it came about. */
+/*
+ * Charges each connection to its source: the one place where that is done, however it came about.
+ *
+ * A tracing link cannot be given another program. So when one program succeeds another, both are
+ * attached for a moment, and charging_generation says which of them counts: no connection is charged
+ * twice.
+ */
 #pragma once
 
 #include "admit.bpf.h"
@@ -85,6 +91,8 @@ static __always_inline void charge_connection(const struct sock *sk)
 {
 	struct peer peer = {};
 
+	if (config.generation != charging_generation)
+		return;
 	if (!peer_of(sk, &peer) || !is_protected_connection(sk, &peer))
 		return;
 	__sync_fetch_and_add(&port_connections[sk->__sk_common.skc_num].connected, 1);

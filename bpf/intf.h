@@ -10,11 +10,11 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 5
+#define DUMP_VERSION 6
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
-#define TABLES_VERSION 2
+#define TABLES_VERSION 3
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -139,10 +139,12 @@ struct config {
 	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
 	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
 	__u8 padding;
+	__u32 generation; /* counts up from program to program on the same tables; see charge.bpf.h */
+	__u32 more_padding;
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
 };
-_Static_assert(sizeof(struct config) == 144 + 2 * 8192, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 152 + 2 * 8192, "the layout of struct config");
 
 /* Random words, drawn when the program is loaded. Nothing shows them. */
 struct secret {
@@ -150,6 +152,9 @@ struct secret {
 	__u64 hash_key[2]; /* odd; see addr_hash() */
 };
 _Static_assert(sizeof(struct secret) == 32, "the layout of struct secret");
+
+/* What user space knew of this host so long ago no longer counts. */
+#define HOST_STALE_NS 5000000000
 
 /* The settings of this host that decide how to make a cookie; user space keeps them up to date. */
 struct host {
@@ -165,8 +170,9 @@ struct host {
 	__u32 generation;   /* changes whenever an address or a link of this host changes */
 	__u64 address_bits; /* bit n: the hash of one of this host's addresses has n in its upper 6 bits
 			     */
+	__u64 looked_at;    /* CLOCK_MONOTONIC ns: the last look of user space at this host */
 };
-_Static_assert(sizeof(struct host) == 24, "the layout of struct host");
+_Static_assert(sizeof(struct host) == 32, "the layout of struct host");
 
 /* An Ethernet address. */
 struct mac {
@@ -324,6 +330,18 @@ struct redeemed {
 	__u32 isn;
 };
 _Static_assert(sizeof(struct redeemed) == 16, "the layout of struct redeemed");
+
+/* What a run says of itself. Only user space writes and reads it: `status` asks for it. */
+struct run_info {
+	__u64 since;    /* CLOCK_MONOTONIC ns: the counters count from there on, over all successions */
+	__u64 started;  /* CLOCK_REALTIME s: the process's start */
+	__u64 reloaded; /* CLOCK_REALTIME s: the last reload that was done; 0: none */
+	__u64 fault_since; /* CLOCK_REALTIME s: since the configuration cannot be read; 0: it can */
+	__u32 pid;
+	__u8 version[28]; /* of the binary; text that ends with a zero, as the next one */
+	__u8 fault[960];  /* what is wrong with the configuration */
+};
+_Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 
 /* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

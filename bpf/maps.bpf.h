@@ -12,6 +12,7 @@ const volatile struct config config = {
 	.magic = CONFIG_MAGIC,
 	.dump_version = DUMP_VERSION,
 	.tables_version = TABLES_VERSION,
+	.generation = 1,
 };
 
 /* User space draws it when it loads the program. It is never shown, nor read back. */
@@ -41,6 +42,10 @@ __u64 last_challenge SEC(".data.challenge");
 /* Segments are looked at for answers to challenges. The program sets it at a challenge; user space
  * clears it when the last one is so long ago that no cookie is valid. */
 __u32 are_answered SEC(".data.answered");
+
+/* The generation of the program whose charge() counts. User space writes it when one program succeeds
+ * another. */
+__u32 charging_generation SEC(".data.charging") = 1;
 
 /* Listeners on a single address. User space writes and sets the size, the program reads. */
 struct {
@@ -200,6 +205,14 @@ struct {
 	__type(value, __u64);
 	__uint(max_entries, 1);
 } list_hits SEC(".maps");
+
+/* Only user space writes and reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct run_info);
+	__uint(max_entries, 1);
+} run_info SEC(".maps");
 
 /* Frames by enum reason, one set per CPU. The program writes; user space adds up the CPUs. */
 struct {

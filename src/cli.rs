@@ -137,6 +137,10 @@ pub struct Protect {
     #[arg(long, value_enum, default_value = "auto", help_heading = RUN)]
     pub mode: Mode,
 
+    /// Take over from a run that protects these interfaces, without a moment unprotected
+    #[arg(long, help_heading = RUN)]
+    pub replace: bool,
+
     /// Judge and count, but drop nothing
     #[arg(long, help_heading = RUN)]
     pub dry_run: bool,

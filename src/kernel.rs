@@ -5,11 +5,15 @@
 pub mod attach;
 pub mod clock;
 pub mod encode;
+pub mod handover;
+pub mod hooks;
 pub mod instance;
 pub mod interface;
+pub mod legacy;
 pub mod maps;
 pub mod netlink;
 pub mod nftables;
+pub mod predecessor;
 pub mod program;
 pub mod secret;
 pub mod skel;

@@ -14,6 +14,7 @@ pub mod firewall;
 pub mod kernel;
 pub mod note;
 pub mod policy;
+pub mod service;
 pub mod settings;
 pub mod show;
 pub mod upkeep;
@@ -25,7 +26,7 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 9] = [
+    const MAY_KNOW: [(&str, &[&str]); 10] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
@@ -33,6 +34,7 @@ mod tests {
         ("settings", &["cli", "policy"]),
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),
+        ("service", &["kernel"]),
         ("advice", &["kernel", "note", "policy"]),
         ("upkeep", &["firewall", "kernel", "note", "policy"]),
     ];

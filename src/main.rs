@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         keep::keep(&cli.restore_sysctls)
     } else {
         match Settings::try_from(&cli) {
-            Ok(settings) => run::run(&settings),
+            Ok(settings) => run::run(settings, again),
             Err(error) => cli::usage_error(format!("{error:#}")),
         }
     };
@@ -39,6 +39,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The settings as the command line says now.
+fn again() -> anyhow::Result<Settings> {
+    Settings::try_from(&Cli::from_words())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

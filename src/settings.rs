@@ -21,6 +21,8 @@ pub struct Settings {
     pub lists: Lists,
     pub place: Place,
     pub sizes: Sizes,
+    /// Take the place of a run on these interfaces.
+    pub replace: bool,
     /// Leave the kernel's settings alone.
     pub keep_sysctls: bool,
     /// The run ends after this time; None: it does not end by itself.
@@ -43,6 +45,7 @@ impl TryFrom<&Cli> for Settings {
             lists: lists(words)?,
             place: place(cli)?,
             sizes: sizes(words)?,
+            replace: words.replace,
             keep_sysctls: words.keep_sysctls,
             stop_after: words.stop_after,
             interval: words.interval,

@@ -5,6 +5,7 @@
 pub mod filter;
 pub mod firewall;
 pub mod host;
+pub mod knowledge;
 pub mod links;
 pub mod ports;
 pub mod rates;
@@ -12,14 +13,18 @@ pub mod redeemers;
 pub mod routes;
 pub mod sysctls;
 
+use std::os::fd::{AsFd, OwnedFd};
+
 use anyhow::Result;
 
-use crate::kernel::program::Program;
+use crate::kernel::hooks::Hooks;
+use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use host::Host;
+pub use knowledge::Knowledge;
 pub use links::Links;
 pub use ports::Ports;
 pub use rates::Rates;
@@ -29,10 +34,8 @@ pub use sysctls::Sysctls;
 /// Everything that a run looks after.
 pub struct Upkeep {
     pub program: Program,
-    pub host: Host,
-    pub ports: Ports,
-    /// None: nobody is challenged.
-    pub firewall: Option<Firewall>,
+    pub hooks: Hooks,
+    pub knowledge: Knowledge,
     pub redeemers: Redeemers,
     pub filter: Filter,
     pub rates: Rates,
@@ -42,42 +45,72 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// Call it once per second.
+    /// For a program that runs.
+    pub fn new(
+        program: Program,
+        hooks: Hooks,
+        knowledge: Knowledge,
+        filter: Filter,
+        sysctls: Option<Sysctls>,
+    ) -> Self {
+        Self {
+            program,
+            hooks,
+            knowledge,
+            redeemers: Redeemers::default(),
+            filter,
+            rates: Rates::default(),
+            sysctls,
+            links: Links::default(),
+        }
+    }
+
+    /// Puts another program in the place of the one that runs: on all its links, and on those of `new`, or on none.
+    pub fn succeed(&mut self, next: Program, new: Hooks) -> Result<Vec<Note>> {
+        let mut filter = Filter::new(&next)?;
+        let Programs { synflood, redeem, .. } = &self.program.programs;
+        self.hooks.succeed(synflood.as_fd(), redeem.as_ref().map(OwnedFd::as_fd), &next, new)?;
+        let notes = filter.start(&next);
+        (self.program, self.filter) = (next, filter);
+        Ok(notes)
+    }
+
+    /// Call it once per second. If another process has taken over, it looks at nothing else.
     pub fn tick(&mut self) -> Vec<Note> {
+        let links = self.look_at_links();
+        if self.links.successor().is_some() {
+            return links;
+        }
         let host = self.look_at_host(false);
         let rates = self.rates.tick(&self.program);
-        let refuses =
-            self.rates.flood().is_some() && self.ports.need_kernel_cookies(&self.program.policy);
+        let refuses = self.rates.flood().is_some()
+            && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
             // Before the kernel makes a cookie for each SYN that passes.
-            told = self.host.expect_kernel_cookies(&self.program);
+            told = self.knowledge.host.expect_kernel_cookies(&self.program);
         }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
         let filter = self.filter.tick(&self.program);
-        [host, rates, told, sysctls, filter, self.links.tick()].concat()
+        [links, host, rates, told, sysctls, filter].concat()
     }
 
-    /// Tells the program what it must know of this host. Call it before the first frame, and whenever addresses
-    /// or routes may have changed.
+    /// Tells the program what it must know of this host, and has it take answers where they come in. Call it
+    /// whenever addresses or routes may have changed.
     pub fn look_at_host(&mut self, may_have_changed: bool) -> Vec<Note> {
-        let host = self.host.tick(&self.program, may_have_changed);
-        let firewall = self.look_at_firewall(may_have_changed);
-        let devices = self.host.devices();
-        let ports = self.ports.tick(&self.program, devices);
-        let redeemers = self.redeemers.tick(&self.program, devices);
-        [host, firewall, ports, redeemers].concat()
+        let mut notes = self.knowledge.tell(&self.program, may_have_changed);
+        notes.extend(self.take_answers());
+        notes
     }
 
-    fn look_at_firewall(&mut self, may_have_changed: bool) -> Vec<Note> {
-        let Some(firewall) = &mut self.firewall else { return Vec::new() };
-        if may_have_changed {
-            firewall.poke();
-        }
-        if let Some(verdicts) = firewall.latest() {
-            self.ports.know_rules(verdicts);
-        }
-        firewall.notes()
+    /// Has the program take answers where they come in, as far as it is known.
+    pub fn take_answers(&mut self) -> Vec<Note> {
+        self.redeemers.tick(&self.program, &mut self.hooks, self.knowledge.devices())
+    }
+
+    /// Notes which interfaces have gone, and sees whether another process has taken over.
+    pub fn look_at_links(&mut self) -> Vec<Note> {
+        self.links.tick(&self.program, &mut self.hooks)
     }
 }
 

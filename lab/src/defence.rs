@@ -54,6 +54,8 @@ impl Defence {
     pub fn start_command(mut command: Command) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut process = Process(child.with_context(|| format!("cannot start {command:?}"))?);
+        // With the descriptors that it had for the child.
+        drop(command);
         let stdout = Heard::from(process.0.stdout.take().unwrap());
         let stderr = Heard::from(process.0.stderr.take().unwrap());
         let said = wait_for("it to protect, or to end", || {

@@ -68,7 +68,8 @@ impl Program {
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
         let policy = program::resolve(&policy).unwrap();
-        let program = program::load(policy, &lists, sizes).map_err(|error| format!("{error:#}"))?;
+        let program =
+            program::load(policy, &lists, sizes, None).map_err(|error| format!("{error:#}"))?;
         Ok(Self { program, told: Mutex::default() })
     }
 
@@ -218,10 +219,15 @@ pub fn time(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> Duration {
     sys::test_run(program, TestRun { frame, repeat, ..Default::default() }).unwrap().duration
 }
 
-/// The shipped program as another version of the binary would load it.
-pub fn load_as_version(dump_version: u32, object: &mut MaybeUninit<OpenObject>) -> SynfloodSkel<'_> {
+/// The shipped program as a binary of these versions would load it.
+pub fn load_as_version(
+    dump_version: u32,
+    tables_version: u32,
+    object: &mut MaybeUninit<OpenObject>,
+) -> SynfloodSkel<'_> {
     let mut open = SynfloodSkelBuilder::default().open(object).unwrap();
-    config_of(&mut open).unwrap().dump_version = dump_version;
+    let config = config_of(&mut open).unwrap();
+    (config.dump_version, config.tables_version) = (dump_version, tables_version);
     open.maps.sources.set_max_entries(4096).unwrap();
     open.load().unwrap()
 }

@@ -20,7 +20,7 @@ use crate::kernel::maps::lists;
 use crate::kernel::maps::ports;
 use crate::kernel::maps::rates;
 use crate::kernel::maps::sources::{self, Source};
-use crate::policy::{AttachMode, network_name};
+use crate::policy::{AttachMode, Challenge, network_name};
 use crate::show::model::{self, InterfaceMode, Rates};
 use crate::show::{text, write_json};
 
@@ -144,12 +144,18 @@ fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result
         blocked_sources,
         totals: summary(counters, running.age, running.policy.dry_run),
         rates,
-        unchallenged: ports::unchallenged(&running.ports)?,
+        unchallenged: unchallenged(&running)?,
         rates_left: read_rates(&running)?,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,
     })
+}
+
+fn unchallenged(running: &Running) -> Result<Vec<u16>> {
+    let policy = &running.policy;
+    let is_meant = |port: &u16| policy.challenge != Challenge::Off && policy.ports.contains(*port);
+    Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
 }
 
 fn read_rates(running: &Running) -> Result<BTreeMap<&'static str, model::SharedBucket>> {

@@ -21,12 +21,36 @@ pub struct Attachment {
     link: OwnedFd,
 }
 
+/// What an attachment has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Attached,
+    /// Its link has a program of somebody else's by now: the number of that.
+    Succeeded(u32),
+    /// The interface is gone, or somebody detached the link.
+    Gone,
+}
+
 impl Attachment {
-    /// False once the interface is gone, or somebody detached the link.
-    pub fn is_alive(&self) -> Result<bool> {
+    /// Takes over a link to an interface, which has a program in this mode.
+    pub fn take_over(interface: Interface, mode: AttachMode, link: OwnedFd) -> Self {
+        Self { interface, mode, link }
+    }
+
+    pub fn link(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+
+    /// `program`: the number of ours.
+    pub fn state(&self, program: u32) -> Result<State> {
         let info = LinkInfo::from_fd(self.link.as_fd())
             .with_context(|| format!("cannot ask for the link to {}", self.interface.name))?;
-        Ok(matches!(info.info, LinkTypeInfo::Xdp(xdp) if xdp.ifindex != 0))
+        Ok(match info.info {
+            LinkTypeInfo::Xdp(xdp) if xdp.ifindex == 0 => State::Gone,
+            LinkTypeInfo::Xdp(_) if info.prog_id == program => State::Attached,
+            LinkTypeInfo::Xdp(_) => State::Succeeded(info.prog_id),
+            _ => State::Gone,
+        })
     }
 }
 
@@ -116,7 +140,8 @@ fn occupant(interface: &Interface) -> String {
         Some(program) if instance::is_ours(&program) => {
             let process = instance::process_of(attached.id);
             format!(
-                "synflood-xdp already protects it (program id {}{}); stop that instance first",
+                "synflood-xdp already protects it (program id {}{}); give --replace to take over from it, or stop \
+                 it first",
                 attached.id,
                 process.map_or(String::new(), |pid| format!(", process {pid}"))
             )

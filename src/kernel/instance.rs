@@ -17,7 +17,7 @@ use super::{clock, encode, sys};
 use crate::policy::{AttachMode, Policy};
 
 /// The kernel's name of the map by which a program of ours is recognised.
-const CONFIG_MAP: &str = ".rodata.config";
+pub const CONFIG_MAP: &str = ".rodata.config";
 
 /// An instance, and its interfaces.
 #[derive(Debug)]
@@ -71,12 +71,12 @@ pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
     Ok(instances)
 }
 
-/// The process that runs this program.
+/// The other process that runs this program.
 pub fn process_of(program_id: u32) -> Option<u32> {
     processes_with(&[program_id]).first().copied()
 }
 
-/// Processes that run an instance on this machine: those of this network namespace first.
+/// Other processes that run an instance on this machine: those of this network namespace first.
 pub fn processes() -> Vec<Process> {
     let programs: Vec<u32> = all_programs().filter(is_ours).map(|program| program.id).collect();
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
@@ -98,7 +98,9 @@ pub struct Process {
 fn processes_with(programs: &[u32]) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| holds_one_of(*pid, programs)).collect()
+    // This process may hold a link whose program is another's by now.
+    let others = pids.filter(|&pid| pid != std::process::id());
+    others.filter(|&pid| holds_one_of(pid, programs)).collect()
 }
 
 /// Whether a process has one of these programs open.
@@ -164,7 +166,8 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
     })
 }
 
-fn map(program: &ProgramInfo, name: &str) -> Option<MapHandle> {
+/// The map of a program with this name, by the kernel.
+pub fn map(program: &ProgramInfo, name: &str) -> Option<MapHandle> {
     let maps = program.map_ids.iter().filter_map(|&id| MapHandle::from_map_id(id).ok());
     maps.into_iter().find(|map| map.name() == name)
 }

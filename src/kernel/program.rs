@@ -9,9 +9,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::Func;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, PrintLevel, ProgramMut, ProgramType, set_print};
+use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
-use super::maps::{Maps, host, lists};
+use super::legacy::{Legacy, Shape, Tables};
+use super::maps::{Maps, handles, host, lists};
 use super::secret::Secret;
 use super::skel::{
     OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
@@ -48,8 +49,13 @@ const REDEEMER: &str = "bpf_sk_assign_tcp_reqsk";
 /// The program with its maps, attached to nothing.
 #[derive(Debug)]
 pub struct Program {
+    /// The kernel's number of [`Programs::synflood`].
+    pub id: u32,
     pub programs: Programs,
     pub maps: Maps,
+    /// The program's constants.
+    pub constants: [MapHandle; 2],
+    pub shape: Shape,
     pub secret: Secret,
     /// With the cookies that it sends.
     pub policy: Policy,
@@ -63,12 +69,12 @@ pub struct Programs {
     pub synflood: OwnedFd,
     pub charge: OwnedFd,
     pub inspect: OwnedFd,
-    /// None: no cookies of our own.
+    /// None: there are no cookies of our own to take back.
     pub redeem: Option<OwnedFd>,
 }
 
 impl Programs {
-    fn of(skel: &SynfloodSkel<'_>, has_own_cookies: bool) -> Result<Self> {
+    fn of(skel: &SynfloodSkel<'_>, has_redeemer: bool) -> Result<Self> {
         let keep = |program: &ProgramMut<'_>| {
             program.as_fd().try_clone_to_owned().context("cannot keep the program")
         };
@@ -76,7 +82,7 @@ impl Programs {
             synflood: keep(&skel.progs.synflood)?,
             charge: keep(&skel.progs.charge)?,
             inspect: keep(&skel.progs.inspect)?,
-            redeem: has_own_cookies.then(|| keep(&skel.progs.redeem)).transpose()?,
+            redeem: has_redeemer.then(|| keep(&skel.progs.redeem)).transpose()?,
         })
     }
 }
@@ -105,11 +111,12 @@ fn takes_own_cookies() -> Result<bool> {
     Ok(types.type_by_name::<Func<'_>>(REDEEMER).is_some())
 }
 
-/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists.
-pub fn load(policy: Policy, lists: &Lists, sizes: Sizes) -> Result<Program> {
+/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists. It goes on
+/// with the legacy of the program before it, as far as it can.
+pub fn load(policy: Policy, lists: &Lists, sizes: Sizes, before: Option<&Legacy>) -> Result<Program> {
     set_print(Some((PrintLevel::Warn, keep_log)));
     LIBBPF_LOG.take();
-    let secret = Secret::draw()?;
+    let secret = before.map_or_else(Secret::draw, |before| Ok(before.secret))?;
     let mut object = MaybeUninit::uninit();
     let mut open = SynfloodSkelBuilder::default().open(&mut object).context(UNREADABLE)?;
     *secret_of(&mut open)? = secret.constants();
@@ -120,18 +127,45 @@ pub fn load(policy: Policy, lists: &Lists, sizes: Sizes) -> Result<Program> {
     size_tables(&mut open, sizes)?;
     size_maps_of_user_space(&mut open, lists)?;
     use_what_the_kernel_has(&mut open)?;
-    let has_own_cookies = policy.cookies == Cookies::Own;
-    open.progs.redeem.set_autoload(has_own_cookies);
+    let tables = before.and_then(|before| before.tables.as_ref());
+    if let Some(tables) = tables {
+        go_on_with(&mut open, tables, sizes)?;
+    }
+    let has_redeemer =
+        policy.cookies == Cookies::Own || tables.is_some_and(|tables| tables.shape.has_own_cookies);
+    open.progs.redeem.set_autoload(has_redeemer);
+    let shape = Shape::of(config_of(&mut open)?);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
     let maps = Maps::of(&skel)?;
     lists::fill(&maps, lists)?;
+    let constant = |map: &Map<'_>| MapHandle::try_from(map).context("cannot keep the constants");
+    let programs = Programs::of(&skel, has_redeemer)?;
+    for map in maps.each() {
+        sys::bind_map(programs.synflood.as_fd(), map.as_fd())
+            .context("cannot keep the program's maps")?;
+    }
     Ok(Program {
-        programs: Programs::of(&skel, has_own_cookies)?,
+        id: libbpf_rs::Program::id_from_fd(programs.synflood.as_fd())
+            .context("cannot ask the kernel for the program's number")?,
+        programs,
         maps,
+        constants: [constant(&skel.maps.rodata_config)?, constant(&skel.maps.rodata_secret)?],
+        shape,
         secret,
         reasons: reason_names(&skel)?,
         policy,
     })
+}
+
+/// Makes the program use these tables. Those of sources only where it would make them alike.
+fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) -> Result<()> {
+    let config = config_of(open)?;
+    config.generation = tables.shape.generation + 1;
+    let is_alike = tables.max_sources == sizes.max_sources
+        && tables.shape.has_sources_of(&Shape::of(config))
+        && tables.shape.known_bits == config.known_bits
+        && tables.shape.refusal_bits == config.refusal_bits;
+    Maps::reuse(open, &tables.maps, if is_alike { &[] } else { &handles::OF_SOURCES })
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.

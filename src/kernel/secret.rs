@@ -30,6 +30,13 @@ impl Secret {
     }
 }
 
+/// Those of a program that runs.
+impl From<types::secret> for Secret {
+    fn from(constants: types::secret) -> Self {
+        Self { cookie_key: constants.cookie_key, hash_key: constants.hash_key }
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -32,8 +32,8 @@ macro_rules! plain {
 
 plain! {
     addr: 16,
-    config: 144 + 2 * 8192,
-    host: 24,
+    config: 152 + 2 * 8192,
+    host: 32,
     link: 24,
     list_entry: 8,
     list_key: 24,
@@ -45,6 +45,8 @@ plain! {
     rates: 256,
     refusal: 32,
     route: 16,
+    run_info: 1024,
+    secret: 32,
     source: 56,
 }
 

@@ -113,7 +113,7 @@ pub fn status(status: &Status) -> String {
 
 pub fn summary(summary: &Summary) -> String {
     let elapsed = Duration::from_secs(summary.elapsed.as_secs());
-    let mut text = format!("detached after {}: {}\n", exact(elapsed), totals(summary));
+    let mut text = format!("ended after {}: {}\n", exact(elapsed), totals(summary));
     for (reason, count) in summary.reasons.iter().filter(|&(_, &count)| count > 0) {
         let _ = writeln!(text, "  {reason:<26} {count:>14}");
     }

@@ -8,11 +8,12 @@ use ipnet::IpNet;
 
 use super::Watched;
 use super::routes::Routes;
+use crate::kernel::maps::Maps;
 use crate::kernel::maps::host::{self, Tables};
 use crate::kernel::netlink::{self, Mac};
 use crate::kernel::program::Program;
 use crate::kernel::skel::types;
-use crate::kernel::{sysctl, topology};
+use crate::kernel::{clock, sysctl, topology};
 use crate::note::Note;
 use crate::policy::{Challenge, Policy};
 
@@ -36,11 +37,10 @@ pub struct Host {
     telling: Watched,
 }
 
-impl Host {
-    /// `protected`: the indices of the interfaces.
-    pub fn new(protected: Vec<u32>) -> Self {
+impl Default for Host {
+    fn default() -> Self {
         Self {
-            protected,
+            protected: Vec::new(),
             settings: types::host::default(),
             tables: Tables::default(),
             routes: Routes::default(),
@@ -50,6 +50,19 @@ impl Host {
             reading_settings: Watched::new("the look at the kernel's settings"),
             telling: Watched::new("telling the program this host's addresses"),
         }
+    }
+}
+
+impl Host {
+    /// From the next look on these interfaces are the protected ones, given by index.
+    pub fn protect(&mut self, interfaces: Vec<u32>) {
+        self.protected = interfaces;
+    }
+
+    /// Goes on with tables that another process has kept so far.
+    pub fn take_over(&mut self, maps: &Maps) -> Result<()> {
+        self.settings = host::get(maps)?;
+        self.tables.take_over(maps)
     }
 
     /// The interfaces, by index, on which packets reach IP that came in by a protected one.
@@ -66,6 +79,7 @@ impl Host {
         let (read, unread_settings) = self.reading_settings.check(read_settings());
         // What cannot be read is taken to be as before.
         self.settings = types::host {
+            looked_at: clock::now_ns().unwrap_or(self.settings.looked_at),
             generation: self.settings.generation,
             address_bits: self.settings.address_bits,
             ..read.unwrap_or(self.settings)

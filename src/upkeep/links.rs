@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Whether the interfaces are still protected.
+//! Whether the interfaces are still protected, and by whom.
 
 use super::Watched;
-use crate::kernel::attach::Attachment;
+use crate::kernel::attach::State;
+use crate::kernel::hooks::Hooks;
+use crate::kernel::program::Program;
 use crate::note::Note;
 
-/// The program on its interfaces; dropping it detaches.
 #[derive(Debug)]
 pub struct Links {
-    attachments: Vec<Attachment>,
+    successor: Option<u32>,
     looking: Watched,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self::new(Vec::new())
+        Self { successor: None, looking: Watched::new("the look at the links to the interfaces") }
     }
 }
 
 impl Links {
-    pub fn new(attachments: Vec<Attachment>) -> Self {
-        Self { attachments, looking: Watched::new("the look at the links to the interfaces") }
-    }
-
     /// Notes which interfaces have gone, and forgets them. If it cannot ask, it assumes that one is
     /// there.
-    pub fn tick(&mut self) -> Vec<Note> {
+    pub fn tick(&mut self, program: &Program, hooks: &mut Hooks) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut outcome = Ok(());
-        self.attachments.retain(|attachment| match attachment.is_alive() {
-            Ok(true) => true,
-            Ok(false) => {
+        hooks.attachments.retain(|attachment| match attachment.state(program.id) {
+            Ok(State::Attached) => true,
+            Ok(State::Succeeded(by)) => {
+                self.successor = Some(by);
+                true
+            }
+            Ok(State::Gone) => {
                 notes.push(Note::Detached { interface: attachment.interface.name.clone() });
                 false
             }
@@ -43,12 +44,8 @@ impl Links {
         notes
     }
 
-    /// The interfaces that are left.
-    pub fn attachments(&self) -> &[Attachment] {
-        &self.attachments
-    }
-
-    pub fn detach(&mut self) {
-        self.attachments.clear();
+    /// The number of the program that somebody else has put in our program's place.
+    pub fn successor(&self) -> Option<u32> {
+        self.successor
     }
 }

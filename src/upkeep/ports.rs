@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::Watched;
 use crate::firewall::{self, Verdicts};
+use crate::kernel::maps::Maps;
 use crate::kernel::maps::connections::{self, OfPort};
 use crate::kernel::maps::ports::{self, Listening, Port, Tables};
 use crate::kernel::netlink::{self, Family, Listener};
@@ -62,9 +63,19 @@ impl Default for Ports {
 }
 
 impl Ports {
+    /// Goes on with tables that another process has kept so far.
+    pub fn take_over(&mut self, maps: &Maps) -> Result<()> {
+        self.tables.take_over(maps)
+    }
+
     /// Ports that are not challenged, and why.
     pub fn unchallenged(&self) -> &BTreeMap<u16, String> {
         &self.unchallenged
+    }
+
+    /// Whether the rules of the host's firewall were ever told.
+    pub fn knows_rules(&self) -> bool {
+        self.verdicts.is_some()
     }
 
     /// What the rules of the host's firewall allow, from the next look on.
@@ -86,7 +97,7 @@ impl Ports {
         let (found, unread) = self.reading.check(looked);
         let (ports, single) = found.unwrap_or_else(|| {
             let mut unknown = ports::Ports::unknown();
-            self.forbid(&program.policy, &mut unknown);
+            self.forbid(&mut unknown);
             (unknown, BTreeSet::new())
         });
         let (_, untold) = self.telling.check(self.tables.tell(&program.maps, ports, &single));
@@ -108,33 +119,38 @@ impl Ports {
         let mut single = BTreeSet::new();
         self.unchallenged.clear();
         self.has_mptcp = false;
-        self.forbid(&program.policy, &mut found);
+        let policy = &program.policy;
+        self.forbid(&mut found);
         for listener in listeners {
             let address = listener.address.to_canonical();
             let is_here = listener.interface == 0 || devices.contains(&listener.interface);
-            if !is_here || address.is_loopback() || !program.policy.ports.contains(listener.port) {
+            if !is_here || address.is_loopback() {
                 continue;
             }
+            // The table has all, so that it is right whatever the policy becomes.
+            let is_meant = policy.challenge != Challenge::Off && policy.ports.contains(listener.port);
             let about = ports::inspect(program, address, listener.port)?;
-            let about = self.about(listener, address, about);
+            let about = Self::about(listener, address, about);
             if about.listens_here {
                 single.insert((address, listener.port));
             }
             for is_ipv6 in families(listener, address) {
-                if let Some(why) = self.forbidden(&program.policy, listener.port, is_ipv6) {
+                if let Some(why) = self.forbidden(listener.port, is_ipv6).filter(|_| is_meant) {
                     self.unchallenged.insert(listener.port, why);
                 }
                 found.add(is_ipv6, listener.port, about);
             }
+            if is_meant && about.is_unchallenged {
+                self.unchallenged
+                    .insert(listener.port, "its listener has keys for signed segments".into());
+            }
+            self.has_mptcp |= is_meant && about.takes_kernel_cookies;
         }
         Ok((found, single))
     }
 
     /// Ports that the rules redirect have no listener of their own, so all are marked.
-    fn forbid(&self, policy: &Policy, found: &mut ports::Ports) {
-        if policy.challenge == Challenge::Off {
-            return;
-        }
+    fn forbid(&self, found: &mut ports::Ports) {
         let Some(verdicts) = &self.verdicts else {
             return found.add_to_all(UNCHALLENGED);
         };
@@ -146,10 +162,7 @@ impl Ports {
     }
 
     /// Why the rules forbid to challenge a port.
-    fn forbidden(&self, policy: &Policy, port: u16, is_ipv6: bool) -> Option<String> {
-        if policy.challenge == Challenge::Off {
-            return None;
-        }
+    fn forbidden(&self, port: u16, is_ipv6: bool) -> Option<String> {
         let Some(verdicts) = &self.verdicts else {
             return Some("the firewall's rules are not read yet".into());
         };
@@ -157,13 +170,9 @@ impl Ports {
         verdicts.challengeable(port, family).err().map(|reason| reason.to_string())
     }
 
-    fn about(&mut self, listener: &Listener, address: IpAddr, found: Option<Listening>) -> Port {
+    fn about(listener: &Listener, address: IpAddr, found: Option<Listening>) -> Port {
         let has_keys = found.is_some_and(|found| found.has_keys);
-        if has_keys {
-            self.unchallenged.insert(listener.port, "its listener has keys for signed segments".into());
-        }
         let is_mptcp = listener.is_mptcp || found.is_some_and(|found| found.is_mptcp);
-        self.has_mptcp |= is_mptcp;
         Port {
             max_mss: found.map_or(0, |found| found.max_mss),
             listens: address.is_unspecified(),

@@ -57,6 +57,8 @@ struct Needed {
     flood: Flood,
     /// What this run has changed.
     changes: Vec<Change>,
+    /// It is as a flood needs it, or somebody wants it otherwise.
+    is_raised: bool,
     keeper: Option<Keeper>,
     _lock: File,
 }
@@ -69,9 +71,15 @@ impl Default for Sysctls {
 }
 
 impl Sysctls {
-    /// Nothing is needed yet.
+    /// What another process has changed is not set back when that ends, but when this run needs it no more.
+    pub fn that_hold() -> Self {
+        // If it cannot, the setting is made again at the next look.
+        Self { needed: Needed::hold().ok(), ..Self::default() }
+    }
+
+    /// Nothing is set for a flood yet.
     pub fn is_idle(&self) -> bool {
-        self.needed.is_none()
+        self.needed.as_ref().is_none_or(|needed| !needed.is_raised)
     }
 
     /// Sets it when a flood begins, and back when none was for two minutes. `refuses`: a flood is on, and the
@@ -80,11 +88,19 @@ impl Sysctls {
     pub fn tick(&mut self, refuses: bool) -> Vec<Note> {
         let mut notes = Vec::new();
         let outcome = match &mut self.needed {
-            None if refuses => Needed::begin(&mut notes).map(|needed| self.needed = Some(needed)),
+            None if refuses => Needed::hold().and_then(|mut needed| {
+                needed.raise(&mut notes)?;
+                self.needed = Some(needed);
+                Ok(())
+            }),
             None => Ok(()),
             Some(needed) => {
                 needed.flood.look(refuses, Instant::now());
-                needed.look(&mut notes)
+                if refuses && !needed.is_raised {
+                    needed.raise(&mut notes)
+                } else {
+                    needed.look(&mut notes)
+                }
             }
         };
         notes.extend(self.looking.check(outcome).1);
@@ -123,28 +139,35 @@ impl Flood {
 }
 
 impl Needed {
-    fn begin(notes: &mut Vec<Note>) -> Result<Self> {
+    /// From now on no keeper sets anything back.
+    fn hold() -> Result<Self> {
         let lock = File::open(LOCK).and_then(|lock| lock.lock_shared().map(|()| lock));
         let lock = lock.context("cannot lock this network namespace's settings")?;
-        let mut needed =
-            Self { flood: Flood::new(Instant::now()), changes: Vec::new(), keeper: None, _lock: lock };
+        let flood = Flood::new(Instant::now());
+        Ok(Self { flood, changes: Vec::new(), is_raised: false, keeper: None, _lock: lock })
+    }
+
+    /// Sets it for the flood.
+    fn raise(&mut self, notes: &mut Vec<Note>) -> Result<()> {
         let before = sysctl::read(SYNCOOKIES)?;
         // 0: the administrator wants none, and is told so elsewhere.
         if before == "0" || before == ALWAYS {
-            return Ok(needed);
+            self.is_raised = true;
+            return Ok(());
         }
         let change = Change { name: SYNCOOKIES.into(), before, ours: ALWAYS.into() };
         // Before the change, so that it does not outlive a kill.
         let changes = vec![change.clone()];
-        needed.keeper =
+        self.keeper =
             Some(Keeper::start(&changes).context("cannot start the process that sets it back")?);
-        needed.changes = changes;
+        self.changes = changes;
         let Change { name, before, ours } = &change;
         change.make().with_context(|| {
             format!("cannot set {name} to {ours}: set it by hand, or give --keep-sysctls")
         })?;
+        self.is_raised = true;
         notes.push(Note::info(format!("{name} was {before} and is {ours} while the flood lasts")));
-        Ok(needed)
+        Ok(())
     }
 
     fn look(&mut self, notes: &mut Vec<Note>) -> Result<()> {

@@ -123,7 +123,7 @@ fn a_full_table_is_read_whole() {
 fn another_version_is_named_and_not_misread() {
     let pair = lab::pair!();
     let mut object = MaybeUninit::uninit();
-    let skel = load_as_version(99, &mut object);
+    let skel = load_as_version(99, 99, &mut object);
     let _link = xdp::attach(&pair.server, "eth0", skel.progs.synflood.as_fd()).unwrap();
     let output = pair.synflood(&["--dump"]).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lab::forger::Forger;
 use lab::frames::ipv6;
 use lab::netns::connect as join;
 use lab::pair::Pair;
 use lab::{cpu, wait_for, wire};
 use socket2::{Domain, Socket, Type};
 
-use crate::ground::{Forger, Ground, PORT, servers};
+use crate::ground::{Ground, PORT, servers};
 
 /// An address of the pair's client.
 const CUSTOMER: [&str; 2] = ["10.0.0.2", "fd00:5::2"];

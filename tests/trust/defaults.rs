@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lab::forger::Forger;
 use lab::wait_for;
 
-use crate::ground::{Forger, Ground, servers};
+use crate::ground::{Ground, servers};
 
 /// A SYN that is lost comes again after a second.
 const WITHOUT_LOSS: Duration = Duration::from_millis(900);

@@ -13,7 +13,7 @@ use synflood_xdp::kernel::netlink::Mac;
 use super::{Program, types};
 
 /// The kernel always makes cookies, even if the listener has room, and reads options from timestamps.
-/// Receive space is 32 MiB. Every source of a SYN is looked up among the host's own addresses.
+/// Receive space is 32 MiB. It is never too old. Every source of a SYN is looked up among the host's own addresses.
 pub const HOST: types::host = types::host {
     syncookies: 2,
     timestamps: 2,
@@ -25,6 +25,7 @@ pub const HOST: types::host = types::host {
     rcv_space: 1 << 25,
     generation: 0,
     address_bits: u64::MAX,
+    looked_at: i64::MAX as u64,
 };
 
 /// What a test has told a program so far.

@@ -33,6 +33,13 @@ pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
     Ok((0..=u16::MAX).zip(entries).filter_map(of_port).collect())
 }
 
+/// Has the program of this generation charge connections, and no other.
+pub fn charge_by(maps: &Maps, generation: u32) -> Result<()> {
+    maps.data_charging
+        .update(&0_u32.to_ne_bytes(), as_bytes(&generation), MapFlags::ANY)
+        .context("cannot tell the programs which of them charges connections")
+}
+
 /// Makes the program look at segments for answers just as long as a cookie may be valid. It begins by itself
 /// at a challenge.
 pub fn stop_looking_for_answers(maps: &Maps) -> Result<()> {

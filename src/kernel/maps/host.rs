@@ -57,11 +57,11 @@ pub struct Route {
 /// What the program has been told.
 #[derive(Debug)]
 pub struct Tables {
-    macs: Told<Mac, u32>,
-    networks: Told<IpNet, ()>,
-    links: Told<u32, Link>,
-    devices: Told<u32, ()>,
-    routes: Told<IpNet, Route>,
+    macs: Told,
+    networks: Told,
+    links: Told,
+    devices: Told,
+    routes: Told,
 }
 
 impl Default for Tables {
@@ -91,6 +91,15 @@ fn all(done: impl IntoIterator<Item = Result<bool>>) -> (bool, Result<()>) {
 }
 
 impl Tables {
+    /// Takes over tables that another process has kept so far.
+    pub fn take_over(&mut self, maps: &Maps) -> Result<()> {
+        self.macs.take_over(&maps.own_macs)?;
+        self.networks.take_over(&maps.own_addresses)?;
+        self.links.take_over(&maps.links)?;
+        self.devices.take_over(&maps.ip_devices)?;
+        self.routes.take_over(&maps.routes)
+    }
+
     /// Tells which frames are for this host: to which MACs (with the MTU in bytes) and networks. Returns
     /// whether anything was written, too.
     pub fn tell_addresses(
@@ -99,10 +108,15 @@ impl Tables {
         macs: &BTreeMap<Mac, u32>,
         networks: &BTreeSet<IpNet>,
     ) -> (bool, Result<()>) {
-        let networks = networks.iter().map(|&network| (network, ())).collect();
         all([
-            self.macs.tell(&maps.own_macs, macs, mac_key, |mtu| as_bytes(mtu).to_vec()),
-            self.networks.tell(&maps.own_addresses, &networks, network_key, |()| vec![1]),
+            self.macs.tell(
+                &maps.own_macs,
+                macs.iter().map(|(mac, mtu)| (mac_key(mac), as_bytes(mtu).to_vec())),
+            ),
+            self.networks.tell(
+                &maps.own_addresses,
+                networks.iter().map(|network| (network_key(network), vec![1])),
+            ),
         ])
     }
 
@@ -114,16 +128,19 @@ impl Tables {
         links: &BTreeMap<u32, Link>,
         devices: &BTreeSet<u32>,
     ) -> (bool, Result<()>) {
-        let devices = devices.iter().map(|&device| (device, ())).collect();
         let index = |index: &u32| as_bytes(index).to_vec();
         all([
-            self.links.tell(&maps.links, links, index, link_value),
-            self.devices.tell(&maps.ip_devices, &devices, index, |()| vec![1]),
+            self.links.tell(
+                &maps.links,
+                links.iter().map(|(interface, link)| (index(interface), link_value(link))),
+            ),
+            self.devices.tell(&maps.ip_devices, devices.iter().map(|device| (index(device), vec![1]))),
         ])
     }
 
     pub fn tell_routes(&mut self, maps: &Maps, routes: &BTreeMap<IpNet, Route>) -> Result<()> {
-        self.routes.tell(&maps.routes, routes, network_key, route_value).map(|_| ())
+        let entries = routes.iter().map(|(network, route)| (network_key(network), route_value(route)));
+        self.routes.tell(&maps.routes, entries).map(|_| ())
     }
 }
 
@@ -172,6 +189,11 @@ pub fn set(maps: &Maps, host: &types::host) -> Result<()> {
     maps.data_host
         .update(&0_u32.to_ne_bytes(), as_bytes(host), MapFlags::ANY)
         .context("cannot tell the program this host's settings")
+}
+
+/// The settings that the program has been told.
+pub fn get(maps: &Maps) -> Result<types::host> {
+    super::variables("this host's settings", &maps.data_host)
 }
 
 /// `address_bits` of struct host. A network may have any hash.

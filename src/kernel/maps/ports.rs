@@ -91,17 +91,24 @@ impl Ports {
 /// What the program has been told.
 #[derive(Debug)]
 pub struct Tables {
-    ports: Ports,
-    listeners: Told<(IpAddr, u16), ()>,
+    /// None: not known.
+    ports: Option<Ports>,
+    listeners: Told,
 }
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { ports: Ports::default(), listeners: Told::new("the listeners on single addresses") }
+        Self { ports: None, listeners: Told::new("the listeners on single addresses") }
     }
 }
 
 impl Tables {
+    /// Takes over tables that another process has kept so far.
+    pub fn take_over(&mut self, maps: &Maps) -> Result<()> {
+        self.ports = None;
+        self.listeners.take_over(&maps.listeners)
+    }
+
     /// `listeners`: those on single addresses, of the ports with [`Port::listens_here`].
     pub fn tell(
         &mut self,
@@ -109,17 +116,17 @@ impl Tables {
         ports: Ports,
         listeners: &BTreeSet<(IpAddr, u16)>,
     ) -> Result<()> {
-        let listeners = listeners.iter().map(|&listener| (listener, ())).collect();
         let key = |&(ip, port): &(IpAddr, u16)| {
             let key = types::listener_key { addr: encode::address(ip), port: port.into() };
             as_bytes(&key).to_vec()
         };
-        self.listeners.tell(&maps.listeners, &listeners, key, |()| vec![1])?;
-        if ports != self.ports {
+        self.listeners
+            .tell(&maps.listeners, listeners.iter().map(|listener| (key(listener), vec![1])))?;
+        if self.ports.as_ref() != Some(&ports) {
             maps.bss_ports
                 .update(&0_u32.to_ne_bytes(), &ports.bytes(), MapFlags::ANY)
                 .context("cannot tell the program on which ports this host listens")?;
-            self.ports = ports;
+            self.ports = Some(ports);
         }
         Ok(())
     }

@@ -4,32 +4,45 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags};
 
-/// What a table of the program has been told.
+use crate::kernel::sys;
+
+/// What a table of the program holds.
 #[derive(Debug)]
-pub struct Told<Key, Value> {
+pub struct Told {
     /// For errors, like "the addresses of this host".
     what: &'static str,
-    entries: BTreeMap<Key, Value>,
+    /// The bytes of keys and values.
+    entries: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-impl<Key: Ord + Clone, Value: PartialEq + Clone> Told<Key, Value> {
+impl Told {
     /// For a table that is empty still.
     pub fn new(what: &'static str) -> Self {
         Self { what, entries: BTreeMap::new() }
     }
 
-    /// Makes the table hold `wanted`, as far as it can. An entry that fails is tried again at the next
-    /// call. `key` and `value` make the bytes of an entry. Returns whether anything was written.
+    /// Takes over a table that another process has kept so far.
+    pub fn take_over(&mut self, map: &impl MapCore) -> Result<()> {
+        let mut entries = BTreeMap::new();
+        sys::map_for_each(map, |key, value| {
+            entries.insert(key.to_vec(), value.to_vec());
+        })
+        .with_context(|| format!("cannot read what the program knows of {}", self.what))?;
+        self.entries = entries;
+        Ok(())
+    }
+
+    /// Makes the table hold these keys and values, as far as it can. An entry that fails is tried again at
+    /// the next call. Returns whether anything was written.
     pub fn tell(
         &mut self,
         map: &impl MapCore,
-        wanted: &BTreeMap<Key, Value>,
-        key: impl Fn(&Key) -> Vec<u8>,
-        value: impl Fn(&Value) -> Vec<u8>,
+        wanted: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     ) -> Result<bool> {
+        let wanted: BTreeMap<_, _> = wanted.into_iter().collect();
         let mut failed = None;
         let mut is_changed = false;
         let mut check = |done: Result<(), libbpf_rs::Error>| match done {
@@ -43,12 +56,11 @@ impl<Key: Ord + Clone, Value: PartialEq + Clone> Told<Key, Value> {
             }
         };
         // Room for the new ones first.
-        self.entries.retain(|entry, _| wanted.contains_key(entry) || !check(forget(map, &key(entry))));
-        for (entry, is) in wanted {
-            if self.entries.get(entry) != Some(is)
-                && check(map.update(&key(entry), &value(is), MapFlags::ANY))
+        self.entries.retain(|key, _| wanted.contains_key(key) || !check(forget(map, key)));
+        for (key, value) in wanted {
+            if self.entries.get(&key) != Some(&value) && check(map.update(&key, &value, MapFlags::ANY))
             {
-                self.entries.insert(entry.clone(), is.clone());
+                self.entries.insert(key, value);
             }
         }
         match failed {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A reload: the configuration is read and checked whole before anything changes. A fault keeps everything as it
+//! was.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use super::place;
+use super::session::Session;
+use crate::kernel::hooks::Hooks;
+use crate::kernel::interface::Interface;
+use crate::kernel::maps::run_info::Fault;
+use crate::kernel::{handover, program};
+use crate::note::Note;
+use crate::policy::Policy;
+use crate::settings::Settings;
+use crate::show::text;
+use crate::upkeep::Upkeep;
+
+impl Session {
+    pub fn reload(&mut self) {
+        self.manager.reloading();
+        let done = (self.again)().and_then(|next| self.apply(next));
+        let (notes, fault) = match done {
+            Ok(notes) => {
+                self.info.reloaded = Some(SystemTime::now());
+                (notes, None)
+            }
+            Err(error) => {
+                let text = format!("{error:#}");
+                let note = format!("nothing is reloaded, and all stays as it was: {text}");
+                let since = self.info.fault.take().map_or_else(SystemTime::now, |fault| fault.since);
+                (vec![Note::warning(note)], Some(Fault { since, text }))
+            }
+        };
+        self.info.fault = fault;
+        self.say(&notes);
+        if let Err(error) = self.info.write(&self.upkeep.program.maps.run_info) {
+            self.say(&[Note::warning(format!("{error:#}"))]);
+        }
+        self.hand_over();
+        self.manager.ready("protecting");
+    }
+
+    /// Makes these settings those of the run, or fails and changes nothing.
+    fn apply(&mut self, next: Settings) -> Result<Vec<Note>> {
+        let names = &next.place.interfaces;
+        let interfaces: Vec<_> =
+            names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
+        let policy = program::resolve(&next.policy)?;
+        let is_elsewhere =
+            names.iter().collect::<BTreeSet<_>>() != self.settings.place.interfaces.iter().collect();
+        let mut notes = Vec::new();
+        if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
+            match self.succeed(policy, &next, &interfaces) {
+                Ok(more) => notes = more,
+                Err(error) => {
+                    self.go_back();
+                    return Err(error);
+                }
+            }
+        }
+        if next.place.mode != self.settings.place.mode {
+            notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
+        }
+        let what = text::policy(&self.upkeep.program.policy);
+        notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));
+        self.settings = next;
+        Ok(notes)
+    }
+
+    /// Puts a program with this policy in the place of the one that runs, on these interfaces.
+    fn succeed(
+        &mut self,
+        policy: Policy,
+        settings: &Settings,
+        interfaces: &[Interface],
+    ) -> Result<Vec<Note>> {
+        let legacy = self.upkeep.program.legacy()?;
+        let next = program::load(policy, &settings.lists, settings.sizes, Some(&legacy))?;
+        let mut notes: Vec<_> =
+            legacy.tables.iter().filter_map(|tables| next.what_is_new_beside(tables)).collect();
+        let knowledge = &mut self.upkeep.knowledge;
+        knowledge.protect(&next.policy, interfaces)?;
+        knowledge.wait_for_firewall();
+        notes.extend(knowledge.tell(&next, true));
+        let mut new = Hooks::new(&next)?;
+        let attached = &self.upkeep.hooks.attachments;
+        let is_new =
+            |each: &&Interface| attached.iter().all(|other| other.interface.index != each.index);
+        let added: Vec<_> = interfaces.iter().filter(is_new).cloned().collect();
+        place::attach_all(&next, &added, settings, &mut new, &mut self.report)?;
+        self.manager.keep(&handover::of_program(&next)?)?;
+        notes.extend(self.upkeep.succeed(next, new)?);
+        self.upkeep.hooks.keep_only(interfaces);
+        notes.extend(self.upkeep.take_answers());
+        Ok(notes)
+    }
+
+    /// What the program was told for a reload that failed.
+    fn go_back(&mut self) {
+        let Upkeep { knowledge, program, hooks, .. } = &mut self.upkeep;
+        let interfaces: Vec<_> = hooks.attachments.iter().map(|each| each.interface.clone()).collect();
+        let protected = knowledge.protect(&program.policy, &interfaces);
+        let mut notes = knowledge.tell(program, true);
+        notes.extend(protected.err().map(|error| Note::warning(format!("{error:#}"))));
+        self.say(&notes);
+    }
+}

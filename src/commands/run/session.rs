@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A run, from the first link to the summary.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Again;
+use crate::commands::wake::{Wake, Waker};
+use crate::commands::{summary, syns};
+use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::run_info::RunInfo;
+use crate::kernel::maps::sources;
+use crate::kernel::program::Program;
+use crate::kernel::{handover, instance};
+use crate::note::Note;
+use crate::service::Manager;
+use crate::settings::Settings;
+use crate::show::model::{Rates, Status, Syns};
+use crate::show::report::Report;
+use crate::upkeep::{Sysctls, Upkeep, Watched};
+
+/// How often a run looks after things; it prints at times of its own.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A signal, or `--for`.
+    AsTold,
+    /// Another process has taken over.
+    Succeeded,
+    NothingLeft,
+}
+
+pub struct Session {
+    pub settings: Settings,
+    pub again: Again,
+    pub upkeep: Upkeep,
+    pub info: RunInfo,
+    pub manager: Manager,
+    pub report: Report,
+    pub started: Instant,
+    pub keeping: Watched,
+}
+
+impl Session {
+    pub fn run(mut self, waker: &Waker) -> End {
+        self.hand_over();
+        self.manager.ready("protecting");
+        let end = self.watch(waker);
+        self.finish(end);
+        end
+    }
+
+    fn watch(&mut self, waker: &Waker) -> End {
+        let end = self.settings.stop_after.and_then(|time| self.started.checked_add(time));
+        let mut tick = self.started + TICK;
+        let mut status = self.started + self.settings.interval;
+        let mut figures = Figures::new(self.started);
+        loop {
+            let wake = [Some(tick), Some(status), end].into_iter().flatten().min().unwrap_or(tick);
+            match waker.wait(wake.saturating_duration_since(Instant::now())) {
+                Wake::Stop => return End::AsTold,
+                Wake::Reload => self.reload(),
+                Wake::HostChanged => self.look_at_host(),
+                Wake::Timeout => {}
+            }
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return End::AsTold;
+            }
+            if now >= tick {
+                self.tick();
+                tick = now + TICK;
+            }
+            if self.upkeep.links.successor().is_some() {
+                return End::Succeeded;
+            }
+            if self.upkeep.hooks.attachments.is_empty() {
+                return End::NothingLeft;
+            }
+            if now >= status {
+                if !self.settings.quiet {
+                    self.tell_status(&mut figures, now);
+                }
+                // After a stall, skip what was missed.
+                status = (status + self.settings.interval).max(now);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let notes = self.upkeep.tick();
+        self.say(&notes);
+        self.hand_over();
+        self.manager.alive();
+    }
+
+    /// Whoever has taken over knows the host better.
+    fn look_at_host(&mut self) {
+        let mut notes = self.upkeep.look_at_links();
+        if self.upkeep.links.successor().is_none() {
+            notes.extend(self.upkeep.look_at_host(true));
+        }
+        self.say(&notes);
+    }
+
+    /// Leaves the service manager all that the next process needs, and nothing else.
+    pub fn hand_over(&mut self) {
+        if self.manager.is_there() && self.upkeep.links.successor().is_none() {
+            let kept = handover::of_program(&self.upkeep.program).and_then(|mut wanted| {
+                wanted.extend(handover::of_hooks(&self.upkeep.hooks)?);
+                self.manager.keep_only(&wanted)
+            });
+            let (_, note) = self.keeping.check(kept);
+            self.say(note.as_slice());
+        }
+    }
+
+    /// Where the figures cannot be read, a note is all that is said.
+    fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
+        let read = self.counters().and_then(|counters| {
+            let Program { maps, policy, .. } = &self.upkeep.program;
+            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
+            Ok((syns(&counters), blocked))
+        });
+        let (read, note) = figures.reading.check(read);
+        self.say(note.as_slice());
+        let Some((syns, blocked_sources)) = read else { return };
+        let rates = Rates::between(figures.syns, syns, now - figures.at);
+        (figures.syns, figures.at) = (syns, now);
+        self.report.status(&Status {
+            elapsed: self.started.elapsed(),
+            rates,
+            blocked_sources,
+            flood: self.upkeep.rates.flood(),
+            dry_run: self.upkeep.program.policy.dry_run,
+        });
+    }
+
+    /// Says what was done, and sets settings back. The links end with the process, unless somebody else has them.
+    fn finish(mut self, end: End) {
+        self.manager.stopping();
+        if let Some(by) = self.upkeep.links.successor() {
+            let pid = instance::process_of(by)
+                .map_or("another process".into(), |pid| format!("process {pid}"));
+            self.report.note(&Note::info(format!("{pid} protects the interfaces from now on")));
+        }
+        if end == End::AsTold {
+            self.upkeep.hooks.release();
+        }
+        match self.counters() {
+            Ok(counters) => {
+                let dry_run = self.upkeep.program.policy.dry_run;
+                self.report.summary(&summary(counters, self.started.elapsed(), dry_run));
+            }
+            Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
+        }
+        let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
+        notes.iter().for_each(|note| self.report.note(note));
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        let program = &self.upkeep.program;
+        Counters::read(&program.maps.counters, &program.reasons)
+    }
+
+    pub fn say(&mut self, notes: &[Note]) {
+        notes.iter().for_each(|note| self.report.note(note));
+    }
+}
+
+/// What the last status line counted.
+struct Figures {
+    syns: Syns,
+    at: Instant,
+    reading: Watched,
+}
+
+impl Figures {
+    fn new(at: Instant) -> Self {
+        Self { syns: Syns::default(), at, reading: Watched::new("the look at the counters") }
+    }
+}

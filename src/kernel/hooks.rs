@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Where the kernel runs the programs, and how one program takes another's place there.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
+
+use super::attach::{self, Attachment};
+use super::interface::Interface;
+use super::maps::connections;
+use super::program::{Program, Programs};
+use super::sys;
+use crate::note::Note;
+use crate::policy::Mode;
+
+/// The links of a program. Dropping them detaches it.
+#[derive(Debug)]
+pub struct Hooks {
+    /// Where SYNs are judged.
+    pub attachments: Vec<Attachment>,
+    /// Where answers are taken, by the index of the device.
+    pub redeemers: BTreeMap<u32, OwnedFd>,
+    /// By which connections are charged. None: the next program's is to come.
+    pub charger: Option<OwnedFd>,
+}
+
+/// A link, the program that it has, and the one that it gets.
+struct Change<'a> {
+    link: BorrowedFd<'a>,
+    before: BorrowedFd<'a>,
+    after: BorrowedFd<'a>,
+}
+
+impl Change<'_> {
+    /// A device that has gone takes its links along; that is no failure.
+    fn make(&self) -> io::Result<()> {
+        match sys::link_update(self.link, self.after, self.before) {
+            Err(error) if error.raw_os_error() == Some(Errno::ENOLINK as i32) => Ok(()),
+            done => done,
+        }
+    }
+
+    fn undo(&self) {
+        // The link goes on with a program that judges as before, if this fails too.
+        let _ = sys::link_update(self.link, self.before, self.after);
+    }
+}
+
+impl Hooks {
+    /// Begins to charge connections, and attaches nowhere else. Fails if the kernel refuses.
+    pub fn new(program: &Program) -> Result<Self> {
+        let charger = sys::attach_tracing(program.programs.charge.as_fd())
+            .context("cannot see the kernel's connections")?;
+        Ok(Self { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: Some(charger) })
+    }
+
+    /// Has the program judge what arrives at an interface.
+    pub fn attach(
+        &mut self,
+        program: &Program,
+        interface: &Interface,
+        mode: Mode,
+    ) -> Result<Option<Note>> {
+        let (attachment, note) = attach::attach(program.programs.synflood.as_fd(), interface, mode)?;
+        self.attachments.push(attachment);
+        Ok(note)
+    }
+
+    /// Has the program take the answers on these devices, given by index, and on no others.
+    pub fn take_answers(&mut self, redeem: BorrowedFd<'_>, devices: &BTreeSet<u32>) -> Result<()> {
+        self.redeemers.retain(|device, _| devices.contains(device));
+        for &device in devices {
+            if let Entry::Vacant(vacant) = self.redeemers.entry(device) {
+                let link = sys::tcx_link_create(redeem, device)
+                    .with_context(|| format!("cannot attach to interface {device}"))?;
+                vacant.insert(link);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts another program in the place of the one that judges, and of the one that takes answers, without a
+    /// moment in between: on all links, or on none. Both work on the same tables, or the next one's have been
+    /// filled.
+    ///
+    /// `new` are links that the next program has already; they become part of these.
+    pub fn succeed(
+        &mut self,
+        judge: BorrowedFd<'_>,
+        redeem: Option<BorrowedFd<'_>>,
+        next: &Program,
+        new: Self,
+    ) -> Result<()> {
+        let changes = self.changes(judge, redeem, &next.programs);
+        for (done, change) in changes.iter().enumerate() {
+            if let Err(error) = change.make() {
+                changes[..done].iter().rev().for_each(Change::undo);
+                return Err(anyhow!(error).context("cannot put the new program in the old one's place"));
+            }
+        }
+        // Whoever stands from now on is charged by the next one alone.
+        if let Err(error) = connections::charge_by(&next.maps, next.shape.generation) {
+            changes.iter().rev().for_each(Change::undo);
+            return Err(error);
+        }
+        self.charger = new.charger;
+        self.attachments.extend(new.attachments);
+        if next.programs.redeem.is_none() {
+            self.redeemers.clear();
+        }
+        Ok(())
+    }
+
+    /// Detaches the program from all interfaces but these.
+    pub fn keep_only(&mut self, interfaces: &[Interface]) {
+        let is_kept = |index: u32| interfaces.iter().any(|each| each.index == index);
+        self.attachments.retain(|attachment| is_kept(attachment.interface.index));
+    }
+
+    /// Detaches the program from all interfaces. Connections are charged on.
+    pub fn release(&mut self) {
+        self.attachments.clear();
+        self.redeemers.clear();
+    }
+
+    fn changes<'a>(
+        &'a self,
+        judge: BorrowedFd<'a>,
+        redeem: Option<BorrowedFd<'a>>,
+        after: &'a Programs,
+    ) -> Vec<Change<'a>> {
+        let judging = self.attachments.iter().map(|attachment| Change {
+            link: attachment.link(),
+            before: judge,
+            after: after.synflood.as_fd(),
+        });
+        let redeem = redeem.zip(after.redeem.as_ref());
+        let taking = redeem.into_iter().flat_map(|(before, after)| {
+            let change =
+                move |link: &'a OwnedFd| Change { link: link.as_fd(), before, after: after.as_fd() };
+            self.redeemers.values().map(change)
+        });
+        // Answers are taken by the next one before it sends any challenge that the one before would not know.
+        taking.chain(judging).collect()
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The service manager that started this process, if one did: what it is told (sd_notify(3)), and the descriptors
+//! that it keeps while no process of the service lives (its file descriptor store).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+use std::{env, process};
+
+use anyhow::{Context, Result};
+use sd_notify::NotifyState;
+
+use crate::kernel::sys;
+
+/// Talks to the service manager. Where there is none, nothing happens.
+#[derive(Debug)]
+pub struct Manager {
+    is_there: bool,
+    /// The names of the descriptors that it keeps.
+    kept: BTreeSet<String>,
+}
+
+impl Manager {
+    pub fn find() -> Self {
+        Self { is_there: env::var_os("NOTIFY_SOCKET").is_some(), kept: BTreeSet::new() }
+    }
+
+    /// It waits for this process to be ready, and keeps descriptors.
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// The descriptors that a process before this one left. Call it once.
+    pub fn handed_over(&mut self) -> Result<Vec<OwnedFd>> {
+        let Ok(left) = sd_notify::listen_fds_with_names() else { return Ok(Vec::new()) };
+        let mut descriptors = Vec::new();
+        for (fd, name) in left {
+            descriptors.push(sys::take_passed(fd).context("cannot take what the last process left")?);
+            self.kept.insert(name);
+        }
+        Ok(descriptors)
+    }
+
+    /// Has it keep these descriptors, too.
+    pub fn keep(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
+        if !self.is_there {
+            return Ok(());
+        }
+        for (name, fd) in
+            wanted.iter().filter(|(name, _)| !self.kept.contains(*name)).collect::<Vec<_>>()
+        {
+            // It polls what it keeps, and drops what reports an error, as maps do.
+            let words =
+                [NotifyState::FdStore, NotifyState::FdName(name), NotifyState::Custom("FDPOLL=0")];
+            sd_notify::notify_with_fds(&words, &[*fd])
+                .context("cannot hand over to the service manager")?;
+            self.kept.insert(name.clone());
+        }
+        Ok(())
+    }
+
+    /// Has it let go of all others.
+    pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
+        self.keep(wanted)?;
+        for name in self.kept.iter().filter(|name| !wanted.contains_key(*name)) {
+            sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)])
+                .context("cannot tell the service manager to let go")?;
+        }
+        self.kept.retain(|name| wanted.contains_key(name));
+        Ok(())
+    }
+
+    /// The service does its work.
+    pub fn ready(&self, status: &str) {
+        self.tell(&[
+            NotifyState::Ready,
+            NotifyState::MainPid(process::id()),
+            NotifyState::Status(status),
+        ]);
+    }
+
+    /// The service reads its configuration again, and is ready when that is done.
+    pub fn reloading(&self) {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            self.tell(&[NotifyState::Reloading, now]);
+        }
+    }
+
+    pub fn stopping(&self) {
+        self.tell(&[NotifyState::Stopping]);
+    }
+
+    /// A line for `systemctl status`.
+    pub fn status(&self, text: &str) {
+        self.tell(&[NotifyState::Status(text)]);
+    }
+
+    /// The process is alive. The manager ends one that says so too seldom.
+    pub fn alive(&self) {
+        self.tell(&[NotifyState::Watchdog]);
+    }
+
+    /// It waits so much longer for this process to be ready.
+    pub fn wait_longer(&self, time: Duration) {
+        self.tell(&[NotifyState::ExtendTimeoutUsec(time.as_micros() as u32)]);
+    }
+
+    /// Without a manager it does nothing. One that does not listen is no reason to end.
+    fn tell(&self, words: &[NotifyState<'_>]) {
+        let _ = sd_notify::notify(words);
+    }
+}

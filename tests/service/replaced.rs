@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `--replace`: another process takes over.
+
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use lab::defence::{Defence, dump, source};
+use lab::pair::Pair;
+use lab::program::load_as_version;
+use lab::stranger::Stranger;
+use lab::{wait_for, xdp};
+use nix::sys::signal::Signal;
+
+use crate::flood::{Flood, OPTIONS};
+
+fn replace(pair: &Pair, options: &[&str]) -> Defence {
+    Defence::start(pair, &[options, &["--replace"]].concat())
+}
+
+#[test]
+fn no_frame_is_unjudged_while_processes_take_over() {
+    for mode in ["native", "skb"] {
+        let pair = lab::pair!();
+        let options = [&OPTIONS[..], &["--mode", mode]].concat();
+        let mut defence = Defence::start(&pair, &options);
+        let flood = Flood::start(&pair);
+        for limits in [["--pass-rate", "10"], ["--pass-rate", "0"], ["--cookies", "kernel"]] {
+            let sent = flood.sent();
+            let next = replace(&pair, &[&options[..], &limits].concat());
+            let ended = defence.wait();
+            assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+            let by = format!("process {} protects the interfaces from now on", next.pid());
+            assert!(ended.stderr.contains(&by), "{}", ended.stderr);
+            assert!(flood.sent() > sent + 1000, "the flood goes on meanwhile");
+            defence = next;
+        }
+        flood.assert_judged();
+        drop(defence);
+        wait_for("the last process to detach", || pair.server.xdp("eth0").is_none().then_some(()));
+    }
+}
+
+#[test]
+fn without_it_the_interface_is_taken() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let refused = pair.synflood(&["--iface", "eth0"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains(&format!("process {}", defence.pid())) && said.contains("--replace"),
+        "{said}"
+    );
+    assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"), "it runs on");
+}
+
+/// Where nothing runs it is a start like any other.
+#[test]
+fn there_may_be_nothing_to_replace() {
+    let pair = lab::pair!();
+    let _defence = replace(&pair, &["--iface", "eth0"]);
+    assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"));
+}
+
+#[test]
+fn buckets_and_counters_go_on() {
+    let pair = lab::pair!();
+    let options = ["--iface", "eth0", "--burst", "2", "--rate", "1/h"];
+    let defence = Defence::start(&pair, &options);
+    let _listener = listen(&pair);
+    (0..2).for_each(|_| drop(connect(&pair).unwrap()));
+    connect(&pair).unwrap_err();
+    let _next = replace(&pair, &options);
+    defence.wait();
+    connect(&pair).unwrap_err();
+    let shown = dump(&pair, &["--all"]);
+    let client = source(&shown, "10.0.0.1").unwrap();
+    assert_eq!(client["connected"], 2, "{client}");
+    assert_eq!(client["connections"]["tokens"], 0, "{client}");
+}
+
+/// The client has its answer from the one, and gives it to the other.
+#[test]
+fn a_cookie_of_the_first_is_redeemed_by_the_second() {
+    let pair = lab::pair!();
+    // Every SYN but the first is challenged.
+    let options = ["--iface", "eth0", "--pass-rate", "1/h"];
+    let defence = Defence::start(&pair, &options);
+    let listener = listen(&pair);
+    connect(&pair).unwrap();
+    listener.accept().unwrap();
+    let from = SocketAddr::from(([10, 0, 0, 9], 40_000));
+    let stranger = Stranger::new(&pair, from, server());
+    let synack = stranger.connect();
+    let _next = replace(&pair, &options);
+    defence.wait();
+    stranger.send_ack(&synack, 0, b"hello");
+    listener.set_nonblocking(true).unwrap();
+    let peer = wait_for("the connection", || listener.accept().ok()).1;
+    assert_eq!(peer, from);
+}
+
+/// While both are attached, each connection is charged by one of them.
+#[test]
+fn every_connection_is_charged_once() {
+    let pair = lab::pair!();
+    let options = ["--iface", "eth0", "--burst", "1000000", "--rate", "1000000"];
+    let mut defence = Defence::start(&pair, &options);
+    let listener = listen(&pair);
+    let mut connected = 0;
+    for _ in 0..3 {
+        let next = thread::scope(|scope| {
+            let starting = scope.spawn(|| replace(&pair, &options));
+            while !starting.is_finished() {
+                connect(&pair).unwrap();
+                listener.accept().unwrap();
+                connected += 1;
+            }
+            starting.join().unwrap()
+        });
+        defence.wait();
+        defence = next;
+    }
+    let shown = dump(&pair, &["--all"]);
+    let client = source(&shown, "10.0.0.1").unwrap();
+    assert_eq!(client["connected"], connected, "{client}");
+    assert!(connected > 30, "{connected} connections");
+}
+
+/// With other keys or values in its tables it can leave none of them.
+#[test]
+fn a_program_of_another_version_leaves_its_keys() {
+    let pair = lab::pair!();
+    let mut object = MaybeUninit::uninit();
+    let before = load_as_version(99, 99, &mut object);
+    let link = xdp::attach(&pair.server, "eth0", before.progs.synflood.as_fd()).unwrap();
+    let defence = replace(&pair, &["--iface", "eth0"]);
+    assert!(defence.said.contains("of another version"), "{}", defence.said);
+    drop(link);
+    assert_eq!(pair.server.xdp("eth0"), Some("xdp"), "the link is the second one's too");
+}
+
+/// A setting that the first has changed for a flood stays while the second needs it.
+#[test]
+fn a_setting_is_not_set_back_under_the_successor() {
+    let pair = lab::pair!();
+    pair.set("net.ipv4.tcp_syncookies=1");
+    let options = ["--iface", "eth0", "--cookies", "kernel", "--pass-rate", "1/h"];
+    let defence = Defence::start(&pair, &options);
+    let _listener = listen(&pair);
+    let cookies = || pair.server.run("sysctl", &["-n", "net.ipv4.tcp_syncookies"]).trim().to_owned();
+    wait_for("the setting for a flood", || {
+        let _ = connect(&pair);
+        (cookies() == "2").then_some(())
+    });
+    let next = replace(&pair, &options);
+    let ended = defence.wait();
+    assert_eq!(cookies(), "2", "{}", ended.stderr);
+    next.signal(Signal::SIGTERM);
+    wait_for("the setting as before", || (cookies() == "1").then_some(()));
+}
+
+fn server() -> SocketAddr {
+    (Pair::SERVER.parse::<Ipv4Addr>().unwrap(), 80).into()
+}
+
+fn listen(pair: &Pair) -> TcpListener {
+    pair.server.enter(|| TcpListener::bind("0.0.0.0:80").unwrap())
+}
+
+/// From 10.0.0.1, which gets an answer at once or none.
+fn connect(pair: &Pair) -> std::io::Result<TcpStream> {
+    pair.client.enter(|| TcpStream::connect_timeout(&server(), Duration::from_millis(500)))
+}
