@@ -149,10 +149,11 @@ pub struct Protect {
     #[arg(long = "for", value_name = "TIME", value_parser = stop_after, help_heading = RUN)]
     pub stop_after: Option<Duration>,
 
-    /// Seconds between two status lines
-    #[arg(long, value_name = "SECONDS", default_value = "1", allow_negative_numbers = true,
-          value_parser = interval, help_heading = RUN)]
-    pub interval: Duration,
+    /// Seconds between two status lines [default: 1 on a terminal and with --json; else none, only what begins and
+    /// ends]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval,
+          help_heading = RUN)]
+    pub interval: Option<Duration>,
 
     /// Show the start and the summary, no status lines
     #[arg(long, short, help_heading = RUN)]

@@ -14,6 +14,7 @@ pub mod maps;
 pub mod netlink;
 pub mod nftables;
 pub mod predecessor;
+pub mod privileges;
 pub mod program;
 pub mod secret;
 pub mod skel;

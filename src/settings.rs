@@ -27,8 +27,8 @@ pub struct Settings {
     pub keep_sysctls: bool,
     /// The run ends after this time; None: it does not end by itself.
     pub stop_after: Option<Duration>,
-    /// The time between two status lines.
-    pub interval: Duration,
+    /// The time between two status lines; None: as usual.
+    pub interval: Option<Duration>,
     /// No status lines.
     pub quiet: bool,
     pub json: bool,

@@ -4,6 +4,7 @@
 
 pub mod filter;
 pub mod firewall;
+pub mod floods;
 pub mod host;
 pub mod knowledge;
 pub mod links;
@@ -23,6 +24,7 @@ use crate::note::Note;
 
 pub use filter::Filter;
 pub use firewall::Firewall;
+pub use floods::Floods;
 pub use host::Host;
 pub use knowledge::Knowledge;
 pub use links::Links;
@@ -39,6 +41,7 @@ pub struct Upkeep {
     pub redeemers: Redeemers,
     pub filter: Filter,
     pub rates: Rates,
+    pub floods: Floods,
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
@@ -60,6 +63,7 @@ impl Upkeep {
             redeemers: Redeemers::default(),
             filter,
             rates: Rates::default(),
+            floods: Floods::default(),
             sysctls,
             links: Links::default(),
         }
@@ -83,8 +87,9 @@ impl Upkeep {
         }
         let host = self.look_at_host(false);
         let rates = self.rates.tick(&self.program);
-        let refuses = self.rates.flood().is_some()
-            && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
+        let is_flooded = self.rates.flood().is_some();
+        let floods = self.floods.tick(&self.program, is_flooded);
+        let refuses = is_flooded && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
             // Before the kernel makes a cookie for each SYN that passes.
@@ -92,7 +97,7 @@ impl Upkeep {
         }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
         let filter = self.filter.tick(&self.program);
-        [links, host, rates, told, sysctls, filter].concat()
+        [links, host, rates, floods, told, sysctls, filter].concat()
     }
 
     /// Tells the program what it must know of this host, and has it take answers where they come in. Call it

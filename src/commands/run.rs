@@ -17,7 +17,7 @@ use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::program::{self, Program};
-use crate::kernel::{handover, netlink};
+use crate::kernel::{handover, netlink, privileges};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
@@ -41,7 +41,14 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
 
+    // What the programs need has been asked for: from now on this process has no more than a reload takes.
+    let limited = privileges::keep_only(&privileges::OF_A_RUN);
     announce(&settings, &upkeep, &mut report);
+    if let Err(error) = limited {
+        report.note(&Note::info(format!(
+            "this process keeps capabilities that it does not need: {error:#}"
+        )));
+    }
     early.iter().for_each(|note| report.note(note));
     for note in advice::on(&upkeep.program.policy, &settings.lists, &upkeep.hooks.attachments) {
         report.note(&note);

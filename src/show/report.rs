@@ -2,8 +2,10 @@
 //! The output of a run: messages on standard error, figures on standard output, as text or as JSON.
 
 use std::io::{self, IsTerminal};
-use std::mem;
+use std::os::fd::AsFd;
+use std::{env, mem};
 
+use nix::sys::stat::fstat;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
@@ -12,12 +14,18 @@ use super::out::{Out, lost_text};
 use super::{text, write_json};
 use crate::note::Note;
 
+/// Priorities of the journal.
+const WARNING: &str = "<4>";
+const INFO: &str = "<6>";
+
 pub struct Report {
     /// None after the end.
     out: Option<Out>,
     json: bool,
     /// On a terminal: redraw one status line instead of writing many.
     redraw: bool,
+    /// Standard error is the journal: each line begins with its priority (sd-daemon(3)).
+    in_journal: bool,
     /// The cursor is behind such a line.
     in_line: bool,
     /// Notes from before the start, as the start comes first in the JSON. None after the start.
@@ -30,21 +38,33 @@ impl Report {
             out: Some(Out::new(if json { lost_json } else { lost_text })),
             json,
             redraw: io::stdout().is_terminal() && !json,
+            in_journal: is_journal(),
             in_line: false,
             early: Some(Vec::new()),
         }
     }
 
     pub fn start(&mut self, start: Start<'_>) {
-        self.talk(&text::start(&start));
+        let priority = if self.in_journal { INFO } else { "" };
+        self.talk(&format!("{priority}{}", text::start(&start)));
         self.event(&Event::Start(start));
         for note in self.early.take().unwrap_or_default() {
             self.event(&Event::Note(&note));
         }
     }
 
+    /// Somebody may look at standard output now.
+    pub fn is_on_terminal(&self) -> bool {
+        self.redraw
+    }
+
     pub fn note(&mut self, note: &Note) {
-        self.talk(&note.to_string());
+        let priority = match note {
+            _ if !self.in_journal => "",
+            Note::Info { .. } => INFO,
+            Note::Warning { .. } | Note::Detached { .. } => WARNING,
+        };
+        self.talk(&format!("{priority}{note}"));
         match &mut self.early {
             Some(early) => early.push(note.clone()),
             None => self.event(&Event::Note(note)),
@@ -124,4 +144,11 @@ fn json(value: &impl Serialize) -> String {
 
 fn lost_json(count: u64) -> String {
     json(&Note::info(format!("{count} lines could not be written here")))
+}
+
+/// Whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM).
+fn is_journal() -> bool {
+    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+    let stderr = fstat(io::stderr().as_fd());
+    stderr.is_ok_and(|file| stream == format!("{}:{}", file.st_dev, file.st_ino))
 }

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::firewall::{Evidence, Judge, Verdicts};
+use crate::kernel::privileges;
 use crate::note::Note;
 
 use look::Looker;
@@ -43,7 +44,11 @@ impl Firewall {
     pub fn start(interfaces: Vec<String>) -> io::Result<Self> {
         let (poke, poked) = channel();
         let (report, reports) = channel();
-        let keep_looking = move || look_again_and_again(&interfaces, &poked, &report);
+        let keep_looking = move || {
+            // What cannot be given up does no harm.
+            let _ = privileges::keep_only(&privileges::OF_FIREWALL_TOOLS);
+            look_again_and_again(&interfaces, &poked, &report);
+        };
         thread::Builder::new().name("firewall".into()).spawn(keep_looking)?;
         Ok(Self { poke, reports, notes: Vec::new() })
     }

@@ -8,20 +8,24 @@ use anyhow::Result;
 use super::Again;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
+use crate::kernel::handover;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::maps::sources;
 use crate::kernel::program::Program;
-use crate::kernel::{handover, instance};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{Rates, Status, Syns};
 use crate::show::report::Report;
+use crate::show::text;
 use crate::upkeep::{Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Between two lines to the service manager.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Why a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +60,11 @@ impl Session {
     fn watch(&mut self, waker: &Waker) -> End {
         let end = self.settings.stop_after.and_then(|time| self.started.checked_add(time));
         let mut tick = self.started + TICK;
-        let mut status = self.started + self.settings.interval;
         let mut figures = Figures::new(self.started);
+        let mut status = self.interval().map(|interval| self.started + interval);
+        let mut minute = self.started + MINUTE;
         loop {
-            let wake = [Some(tick), Some(status), end].into_iter().flatten().min().unwrap_or(tick);
+            let wake = [Some(tick), status, end].into_iter().flatten().min().unwrap_or(tick);
             match waker.wait(wake.saturating_duration_since(Instant::now())) {
                 Wake::Stop => return End::AsTold,
                 Wake::Reload => self.reload(),
@@ -80,12 +85,16 @@ impl Session {
             if self.upkeep.hooks.attachments.is_empty() {
                 return End::NothingLeft;
             }
-            if now >= status {
-                if !self.settings.quiet {
-                    self.tell_status(&mut figures, now);
+            if status.is_some_and(|status| now >= status) {
+                if let Some(status) = self.read_status(&mut figures, now) {
+                    self.report.status(&status);
                 }
                 // After a stall, skip what was missed.
-                status = (status + self.settings.interval).max(now);
+                status = self.interval().zip(status).map(|(interval, last)| (last + interval).max(now));
+            }
+            if now >= minute {
+                self.tell_manager(&mut figures, now);
+                minute = now + MINUTE;
             }
         }
     }
@@ -118,8 +127,24 @@ impl Session {
         }
     }
 
+    /// Between two status lines. None: there are none, as nobody looks at them; notes tell what begins and ends.
+    fn interval(&self) -> Option<Duration> {
+        let settings = &self.settings;
+        let usual = (settings.json || self.report.is_on_terminal()).then_some(TICK);
+        settings.interval.or(usual).filter(|_| !settings.quiet)
+    }
+
+    /// A line for `systemctl status`.
+    fn tell_manager(&mut self, figures: &mut Figures, now: Instant) {
+        if self.manager.is_there()
+            && let Some(status) = self.read_status(figures, now)
+        {
+            self.manager.status(&text::status(&status));
+        }
+    }
+
     /// Where the figures cannot be read, a note is all that is said.
-    fn tell_status(&mut self, figures: &mut Figures, now: Instant) {
+    fn read_status(&mut self, figures: &mut Figures, now: Instant) -> Option<Status> {
         let read = self.counters().and_then(|counters| {
             let Program { maps, policy, .. } = &self.upkeep.program;
             let blocked = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
@@ -127,25 +152,24 @@ impl Session {
         });
         let (read, note) = figures.reading.check(read);
         self.say(note.as_slice());
-        let Some((syns, blocked_sources)) = read else { return };
+        let (syns, blocked_sources) = read?;
         let rates = Rates::between(figures.syns, syns, now - figures.at);
         (figures.syns, figures.at) = (syns, now);
-        self.report.status(&Status {
+        Some(Status {
             elapsed: self.started.elapsed(),
             rates,
             blocked_sources,
             flood: self.upkeep.rates.flood(),
             dry_run: self.upkeep.program.policy.dry_run,
-        });
+        })
     }
 
     /// Says what was done, and sets settings back. The links end with the process, unless somebody else has them.
     fn finish(mut self, end: End) {
         self.manager.stopping();
-        if let Some(by) = self.upkeep.links.successor() {
-            let pid = instance::process_of(by)
-                .map_or("another process".into(), |pid| format!("process {pid}"));
-            self.report.note(&Note::info(format!("{pid} protects the interfaces from now on")));
+        if end == End::Succeeded {
+            let by = self.successor().map_or("another process".into(), |pid| format!("process {pid}"));
+            self.report.note(&Note::info(format!("{by} protects the interfaces from now on")));
         }
         if end == End::AsTold {
             self.upkeep.hooks.release();
@@ -159,6 +183,12 @@ impl Session {
         }
         let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));
+    }
+
+    /// The process that has taken over. None: it works on other tables.
+    fn successor(&self) -> Option<u32> {
+        let info = RunInfo::read(&self.upkeep.program.maps.run_info).ok().flatten()?;
+        Some(info.pid).filter(|&pid| pid != std::process::id())
     }
 
     fn counters(&self) -> Result<Counters> {

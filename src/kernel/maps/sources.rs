@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The table of sources, with each bucket's word turned into tokens and times.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use anyhow::Result;
 use ipnet::IpNet;
 use libbpf_rs::MapCore;
 
+use super::Maps;
 use super::refusals::{self, Remembered};
 use crate::kernel::skel::types;
 use crate::kernel::{clock, encode};
@@ -116,6 +119,33 @@ pub fn count_blocked(sources: &impl MapCore, refusals: &impl MapCore, policy: &P
     let mut blocked = 0;
     for_each(sources, refusals, policy, |source| blocked += u64::from(source.is_blocked()))?;
     Ok(blocked)
+}
+
+/// SYNs of known sources that did not pass.
+#[derive(Debug, Default)]
+pub struct Refused {
+    pub all: u64,
+    /// The sources with most of them, by their first address, in no order.
+    pub heaviest: Vec<(IpAddr, u64)>,
+}
+
+/// What known sources were refused until now.
+pub fn refused(maps: &Maps) -> Result<Refused> {
+    const HEAVIEST: usize = 16;
+    let remembered = refusals::read(&maps.refusals)?;
+    let mut all = 0;
+    let mut heaviest = BinaryHeap::new();
+    super::for_each(TABLE, &maps.sources, |address: types::addr, source: types::source| {
+        let more = remembered.get(&address.word).copied().unwrap_or_default();
+        let count = source.challenged + source.dropped + more.challenged + more.dropped;
+        all += count;
+        heaviest.push(Reverse((count, encode::ip(&address))));
+        if heaviest.len() > HEAVIEST {
+            heaviest.pop();
+        }
+    })?;
+    let heaviest = heaviest.into_iter().map(|Reverse((count, address))| (address, count)).collect();
+    Ok(Refused { all, heaviest })
 }
 
 /// Gives the address of every source in the table to `visit`, in no order.

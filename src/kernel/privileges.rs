@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What threads of this process may do. The kernel keeps capabilities for each thread alone.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use caps::{CapSet, Capability};
+
+/// What a run needs of the kernel: to load programs and read maps, to attach them and change settings, and to
+/// trace connections. `iptables-save` opens a raw socket.
+pub const OF_A_RUN: [Capability; 4] =
+    [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_NET_RAW];
+
+/// What the tools that print the firewall's rules need.
+pub const OF_FIREWALL_TOOLS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+
+/// From now on this thread, and the processes that it starts, have none but these of the capabilities that it
+/// has.
+pub fn keep_only(wanted: &[Capability]) -> Result<()> {
+    let wanted: HashSet<_> = wanted.iter().copied().collect();
+    // Before the capability that it takes is given up.
+    for capability in caps::read(None, CapSet::Bounding)?.difference(&wanted) {
+        if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
+            caps::drop(None, CapSet::Bounding, *capability)?;
+        }
+    }
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        let held = caps::read(None, set)?;
+        caps::set(None, set, &held.intersection(&wanted).copied().collect())?;
+    }
+    Ok(())
+}
