@@ -2,7 +2,6 @@
 //! The command line: the words, their help, and what a single value can get wrong. [`crate::settings`]
 //! refuses what several get wrong together.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 
-use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate};
+use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate, network};
 
 /// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
 const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
@@ -241,28 +240,6 @@ fn count(text: &str) -> Result<u32, String> {
         Ok(number) => number.try_into().map_err(|_| format!("at most {}", u32::MAX)),
         Err(_) => Err("give a whole number, like 262144".into()),
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let network: IpNet = text
-        .parse()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "give an address or a network, like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")?;
-    if network.addr().to_canonical() != network.addr() {
-        return Err(format!(
-            "{network} is an IPv4 address in IPv6 form, which no packet has as its source: give {}",
-            network.addr().to_canonical()
-        ));
-    }
-    if network == network.trunc() {
-        return Ok(network);
-    }
-    Err(format!(
-        "{network} names an address and a network: give {} for the whole network, or {} for the address \
-         alone",
-        network.trunc(),
-        network.addr()
-    ))
 }
 
 fn stop_after(text: &str) -> Result<Duration, String> {

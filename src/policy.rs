@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is protected, and how, in plain values. They know neither the kernel nor the command line.
 
+pub mod faults;
 mod limit;
+pub mod list_file;
 mod lists;
+mod network;
 mod place;
 mod ports;
+pub mod text_file;
 
 use std::fmt;
 
@@ -12,7 +16,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub use limit::{Limit, Rate, TotalRate};
-pub use lists::{Listed, Lists, network_name};
+pub use list_file::ListFile;
+pub use lists::{Listed, Listing, Lists, Origin};
+pub use network::{network, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
 

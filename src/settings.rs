@@ -80,12 +80,11 @@ fn policy(words: &Protect) -> Result<Policy> {
 }
 
 fn lists(words: &Protect) -> Result<Lists> {
-    let lists = Lists { allow: words.allow.clone(), deny: words.deny.clone() };
-    let denied: HashSet<_> = lists.deny.iter().collect();
-    if let Some(both) = lists.allow.iter().find(|network| denied.contains(network)) {
+    let denied: HashSet<_> = words.deny.iter().collect();
+    if let Some(both) = words.allow.iter().find(|network| denied.contains(network)) {
         bail!("{both} is both allowed and denied: keep one of --allow and --deny for it");
     }
-    Ok(lists)
+    Ok(Lists::merge(&words.allow, &words.deny, Vec::new()))
 }
 
 fn place(cli: &Cli) -> Result<Place> {

@@ -2,52 +2,192 @@
 //! Networks that are exempt from the limits, one way or the other.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
-/// Networks whose SYNs always pass, and networks whose SYNs never pass. No network is in both.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lists {
-    pub allow: Vec<IpNet>,
-    pub deny: Vec<IpNet>,
-}
+use super::list_file::{Entry, ListFile};
 
 /// A list's verdict on a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listed {
     Allowed,
     Denied,
 }
 
+/// Where a network was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    Option,
+    /// `file` is an index of [`Lists::files`].
+    File {
+        file: u32,
+        line: u32,
+    },
+}
+
+/// A network that is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    pub network: IpNet,
+    pub listed: Listed,
+    pub origin: Origin,
+}
+
+/// All networks that are allowed or denied, none of them twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lists {
+    /// In the order of their networks, which makes a million of them small and quick to compare.
+    listings: Vec<Listing>,
+    pub files: Vec<PathBuf>,
+    /// Networks that were named with both verdicts.
+    pub contradictions: usize,
+}
+
 impl Lists {
-    /// Every network with the verdict of its list.
+    /// Where a network is named several times, an option counts before a file, allowed before denied,
+    /// and then the first file and line.
+    pub fn merge(allow: &[IpNet], deny: &[IpNet], files: Vec<ListFile>) -> Self {
+        let of_option =
+            |listed| move |&network: &IpNet| Listing { network, listed, origin: Origin::Option };
+        let named =
+            allow.len() + deny.len() + files.iter().map(|file| file.entries.len()).sum::<usize>();
+        let mut listings = Vec::with_capacity(named);
+        listings.extend(allow.iter().map(of_option(Listed::Allowed)));
+        listings.extend(deny.iter().map(of_option(Listed::Denied)));
+        let mut paths = Vec::new();
+        // One after the other is consumed, so that not all are in memory twice.
+        for (file, ListFile { path, listed, entries }) in (0..).zip(files) {
+            paths.push(path);
+            listings.extend(entries.into_iter().map(|Entry { network, line }| Listing {
+                network,
+                listed,
+                origin: Origin::File { file, line },
+            }));
+        }
+        let rank = |of: &Listing| (of.network, of.origin != Origin::Option, of.listed, of.origin);
+        listings.sort_unstable_by_key(rank);
+        let of_a_network = listings.chunk_by(|one, other| one.network == other.network);
+        let is_contradicted = |of: &&[Listing]| of.iter().any(|each| each.listed != of[0].listed);
+        let contradictions = of_a_network.filter(is_contradicted).count();
+        listings.dedup_by_key(|listing| listing.network);
+        listings.shrink_to_fit();
+        Self { listings, files: paths, contradictions }
+    }
+
+    /// In the order of the networks.
+    pub fn listings(&self) -> &[Listing] {
+        &self.listings
+    }
+
+    /// What is said of exactly this network.
+    pub fn get(&self, network: &IpNet) -> Option<&Listing> {
+        let found = self.listings.binary_search_by_key(network, |listing| listing.network);
+        found.ok().and_then(|index| self.listings.get(index))
+    }
+
+    /// Every network with its verdict.
     pub fn entries(&self) -> impl Iterator<Item = (&IpNet, Listed)> {
-        let allowed = self.allow.iter().map(|network| (network, Listed::Allowed));
-        allowed.chain(self.deny.iter().map(|network| (network, Listed::Denied)))
+        self.listings.iter().map(|listing| (&listing.network, listing.listed))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty()
+        self.listings.is_empty()
     }
 
     pub fn len(&self) -> usize {
-        self.allow.len() + self.deny.len()
+        self.listings.len()
     }
 
     /// The lists' verdict on an address. The longest prefix decides, as in the kernel's trie.
     pub fn listed(&self, address: IpAddr) -> Option<Listed> {
-        let covering = self.entries().filter(|(network, _)| network.contains(&address));
-        covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, listed)| listed)
+        let mut network = Some(IpNet::from(address));
+        while let Some(covering) = network {
+            if let Some(listing) = self.get(&covering) {
+                return Some(listing.listed);
+            }
+            network = covering.supernet();
+        }
+        None
     }
 }
 
-/// A network as people write it: without a prefix length where it is a single address.
-pub fn network_name(network: &IpNet) -> String {
-    if network.prefix_len() == network.max_prefix_len() {
-        network.addr().to_string()
-    } else {
-        network.to_string()
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use ipnet::IpNet;
+    use proptest::prelude::*;
+
+    use super::{Listed, Lists, Origin};
+    use crate::policy::list_file::{Entry, ListFile};
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    fn file(name: &str, listed: Listed, networks: &[&str]) -> ListFile {
+        let entries = (1..).zip(networks).map(|(line, text)| Entry { network: net(text), line });
+        ListFile { path: name.into(), listed, entries: entries.collect() }
+    }
+
+    /// The verdict on a network, and the file and line of it.
+    fn of(lists: &Lists, text: &str) -> (Listed, Option<(String, u32)>) {
+        let listing = lists.get(&net(text)).unwrap();
+        let place = match listing.origin {
+            Origin::Option => None,
+            Origin::File { file, line } => {
+                Some((lists.files[file as usize].display().to_string(), line))
+            }
+        };
+        (listing.listed, place)
+    }
+
+    #[test]
+    fn options_count_before_files_and_allowed_before_denied() {
+        let files = vec![
+            file("drop", Listed::Denied, &["192.0.2.0/24", "10.0.0.0/8", "10.0.0.0/8", "10.0.0.0/9"]),
+            file("more", Listed::Denied, &["10.0.0.0/8", "198.51.100.0/24"]),
+            file("office", Listed::Allowed, &["192.0.2.0/24", "203.0.113.0/24", "198.51.100.0/24"]),
+        ];
+        let lists = Lists::merge(&[net("10.0.0.0/9")], &[net("203.0.113.0/24")], files);
+        let from = |name: &str, line| Some((name.to_owned(), line));
+        assert_eq!(of(&lists, "10.0.0.0/8"), (Listed::Denied, from("drop", 2)), "the first line");
+        assert_eq!(of(&lists, "10.0.0.0/9"), (Listed::Allowed, None), "an option");
+        assert_eq!(of(&lists, "203.0.113.0/24"), (Listed::Denied, None), "an option");
+        assert_eq!(of(&lists, "192.0.2.0/24"), (Listed::Allowed, from("office", 1)));
+        assert_eq!(of(&lists, "198.51.100.0/24"), (Listed::Allowed, from("office", 3)));
+        assert_eq!((lists.len(), lists.contradictions), (5, 4));
+    }
+
+    #[test]
+    fn what_is_named_twice_alike_is_no_contradiction() {
+        let files = vec![file("one", Listed::Denied, &["10.0.0.0/8"; 3])];
+        let lists = Lists::merge(&[], &[net("10.0.0.0/8")], files);
+        assert_eq!((lists.len(), lists.contradictions), (1, 0));
+        assert!(Lists::merge(&[], &[], vec![]).is_empty());
+    }
+
+    proptest! {
+        /// As the longest of all covering networks says.
+        #[test]
+        fn the_longest_prefix_decides(
+            networks in proptest::collection::vec((0..16_u8, 20..=32_u8, any::<bool>()), 0..40),
+            address in 0..16_u8,
+        ) {
+            let network = |(bits, length, _): &(u8, u8, bool)| {
+                IpNet::new(IpAddr::from([10, 0, bits << 4, *bits]), *length).unwrap().trunc()
+            };
+            let of = |wanted: bool| {
+                networks.iter().filter(|(.., is)| *is == wanted).map(network).collect::<Vec<_>>()
+            };
+            let lists = Lists::merge(&of(true), &of(false), vec![]);
+            let address = IpAddr::from([10, 0, address << 4, address]);
+            let covering = lists.entries().filter(|(network, _)| network.contains(&address));
+            let expected = covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, of)| of);
+            prop_assert_eq!(lists.listed(address), expected);
+        }
     }
 }

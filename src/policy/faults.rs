@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is wrong in a file that a person wrote.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A screen holds no more.
+const MAX_SHOWN: usize = 10;
+
+/// One sentence for each wrong line of a file: the first ten, and how many more there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    file: PathBuf,
+    shown: Vec<(u32, String)>,
+    count: usize,
+}
+
+impl Faults {
+    pub fn new(file: &Path) -> Self {
+        Self { file: file.into(), shown: Vec::new(), count: 0 }
+    }
+
+    pub fn add(&mut self, line: u32, sentence: String) {
+        self.count += 1;
+        if self.shown.len() < MAX_SHOWN {
+            self.shown.push((line, sentence));
+        }
+    }
+
+    /// What was read of the file, if nothing is wrong in it.
+    pub fn or<T>(self, read: T) -> Result<T, Self> {
+        if self.count == 0 { Ok(read) } else { Err(self) }
+    }
+}
+
+/// "FILE:12: sentence" for each, and "and 7 more".
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        let lines = self.shown.iter().map(|(line, sentence)| format!("{file}:{line}: {sentence}"));
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))?;
+        match self.count - self.shown.len() {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Text of a file as part of a sentence: harmless on a terminal, and not too long.
+pub fn excerpt(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Files that a person wrote, or a program that the person chose.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// Whatever a pipe holds may be read too, as `<(curl …)` in a shell.
+pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
+    let name = path.display();
+    let text = match bytes(path, max_bytes) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no file {name}"),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            bail!("{name} is a directory: give a file in it")
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
+    };
+    if text.len() as u64 > max_bytes {
+        bail!("{name} is larger than {} MiB: is it the right file?", max_bytes.div_ceil(1 << 20));
+    }
+    // Compressed, in UTF-16, or a program.
+    if text.contains(&0) {
+        bail!("{name} is no plain text: unpack it, or save it as UTF-8");
+    }
+    Ok(text)
+}
+
+/// One byte more than allowed, if there are more.
+fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(max_bytes + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Without the mark that some editors put before UTF-8.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::read;
+
+    #[test]
+    fn what_is_no_file_of_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| {
+            let path = folder.path().join(name);
+            format!("{:#}", read(&path, 1 << 20).unwrap_err())
+                .replace(&path.display().to_string(), "FILE")
+        };
+        fs::write(folder.path().join("large"), vec![b'a'; (1 << 20) + 1]).unwrap();
+        fs::write(folder.path().join("utf-16"), b"\xff\xfe1\0.\x001\0").unwrap();
+        assert_eq!(of("none"), "there is no file FILE");
+        assert_eq!(of(""), "FILE is a directory: give a file in it");
+        assert_eq!(of("large"), "FILE is larger than 1 MiB: is it the right file?");
+        assert_eq!(of("utf-16"), "FILE is no plain text: unpack it, or save it as UTF-8");
+        assert_eq!(of("large/x"), "cannot read FILE: Not a directory (os error 20)");
+
+        fs::write(folder.path().join("most"), vec![b'a'; 1 << 20]).unwrap();
+        assert_eq!(read(&folder.path().join("most"), 1 << 20).unwrap().len(), 1 << 20);
+    }
+}
