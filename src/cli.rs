@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use ipnet::IpNet;
 
-use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate, network};
+use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate, burst, network};
 
 /// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
 const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
@@ -64,7 +64,7 @@ pub struct Cli {
 pub struct Protect {
     /// Connections that a source may open at once; needs --rate [default: no limit]
     #[arg(long, value_name = "COUNT", requires = "rate", allow_negative_numbers = true,
-          value_parser = positive, help_heading = LIMITS)]
+          value_parser = burst, help_heading = LIMITS)]
     pub burst: Option<u64>,
 
     /// Connections that a source may open over time: per second, or as 30/m, 1000/s, 10/h; needs --burst
@@ -225,14 +225,6 @@ fn interface(name: &str) -> Result<String, String> {
         return Err("an interface's name has neither spaces nor slashes; `ip link` lists them".into());
     }
     Ok(name.into())
-}
-
-fn positive(text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(0) => Err("with 0 nobody could connect; give 1 or more".into()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("give a whole number from 1".into()),
-    }
 }
 
 fn count(text: &str) -> Result<u32, String> {

@@ -8,6 +8,7 @@ mod lists;
 mod network;
 mod place;
 mod ports;
+pub mod service;
 pub mod text_file;
 
 use std::fmt;
@@ -15,12 +16,13 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use limit::{Limit, Rate, TotalRate};
+pub use limit::{Limit, Rate, TotalRate, burst};
 pub use list_file::ListFile;
 pub use lists::{Listed, Listing, Lists, Origin};
 pub use network::{network, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
+pub use service::Service;
 
 /// The limits and ports that decide about a SYN. It is made from the command line or from a running
 /// program; text and JSON are made from it. Its fields have the same names in the JSON.

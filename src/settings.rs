@@ -61,7 +61,8 @@ const SYN_BURST: u64 = 100;
 const SYNS_PER_SECOND: u64 = 20;
 
 fn policy(words: &Protect) -> Result<Policy> {
-    let limit = words.burst.zip(words.rate).map(|(burst, rate)| Limit::new(burst, rate)).transpose()?;
+    let limit = words.burst.zip(words.rate).map(|(burst, rate)| Limit::new(burst, rate));
+    let limit = limit.transpose().context("--burst does not go with --rate")?;
     let unasked = Rate { interval_ns: 1_000_000_000 / SYNS_PER_SECOND };
     Ok(Policy {
         syn_limit: limit.unwrap_or(Limit { burst: SYN_BURST, rate: unasked }),

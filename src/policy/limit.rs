@@ -54,16 +54,32 @@ impl FromStr for Rate {
     }
 }
 
-/// "1/s" or "30/m": in the unit in which the number is at least 1.
+/// "1/s" or "30/m": the shortest text that is read as this rate. As intervals are rounded, this is what was
+/// given, or shorter.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, unit) = match self.per_second() {
-            rate if rate > 0.999_999 => (rate, "s"),
-            rate if rate * 60.0 > 0.999_999 => (rate * 60.0, "m"),
-            rate => (rate * 3600.0, "h"),
+        let per_second = self.per_second();
+        let texts = [(1.0, "s"), (60.0, "m"), (3600.0, "h")]
+            .into_iter()
+            .filter_map(|(seconds, unit)| self.shortest(per_second * seconds, unit));
+        let shortest = texts.min_by_key(String::len);
+        f.write_str(&shortest.unwrap_or_else(|| format!("{per_second}/s")))
+    }
+}
+
+impl Rate {
+    /// The rate with as few digits as tell it from its neighbours, rounded either way.
+    fn shortest(self, count: f64, unit: &str) -> Option<String> {
+        let rounded = |decimals: i32| {
+            let scale = 10_f64.powi(decimals.abs());
+            let round = move |to_whole: fn(f64) -> f64| match decimals {
+                0.. => to_whole(count * scale) / scale,
+                _ => to_whole(count / scale) * scale,
+            };
+            [round(f64::round), round(f64::ceil)]
         };
-        // Three decimals, as an interval is a whole number of nanoseconds.
-        write!(f, "{}/{unit}", (count * 1000.0).round() / 1000.0)
+        let mut texts = (-9..=15).flat_map(rounded).map(|count| format!("{count}/{unit}"));
+        texts.find(|text| text.parse() == Ok(self))
     }
 }
 
@@ -88,7 +104,7 @@ impl Limit {
         let capacity_ns = burst.checked_mul(rate.interval_ns);
         if capacity_ns.is_none_or(|capacity| capacity > MAX_CAPACITY_NS) {
             bail!(
-                "--burst {burst} at this --rate would take {} years to refill: lower the burst or raise \
+                "a burst of {burst} at this rate would take {} years to refill: lower the burst or raise \
                  the rate",
                 u128::from(burst) * u128::from(rate.interval_ns) / (365 * 86_400 * 1_000_000_000)
             );
@@ -99,6 +115,15 @@ impl Limit {
     /// The time in which an empty bucket gets full.
     pub fn capacity_ns(self) -> u64 {
         self.burst * self.rate.interval_ns
+    }
+}
+
+/// How many tokens a bucket holds.
+pub fn burst(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("with 0 nobody could connect; give 1 or more".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("give a whole number from 1".into()),
     }
 }
 
@@ -127,6 +152,8 @@ impl FromStr for TotalRate {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Rate, TotalRate};
 
     #[test]
@@ -138,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_shown_in_the_unit_they_were_given_in() {
+    fn rates_are_shown_as_they_were_given() {
         for (interval_ns, text) in [
             (1_000_000_000_u64, "1/s"),
             (333_333_334, "3/s"),
@@ -148,6 +175,23 @@ mod tests {
         ] {
             assert_eq!(Rate { interval_ns }.to_string(), text);
             assert_eq!(text.parse(), Ok(Rate { interval_ns }));
+        }
+        for text in ["7/s", "300000/s", "999999999/s", "12345.678/s", "0.7/h", "0.0000008/h", "59.99/m"]
+        {
+            let rate: Rate = text.parse().unwrap();
+            assert_eq!(rate.to_string().parse(), Ok(rate), "{text}");
+        }
+        for text in ["7/s", "300000/s", "1234/s", "59.99/m", "0.7/h"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_that_is_shown_is_read(text in "[1-9][0-9]{0,7}(\\.[0-9]{1,4})?/[smh]") {
+            let rate: Rate = text.parse().unwrap();
+            prop_assert_eq!(rate.to_string().parse(), Ok(rate));
+            prop_assert!(rate.to_string().len() <= text.len(), "{} for {}", rate, text);
         }
     }
 }

@@ -35,6 +35,12 @@ impl Ports {
         self.0.as_ref().is_none_or(|ports| ports.contains(&port))
     }
 
+    /// The first port that is in both, or None; also None where both are all.
+    pub fn first_common(&self, other: &Self) -> Option<u16> {
+        let named = self.0.as_ref().or(other.0.as_ref())?;
+        named.iter().copied().find(|&port| self.contains(port) && other.contains(port))
+    }
+
     /// The ports as ranges, neighbours together.
     fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
@@ -114,6 +120,17 @@ mod tests {
         let found: Vec<u16> = (0..=u16::MAX).filter(|&port| named.contains(port)).collect();
         assert_eq!(found, [79, 80, 443]);
         assert!(ports(&[]).contains(1));
+    }
+
+    #[test]
+    fn the_first_common_port_is_found() {
+        let (web, ssh) = (ports(&["80", "443"]), ports(&["22"]));
+        assert_eq!(web.first_common(&ssh), None);
+        assert_eq!(web.first_common(&ports(&["100-1000"])), Some(443));
+        assert_eq!(
+            (web.first_common(&ports(&[])), ports(&[]).first_common(&ssh)),
+            (Some(80), Some(22))
+        );
     }
 
     #[test]
