@@ -142,7 +142,7 @@ struct config {
 	__u32 generation; /* counts up from program to program on the same tables; see charge.bpf.h */
 	__u32 more_padding;
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
-	__u64 challenge_ports[65536 / 64]; /* --challenge-port: as above */
+	__u64 challenge_ports[65536 / 64]; /* all but those of services with challenge=off; as above */
 };
 _Static_assert(sizeof(struct config) == 152 + 2 * 8192, "the layout of struct config");
 

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The command line: the words, their help, and what a single value can get wrong. [`crate::settings`]
-//! refuses what several get wrong together.
+//! The command line: the words, their help, and what a single value can get wrong. A configuration file
+//! gives more of the same words. [`crate::settings`] refuses what several get wrong together.
 
+mod given;
+mod values;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, Parser, ValueHint};
 use ipnet::IpNet;
 
-use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, TotalRate, burst, network};
+use given::Given;
+pub use given::usage_error;
+use values::{count, interface, interval, stop_after};
 
-/// The longest name of an interface, without the trailing zero (IFNAMSIZ - 1).
-const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
+use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRate, burst, network};
 
 /// Stop TCP SYN floods in the network driver with XDP.
 #[derive(Debug, Parser)]
@@ -23,6 +25,7 @@ const MAX_INTERFACE_NAME: usize = libc::IFNAMSIZ - 1;
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
   synflood-xdp --iface eth0 --burst 5 --rate 1      five connections of each source at once, then one a second
+  synflood-xdp --config /etc/synflood-xdp.toml      the same options from a file
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
 
@@ -56,6 +59,9 @@ pub struct Cli {
     /// For the process that outlives a killed run: see `commands::keep`.
     #[arg(long, hide = true, value_name = "CHANGE", conflicts_with_all = ["iface", "dump"])]
     pub restore_sysctls: Vec<String>,
+
+    #[arg(skip)]
+    given: Given,
 }
 
 /// Options of a run that protects.
@@ -85,6 +91,18 @@ pub struct Protect {
     #[arg(long, value_name = "CIDR", value_parser = network, value_delimiter = ',', help_heading = LIMITS)]
     pub deny: Vec<IpNet>,
 
+    /// File of networks to allow, one a line, or of `ipset save`; may be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = LIMITS)]
+    pub allow_file: Vec<PathBuf>,
+
+    /// File of networks to deny, as with --allow-file; may be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = LIMITS)]
+    pub deny_file: Vec<PathBuf>,
+
+    /// Ports with limits of their own, as `ssh=22,burst=3,rate=6/m` or `mail=25,587,challenge=off`; up to 16
+    #[arg(long, value_name = "NAME=PORTS", help_heading = LIMITS)]
+    pub service: Vec<Service>,
+
     /// Bits of an IPv4 address that make one source
     #[arg(long, value_name = "BITS", default_value = "32", allow_negative_numbers = true,
           value_parser = clap::value_parser!(u8).range(1..=32), help_heading = LIMITS)]
@@ -109,11 +127,6 @@ pub struct Protect {
     #[arg(long, value_enum, default_value = "all", help_heading = CHALLENGES)]
     pub challenge: Challenge,
 
-    /// TCP ports to send SYN cookies for, as with --port [default: all]
-    #[arg(long, value_name = "PORTS", allow_hyphen_values = true, value_delimiter = ',',
-          help_heading = CHALLENGES)]
-    pub challenge_port: Vec<PortRange>,
-
     /// SYN cookies sent per second, in total (0: no limit)
     #[arg(long, value_name = "RATE", default_value = "0", allow_hyphen_values = true,
           help_heading = CHALLENGES)]
@@ -131,6 +144,10 @@ pub struct Protect {
     /// Never change tcp_syncookies, though the kernel's cookies need 2 in a flood
     #[arg(long, help_heading = CHALLENGES)]
     pub keep_sysctls: bool,
+
+    /// File (TOML) with options that are not given here: `burst = 5`, `allow = ["192.0.2.7"]`, `[[service]]`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = RUN)]
+    pub config: Option<PathBuf>,
 
     /// Where on the interface to attach
     #[arg(long, value_enum, default_value = "auto", help_heading = RUN)]
@@ -165,86 +182,3 @@ const PROTECT: &str = "protect";
 const LIMITS: &str = "Limits";
 const CHALLENGES: &str = "Challenges";
 const RUN: &str = "Run";
-
-impl Cli {
-    /// Reads the command line. Ends the process with the help, or with what is wrong (status 2).
-    pub fn from_words() -> Self {
-        let matches = Self::command().get_matches();
-        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let Some(word) = &cli.word {
-            usage_error(hint(word));
-        }
-        if cli.dump
-            && let Some(option) = first_option_of_a_run(&matches)
-        {
-            usage_error(format!("{option} does not go with --dump: it is for a run that protects"));
-        }
-        cli
-    }
-}
-
-/// Says what is wrong with the words, and ends with status 2.
-pub fn usage_error(text: impl std::fmt::Display) -> ! {
-    Cli::command().error(ErrorKind::ValueValidation, text).exit()
-}
-
-/// What somebody who gave this word without an option may have meant.
-fn hint(word: &str) -> String {
-    let meant = match word {
-        "status" | "dump" | "list" | "show" => "who is blocked now is shown by --dump".into(),
-        "help" | "version" => format!("give --{word}"),
-        "stop" | "reload" | "restart" => {
-            "Ctrl-C or SIGTERM ends a run; start it again to change it".to_owned()
-        }
-        _ if word.parse::<u16>().is_ok() => "ports are given together, like --port 80,443".into(),
-        _ => format!("to protect an interface of this name, give --iface {word}"),
-    };
-    format!("the word '{word}' belongs to no option: {meant}")
-}
-
-/// The first of [`Protect`]'s options that was given.
-fn first_option_of_a_run(matches: &ArgMatches) -> Option<String> {
-    let command = Cli::command();
-    let group = command.get_groups().find(|group| group.get_id() == PROTECT)?;
-    let is_given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-    let given = group.get_args().find(is_given)?;
-    let option = command.get_arguments().find(|option| option.get_id() == given)?;
-    option.get_long().map(|long| format!("--{long}"))
-}
-
-fn interface(name: &str) -> Result<String, String> {
-    if name.is_empty() {
-        return Err("give the name of an interface; `ip link` lists them".into());
-    }
-    if name.len() > MAX_INTERFACE_NAME {
-        return Err(format!(
-            "an interface's name has at most {MAX_INTERFACE_NAME} characters; `ip link` lists them"
-        ));
-    }
-    if name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
-        return Err("an interface's name has neither spaces nor slashes; `ip link` lists them".into());
-    }
-    Ok(name.into())
-}
-
-fn count(text: &str) -> Result<u32, String> {
-    match text.parse::<u64>() {
-        Ok(number) => number.try_into().map_err(|_| format!("at most {}", u32::MAX)),
-        Err(_) => Err("give a whole number, like 262144".into()),
-    }
-}
-
-fn stop_after(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("give more than no time, like 10m".into()),
-        Ok(time) => Ok(time),
-        Err(_) => Err("give a number with a unit, like 90s, 10m or 1h30m".into()),
-    }
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("give seconds from 0.1 to 86400".into()),
-    }
-}

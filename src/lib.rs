@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Stops TCP SYN floods with XDP: the parts of the `synflood-xdp` command.
 //!
-//! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`] and
-//! [`settings`] make a policy from the command line. [`firewall`] knows nobody: it judges texts.
+//! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
+//! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -10,6 +10,7 @@
 pub mod advice;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod firewall;
 pub mod kernel;
 pub mod note;
@@ -26,11 +27,12 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 10] = [
+    const MAY_KNOW: [(&str, &[&str]); 11] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
-        ("cli", &["policy"]),
+        ("config", &["policy"]),
+        ("cli", &["config", "policy"]),
         ("settings", &["cli", "policy"]),
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),

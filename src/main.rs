@@ -41,9 +41,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// The settings as the command line says now.
+/// The settings as the command line and the configuration say now.
 fn again() -> anyhow::Result<Settings> {
-    Settings::try_from(&Cli::from_words())
+    Settings::try_from(&Cli::again()?)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

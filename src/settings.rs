@@ -3,21 +3,25 @@
 //! attached.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::{Cli, Protect};
-use crate::policy::{Limit, Lists, Place, Policy, Ports, Rate, Sizes};
+use crate::policy::{
+    Limit, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Service, Sizes, service,
+};
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
 /// LOCAL_FREE_TARGET in kernel/bpf/bpf_lru_list.c).
 const MIN_SOURCES_PER_CPU: u32 = 128;
 
 /// All settings of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub policy: Policy,
+    pub services: Vec<Service>,
     pub lists: Lists,
     pub place: Place,
     pub sizes: Sizes,
@@ -38,21 +42,32 @@ impl TryFrom<&Cli> for Settings {
     type Error = anyhow::Error;
 
     fn try_from(cli: &Cli) -> Result<Self> {
-        let words = &cli.protect;
-        ensure!(!cli.all, "--all shows more of a dump: it goes with --dump");
-        Ok(Self {
-            policy: policy(words)?,
-            lists: lists(words)?,
-            place: place(cli)?,
-            sizes: sizes(words)?,
-            replace: words.replace,
-            keep_sysctls: words.keep_sysctls,
-            stop_after: words.stop_after,
-            interval: words.interval,
-            quiet: words.quiet,
-            json: cli.json,
-        })
+        let mut settings = without_files(cli)
+            .map_err(|error| cli.located(error, |less| without_files(less).is_ok()))?;
+        settings.lists = lists(&cli.protect)?;
+        Ok(settings)
     }
+}
+
+/// All that options say: the lists are still empty.
+fn without_files(cli: &Cli) -> Result<Settings> {
+    let words = &cli.protect;
+    ensure!(!cli.all, "--all shows more of a dump: it goes with --dump");
+    refuse_contradictions(words)?;
+    check_services(words)?;
+    Ok(Settings {
+        policy: policy(words)?,
+        services: words.service.clone(),
+        lists: Lists::default(),
+        place: place(cli)?,
+        sizes: sizes(words)?,
+        replace: words.replace,
+        keep_sysctls: words.keep_sysctls,
+        stop_after: words.stop_after,
+        interval: words.interval,
+        quiet: words.quiet,
+        json: cli.json,
+    })
 }
 
 /// SYNs that the kernel gets of each source unasked, without --burst and --rate: what a browser, an
@@ -70,7 +85,7 @@ fn policy(words: &Protect) -> Result<Policy> {
         pass_rate: words.pass_rate,
         unchallenged_rate: words.unchallenged_rate,
         challenge: words.challenge,
-        challenge_ports: Ports::of(&words.challenge_port),
+        challenge_ports: challenge_ports(&words.service),
         challenge_rate: words.challenge_rate,
         cookies: words.cookies,
         ipv4_prefix: words.ipv4_prefix,
@@ -80,12 +95,45 @@ fn policy(words: &Protect) -> Result<Policy> {
     })
 }
 
-fn lists(words: &Protect) -> Result<Lists> {
+/// All but those of services that are not to be challenged.
+fn challenge_ports(services: &[Service]) -> Ports {
+    let unchallenged: Vec<_> = services.iter().filter(|service| !service.challenge).collect();
+    if unchallenged.is_empty() {
+        return Ports::default();
+    }
+    let is_challenged = |port: &u16| !unchallenged.iter().any(|service| service.ports.contains(*port));
+    Ports::only((1..=u16::MAX).filter(is_challenged))
+}
+
+fn refuse_contradictions(words: &Protect) -> Result<()> {
     let denied: HashSet<_> = words.deny.iter().collect();
     if let Some(both) = words.allow.iter().find(|network| denied.contains(network)) {
         bail!("{both} is both allowed and denied: keep one of --allow and --deny for it");
     }
-    Ok(Lists::merge(&words.allow, &words.deny, Vec::new()))
+    Ok(())
+}
+
+fn check_services(words: &Protect) -> Result<()> {
+    service::check(&words.service)?;
+    let protected = Ports::of(&words.port);
+    for service in &words.service {
+        if let Some(port) = service.ports.first_outside(&protected) {
+            bail!(
+                "port {port} of the service {} is not protected: add it to --port, or leave --port out",
+                service.name
+            );
+        }
+    }
+    Ok(())
+}
+
+fn lists(words: &Protect) -> Result<Lists> {
+    let read = |paths: &[PathBuf], listed| {
+        paths.iter().map(|path| ListFile::read(path, listed)).collect::<Result<Vec<_>>>()
+    };
+    let mut files = read(&words.allow_file, Listed::Allowed)?;
+    files.extend(read(&words.deny_file, Listed::Denied)?);
+    Ok(Lists::merge(&words.allow, &words.deny, files))
 }
 
 fn place(cli: &Cli) -> Result<Place> {
@@ -111,3 +159,6 @@ fn sizes(words: &Protect) -> Result<Sizes> {
 fn first_repeated(names: &[String]) -> Option<&String> {
     names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)).map(|(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,10 @@ impl Faults {
         }
     }
 
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// What was read of the file, if nothing is wrong in it.
     pub fn or<T>(self, read: T) -> Result<T, Self> {
         if self.count == 0 { Ok(read) } else { Err(self) }
@@ -51,7 +55,13 @@ impl std::error::Error for Faults {}
 /// Text of a file as part of a sentence: harmless on a terminal, and not too long.
 pub fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 60;
-    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for c in text.chars().take(MAX_CHARS) {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }

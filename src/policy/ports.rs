@@ -41,6 +41,15 @@ impl Ports {
         named.iter().copied().find(|&port| self.contains(port) && other.contains(port))
     }
 
+    /// The first of these ports that is not in the other set.
+    pub fn first_outside(&self, other: &Self) -> Option<u16> {
+        match &self.0 {
+            _ if other.are_all() => None,
+            Some(named) => named.iter().copied().find(|&port| !other.contains(port)),
+            None => (1..=u16::MAX).find(|&port| !other.contains(port)),
+        }
+    }
+
     /// The ports as ranges, neighbours together.
     fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
@@ -131,6 +140,14 @@ mod tests {
             (web.first_common(&ports(&[])), ports(&[]).first_common(&ssh)),
             (Some(80), Some(22))
         );
+    }
+
+    #[test]
+    fn the_first_port_outside_is_found() {
+        assert_eq!(ports(&["80", "443"]).first_outside(&ports(&["22", "80"])), Some(443));
+        assert_eq!(ports(&["80"]).first_outside(&ports(&["79-81"])), None);
+        assert_eq!(ports(&["80"]).first_outside(&ports(&[])), None);
+        assert_eq!(ports(&[]).first_outside(&ports(&["2-65535"])), Some(1));
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Ports {
             Note::warning(format!(
                 "of {redeemed} connections to port {port} that were begun by SYN cookie, at least {} did not \
                  come to stand: does a rule of the firewall refuse connections that begin with an ACK, or \
-                 does the server not accept them fast enough? --challenge-port leaves a port out",
+                 does the server not accept them fast enough? --service NAME={port},challenge=off leaves the port out",
                 redeemed - connected
             ))
         };

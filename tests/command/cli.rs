@@ -60,7 +60,14 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--allow", "::ffff:192.0.2.7"], &["--allow", "IPv4 address in IPv6 form", "give 192.0.2.7"]),
     (&["--port", "80,http"], &["--port", "'http' is no port", "80,443", "8000-8010"]),
     (&["--port", "8010-8000"], &["give 8000-8010"]),
-    (&["--challenge-port", "80-"], &["--challenge-port", "is no port"]),
+    (&["--service", "ssh"], &["--service", "give a name and ports, like ssh=22"]),
+    (&["--service", "ssh=22,burst=5"], &["--service", "burst needs a rate"]),
+    (&["--service", "a=22", "--service", "b=20-30"], &["port 22 is in the services a and b"]),
+    (&["--service", "a=22", "--port", "80"], &["port 22 of the service a is not protected", "--port"]),
+    (&["--deny-file", "/none/drop.txt"], &["there is no file /none/drop.txt"]),
+    (&["--allow-file", "/proc"], &["/proc is a directory: give a file in it"]),
+    (&["--config", "/none/a.toml"], &["--config: there is no file /none/a.toml"]),
+    (&["--challenge-port", "80"], &["unexpected argument"]),
     (&["--max-sources", "99999999999"], &["--max-sources", "at most 4294967295"]),
     (&["eth0"], &["'eth0' belongs to no option", "--iface eth0"]),
     (&["status"], &["'status' belongs to no option", "--dump"]),
@@ -92,6 +99,30 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
     let two = synflood(&["--dump", "--interval", "2", "--burst", "9", "--rate", "1"]);
     assert_refused(&two, 2, &["--burst does not go with --dump"]);
     assert_eq!(String::from_utf8_lossy(&two.stderr).matches("--").count(), 3, "one option is named");
+}
+
+#[test]
+fn a_run_takes_its_options_from_a_file() {
+    let pair = lab::pair!();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("synflood-xdp.toml");
+    std::fs::write(folder.path().join("drop.txt"), "192.0.2.0/24 ; SBL1\n").unwrap();
+    let config = "iface = 'eth0'\nfor = '100ms'\nburst = 7\nrate = '30/m'\ndeny-file = 'drop.txt'\n";
+    std::fs::write(&path, config).unwrap();
+    let run = |more: &[&str]| {
+        let words = [&["--config", path.to_str().unwrap()], more].concat();
+        pair.synflood(&words).output().unwrap()
+    };
+    let output = run(&["--burst", "9"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("burst 9") && said.contains("30/m"), "{said}");
+
+    std::fs::write(folder.path().join("drop.txt"), "192.0.2.0/24\n192.0.2.\n").unwrap();
+    assert_refused(&run(&[]), 2, &["drop.txt:2: '192.0.2.': give an address or a network"]);
+    std::fs::write(&path, "iface = 'eth0'\n\nburst = 7\n").unwrap();
+    assert_refused(&run(&[]), 2, &["synflood-xdp.toml:3: ", "not provided: --rate <RATE>"]);
+    assert_eq!(pair.server.xdp("eth0"), None);
 }
 
 #[test]

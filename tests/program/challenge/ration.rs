@@ -103,7 +103,7 @@ fn answers_have_a_rate_in_all() {
 #[test]
 fn what_cannot_be_challenged_has_a_rate() {
     on_a_server(|| {
-        let options = ["--challenge-port", "443", "--unchallenged-rate", "1/h"];
+        let options = ["--service", "rest=1-442,444-65535,challenge=off", "--unchallenged-rate", "1/h"];
         let program = refusing(&options);
         let own = |host| syn_from(Ipv4Addr::new(198, 51, 100, host));
         let forwarded = |host| {
@@ -126,7 +126,8 @@ fn what_cannot_be_challenged_has_a_rate() {
 #[test]
 fn what_cannot_be_challenged_takes_a_token_of_its_source() {
     on_a_server(|| {
-        let options = ["--challenge-port", "443", "--burst", "2", "--rate", "1/h"];
+        let options =
+            ["--service", "rest=1-442,444-65535,challenge=off", "--burst", "2", "--rate", "1/h"];
         let program = refusing(&options);
         let reasons = [(); 4].map(|()| program.judge(&syn4(&[])).0);
         assert_eq!(

@@ -235,11 +235,9 @@ fn off_and_dry_runs_answer_nobody() {
 #[test]
 fn ports_that_may_not_be_challenged_are_not() {
     on_a_server(|| {
-        let program = refusing(&["--challenge-port", "443"]);
+        let program = refusing(&["--service", "rest=1-442,444-65535,challenge=off"]);
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged");
-
-        let port = SERVER_PORT.to_string();
-        let program = refusing(&["--challenge-port", &port]);
+        let program = refusing(&["--service", "other=443,challenge=off"]);
         assert_eq!(reason(&program, &syn4(&[])), "challenge_sent");
         program.tell_port(false, SERVER_PORT, Port { is_unchallenged: true, ..LISTENS });
         assert_eq!(reason(&program, &syn4(&[])), "pass_unchallenged", "its rules forbid it");
