@@ -3,14 +3,14 @@
 //! sees the leftovers of another.
 
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bench::generator::{Flood, Generator, Target};
 use bench::skels::sink::SinkSkelBuilder;
 use lab::netns::{Netns, connect};
@@ -18,7 +18,11 @@ use lab::nginx::{self, Page, Site};
 use lab::{Process, cpu, figures, xdp};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
-pub const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
+const SERVER4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
+/// The web server, to its clients.
+pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(SERVER4), PORT);
+/// A client gives up if it has to wait this long. It repeats a dropped SYN after 1 and 3 s.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 const SERVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 5, 0, 0, 0, 0, 0, 0x10);
 /// The next hop for everything outside the local network.
 const GATEWAY: &str = "10.0.0.1";
@@ -113,7 +117,7 @@ impl Arena {
             ipv4: SERVER4,
             ipv6: SERVER6,
             port: PORT,
-            source: Ipv4Addr::new(10, 9, 0, 1),
+            source: Ipv4Addr::new(10, 9, 0, 0),
         };
         let mut object = MaybeUninit::uninit();
         let mut sink = SinkSkelBuilder::default().open(&mut object)?;
@@ -169,7 +173,9 @@ impl Arena {
         is_over: &AtomicBool,
     ) -> Result<f64> {
         cpu::stay_on(cpu)?;
-        run_last()?;
+        // A real flood comes from another machine, so the generator must not take the CPU from the
+        // kernel's own thread for packets.
+        cpu::run_last().context("cannot lower the generator's priority")?;
         let mut object = MaybeUninit::uninit();
         let mut generator = Generator::load(flood, &self.target, &mut object)?;
         has_begun.fetch_add(1, Ordering::Relaxed);
@@ -193,14 +199,4 @@ impl Arena {
     pub fn tcp_segments(&self) -> u64 {
         figures::nstat(&self.server, "TcpInSegs")
     }
-}
-
-/// Gives this thread the lowest priority. A real flood comes from another machine, so the generator
-/// must not take the CPU from the kernel's own thread for packets.
-fn run_last() -> Result<()> {
-    let lowest = libc::sched_param { sched_priority: 0 };
-    // SAFETY: for this thread only, and the parameters outlive the call.
-    let error = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) };
-    ensure!(error == 0, "cannot lower the generator's priority: {}", std::io::Error::last_os_error());
-    Ok(())
 }

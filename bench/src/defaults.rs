@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bench::generator::{Flood, Shape};
 use bench::median;
+use lab::client::{Served, Waits};
 use serde::Serialize;
 
 use crate::arena::{Arena, Hosts};
-use crate::client::{Served, Waits};
 use crate::contenders::{Contender, NONE, OURS};
 use crate::scenes::{self, SCENES};
 

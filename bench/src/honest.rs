@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bench::generator::{Flood, Shape};
+use lab::client::{Served, Waits, request};
 use lab::cpu;
 use serde::Serialize;
 
-use crate::arena::{Arena, Hosts};
-use crate::client::{Served, Waits, request};
+use crate::arena::{Arena, Hosts, PATIENCE, SERVER};
 use crate::contenders::Contender;
 
 /// The last bytes of the clients' hundred addresses.
@@ -85,7 +85,7 @@ fn requests(time: Duration) -> Vec<Option<Served>> {
         .map(|(number, client)| {
             let due = start + INTERVAL * number as u32;
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            request(Ipv4Addr::new(10, 0, 0, client)).ok()
+            request(Ipv4Addr::new(10, 0, 0, client), SERVER, PATIENCE).ok()
         })
         .collect()
 }

@@ -3,7 +3,6 @@
 
 mod arena;
 mod classes;
-mod client;
 mod contenders;
 mod defaults;
 mod growth;
@@ -21,7 +20,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use bench::generator::Shape;
 use clap::{Parser, ValueEnum};
-use results::{Machine, Results};
+use lab::machine::Machine;
+use results::Results;
 use trial::Trial;
 
 /// Measure synflood-xdp and other defences against the same SYN floods.
@@ -77,7 +77,7 @@ fn measure(cli: &Cli) -> Result<()> {
     let is_wanted = |part| cli.part.is_empty() || cli.part.contains(&part);
 
     let mut results = Results { machine: Machine::of_this_run()?, ..Default::default() };
-    println!("{}\n", results.machine.describe());
+    println!("{}\n", report::machine(&results));
     if is_wanted(Part::Defences) {
         results.defences = sidebyside::measure(&cli.only, shapes, cli.rounds, time)?;
         println!("{}", report::defences(&results));

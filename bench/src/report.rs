@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::plots;
 use crate::results::Results;
@@ -16,6 +16,11 @@ const BEGIN: &str = "<!-- results: written by `make bench-publish` -->\n";
 const END: &str = "<!-- end of results -->\n";
 const PLOTS: &str = "docs/plots";
 const RAW: &str = "target/bench-results.json";
+
+/// The machine, and which CPUs worked.
+pub fn machine(results: &Results) -> String {
+    format!("{}; generator and defence share one CPU", results.machine)
+}
 
 pub fn defences(results: &Results) -> String {
     let mut text = format!(
@@ -105,13 +110,7 @@ pub fn growth(results: &Results) -> String {
 
 /// Writes tables and plots into the documentation.
 pub fn publish(results: &Results) -> Result<()> {
-    let document = fs::read_to_string(DOCUMENT)
-        .with_context(|| format!("cannot read {DOCUMENT}: run this in the project's root"))?;
-    let (before, rest) =
-        document.split_once(BEGIN).context("docs/bench.md has no place for results")?;
-    let (_, after) =
-        rest.split_once(END).context("the place for results in docs/bench.md has no end")?;
-    let mut text = format!("\n{}\n", results.machine.describe());
+    let mut text = format!("\n{}\n", machine(results));
     for (title, table) in [
         ("Defences", defences(results)),
         ("What a packet costs", packets(results)),
@@ -122,7 +121,7 @@ pub fn publish(results: &Results) -> Result<()> {
         let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
         let _ = write!(text, "\n### {title}\n\n{indented}");
     }
-    fs::write(DOCUMENT, format!("{before}{BEGIN}{text}\n{END}{after}"))?;
+    bench::replace_between(Path::new(DOCUMENT), BEGIN, END, &text)?;
     fs::create_dir_all(PLOTS)?;
     plots::draw(results, Path::new(PLOTS))?;
     fs::write(RAW, serde_json::to_string_pretty(results)?)?;

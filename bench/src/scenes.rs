@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lab::client::{Served, request};
 use lab::cpu;
 
-use crate::client::{Served, request};
+use crate::arena::{PATIENCE, SERVER};
 
 /// The last bytes of all addresses below.
 pub const ADDRESSES: Range<u8> = 101..112;
@@ -107,7 +108,7 @@ impl Visit {
         let connection = move || {
             let mut all = Vec::new();
             while begun.fetch_add(1, Ordering::Relaxed) < self.requests {
-                all.push(request(from).ok());
+                all.push(request(from, SERVER, PATIENCE).ok());
             }
             all
         };

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod client;
 pub mod cookie;
 pub mod cpu;
 pub mod defence;
@@ -15,6 +16,7 @@ pub mod forger;
 pub mod frames;
 pub mod keys;
 pub mod lan;
+pub mod machine;
 pub mod manager;
 pub mod netns;
 pub mod nginx;
