@@ -13,15 +13,15 @@
 struct flood {
 	__u64 interval_ns; /* between two frames; 0: as fast as possible */
 	__u64 count;       /* frames at most; 0: no end */
+	__u64 sources;     /* how many follow each other, at most 2^32 */
 	__u32 ifindex;     /* the veth to send from */
-	__u32 source_mask; /* the bits in which sources differ, host byte order */
-	__be32 source4;    /* the other bits, with the masked ones 0 */
+	__u32 source4;     /* the first of them, host byte order */
 	__be32 server4;
 	__be32 server6[4];
 	unsigned char server_mac[6];
 	__be16 port;
 	__u8 ipv6; /* from /64s of 2001:db8::/32 */
-	__u8 padding[7];
+	__u8 padding[3];
 };
 
 SEC(".rodata.flood") const volatile struct flood flood = {};
@@ -45,6 +45,12 @@ struct ipv6_syn {
 } __attribute__((packed, aligned(2)));
 
 char LICENSE[] SEC("license") = "GPL";
+
+/* The number of one of the sources, in random order. */
+static __always_inline __u32 pick_source(void)
+{
+	return bpf_get_prandom_u32() * flood.sources >> 32;
+}
 
 static __always_inline void write_eth(struct ethhdr *eth, __u16 proto)
 {
@@ -89,7 +95,7 @@ static __always_inline bool write_ipv4(void *data, void *data_end)
 	ip.ttl = 64;
 	ip.protocol = IPPROTO_TCP;
 	ip.daddr = flood.server4;
-	ip.saddr = flood.source4 | bpf_htonl(bpf_get_prandom_u32() & flood.source_mask);
+	ip.saddr = bpf_htonl(flood.source4 + pick_source());
 	ip.check = csum_fold(csum_add(0, (const __u32 *)&ip, 5));
 	tcp.check = tcp_checksum(&tcp, &ip.saddr, 2);
 
@@ -112,7 +118,7 @@ static __always_inline bool write_ipv6(void *data, void *data_end)
 	ip.nexthdr = IPPROTO_TCP;
 	ip.hop_limit = 64;
 	ip.saddr.in6_u.u6_addr32[0] = bpf_htonl(0x20010db8);
-	ip.saddr.in6_u.u6_addr32[1] = bpf_htonl(bpf_get_prandom_u32() & flood.source_mask);
+	ip.saddr.in6_u.u6_addr32[1] = bpf_htonl(pick_source());
 	ip.saddr.in6_u.u6_addr32[3] = bpf_htonl(1);
 	for (int i = 0; i < 4; i++)
 		ip.daddr.in6_u.u6_addr32[i] = flood.server6[i];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{MapCore, MapFlags, OpenObject};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, OpenObject};
 
 use crate::skels::generator::{GeneratorSkel, GeneratorSkelBuilder};
 
@@ -31,12 +31,12 @@ pub enum Shape {
 impl Shape {
     /// A flood of this shape, as fast as possible.
     pub fn flood(self) -> Flood {
-        let source_bits = match self {
-            Self::One => 0,
-            Self::Many => 16,
-            Self::Random | Self::Ipv6 => 32,
+        let sources = match self {
+            Self::One => 1,
+            Self::Many => 1 << 16,
+            Self::Random | Self::Ipv6 => 1 << 32,
         };
-        Flood { ipv6: self == Self::Ipv6, source_bits, rate: None, count: None }
+        Flood { ipv6: self == Self::Ipv6, sources, rate: None, count: None }
     }
 }
 
@@ -44,8 +44,9 @@ impl Shape {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flood {
     pub ipv6: bool,
-    /// The number of sources is 2 to the power of this, at most 32. They come in random order.
-    pub source_bits: u32,
+    /// How many addresses follow each other from the first source, at most 2^32. They come in random
+    /// order.
+    pub sources: u64,
     /// SYNs per second. None: as fast as possible.
     pub rate: Option<f64>,
     /// SYNs in total. None: no end.
@@ -61,7 +62,7 @@ pub struct Target {
     pub ipv4: Ipv4Addr,
     pub ipv6: Ipv6Addr,
     pub port: u16,
-    /// The one source, or the bits of an IPv4 source that are not random.
+    /// The first IPv4 source. Beyond the last address come the first ones.
     pub source: Ipv4Addr,
 }
 
@@ -89,15 +90,14 @@ impl<'obj> Generator<'obj> {
         let mut open = GeneratorSkelBuilder::default().open(object)?;
         let constants = open.maps.rodata_flood_data.as_mut().context("no constants")?;
         let constants = &mut constants.flood;
-        let mask = u32::MAX.checked_shr(32 - flood.source_bits).unwrap_or(0);
         constants.ipv6 = flood.ipv6.into();
-        constants.source_mask = mask;
+        constants.sources = flood.sources;
         constants.interval_ns = flood.rate.map_or(0, |rate| (1e9 / rate) as u64);
         constants.count = flood.count.unwrap_or(0);
         constants.ifindex = target.ifindex;
         constants.server_mac = target.mac;
         constants.port = target.port.to_be();
-        constants.source4 = (target.source.to_bits() & !mask).to_be();
+        constants.source4 = target.source.to_bits();
         constants.server4 = target.ipv4.to_bits().to_be();
         let octets = target.ipv6.octets();
         let (words, _) = octets.as_chunks();
@@ -124,11 +124,30 @@ impl<'obj> Generator<'obj> {
 
     /// SYNs sent since it was loaded.
     pub fn sent(&self) -> u64 {
-        let progress = &self.skel.maps.data_progress;
-        let bytes = progress.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
-        let sent = bytes.and_then(|bytes| bytes.get(8..16)?.first_chunk().copied());
-        sent.map_or(0, u64::from_ne_bytes)
+        sent(&self.skel.maps.data_progress)
     }
+
+    /// What tells another thread how many SYNs are sent, while it runs.
+    pub fn meter(&self) -> Result<Meter> {
+        Ok(Meter(MapHandle::try_from(&self.skel.maps.data_progress)?))
+    }
+}
+
+/// The number of SYNs that a [`Generator`] has sent.
+#[derive(Debug)]
+pub struct Meter(MapHandle);
+
+impl Meter {
+    /// SYNs sent until now.
+    pub fn sent(&self) -> u64 {
+        sent(&self.0)
+    }
+}
+
+fn sent(progress: &impl MapCore) -> u64 {
+    let bytes = progress.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
+    let sent = bytes.and_then(|bytes| bytes.get(8..16)?.first_chunk().copied());
+    sent.map_or(0, u64::from_ne_bytes)
 }
 
 /// BPF_PROG_TEST_RUN with live frames. libbpf-rs cannot set a batch size.

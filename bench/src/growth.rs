@@ -38,14 +38,14 @@ macro_rules! table_of {
 }
 
 pub fn measure(source_bits: &[u32], rounds: usize, time: Duration) -> Result<Vec<Point>> {
-    let flood = |ipv6, source_bits| Flood { ipv6, source_bits, rate: None, count: None };
+    let flood = |ipv6, bits| Flood { ipv6, sources: 1_u64 << bits, rate: None, count: None };
     let (_, roomy) = table_of!(8388608);
     let point = |series, x, contender: &Contender, flood: Flood, cpus| -> Result<Point> {
         let limit = Trial::of(&LIMIT)?;
         let ours = Trial::of(contender)?;
         // About 200,000 new sources enter per second. Wait until all are known.
-        let sources = (1_u64 << flood.source_bits) as f64;
-        ours.endure(flood, cpus, time + Duration::from_secs_f64(sources / 150_000.0))?;
+        let entering = Duration::from_secs_f64(flood.sources as f64 / 150_000.0);
+        ours.endure(flood, cpus, time + entering)?;
         let mut absorbed = [const { Vec::new() }; 2];
         for _ in 0..rounds {
             for (trial, absorbed) in [&ours, &limit].into_iter().zip(&mut absorbed) {

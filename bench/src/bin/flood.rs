@@ -40,7 +40,7 @@ struct Cli {
     #[arg(long, value_enum, default_value = "random")]
     shape: Shape,
 
-    /// The one source, or the first two bytes of 65,536 sources
+    /// The first source, if not every address is one
     #[arg(long, default_value = "10.9.0.1")]
     source: Ipv4Addr,
 
