@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Compiles the BPF program and writes its skeleton.
 
+#[path = "bpf/clang.rs"]
+mod clang;
+
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use libbpf_cargo::SkeletonBuilder;
@@ -14,7 +16,7 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?).join("synflood.skel.rs");
     SkeletonBuilder::new()
         .source(SOURCE)
-        .clang(clang())
+        .clang(clang::clang())
         // v3 has 32-bit jumps and arithmetic. Every kernel since 5.1 supports it.
         .clang_args(["-Ivmlinux", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
         .build_and_generate(&out)
@@ -26,15 +28,4 @@ fn main() -> Result<()> {
     }
     println!("cargo:rerun-if-env-changed=CLANG");
     Ok(())
-}
-
-/// `$CLANG`, or else Debian's versioned name if it exists: Debian's plain `clang` may be much older.
-fn clang() -> String {
-    env::var("CLANG").unwrap_or_else(|_| {
-        let versioned = "clang-19";
-        match Command::new(versioned).arg("--version").output() {
-            Ok(_) => versioned.into(),
-            Err(_) => "clang".into(),
-        }
-    })
 }

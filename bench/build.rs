@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Compiles the generator and the BPF contenders.
 
+#[path = "../bpf/clang.rs"]
+mod clang;
+
 use std::env;
 use std::path::PathBuf;
 
@@ -9,7 +12,7 @@ use libbpf_cargo::SkeletonBuilder;
 
 fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let clang = env::var("CLANG").unwrap_or("clang-19".into());
+    let clang = clang::clang();
     for program in ["generator", "drop", "pass", "sink", "tutorial"] {
         SkeletonBuilder::new()
             .source(format!("bpf/{program}.bpf.c"))
@@ -18,7 +21,7 @@ fn main() -> Result<()> {
             .build_and_generate(out.join(format!("{program}.skel.rs")))
             .with_context(|| format!("cannot build {program}.bpf.c with {clang}"))?;
     }
-    for input in ["bpf", "../bpf/types.h", "../bpf/csum.h", "../vmlinux/vmlinux.h"] {
+    for input in ["bpf", "../bpf/types.h", "../bpf/csum.h", "../bpf/clang.rs", "../vmlinux/vmlinux.h"] {
         println!("cargo:rerun-if-changed={input}");
     }
     println!("cargo:rerun-if-env-changed=CLANG");
