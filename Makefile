@@ -43,11 +43,16 @@ deps: ## install the packages for build, demo, tests and lint (Debian, Ubuntu)
 	@$(deps)
 
 .PHONY: demo
-demo: the-demo ## show SYN floods without and with protection, in network namespaces
+demo: the-demo ## show what clients feel of SYN floods, without and with protection (one minute)
 	@$(release)demo show ./synflood-xdp
+
+.PHONY: demo-publish
+demo-publish: the-demo ## run demo, and update its table in README.md and docs/plots/demo.svg
+	@$(release)demo show --publish ./synflood-xdp
 
 .PHONY: lab
 lab: the-demo ## set up the demo's namespaces and keep them, to try things out
+	@$(cargo) build --release -p bench --bin flood
 	@$(release)demo up ./synflood-xdp
 
 .PHONY: lab-down

@@ -29,13 +29,14 @@ demo  ip              iproute2
 demo  ss              iproute2
 demo  nginx           nginx
 demo  curl            curl
-demo  hping3          hping3
 demo  nft             nftables
 demo  nstat           iproute2
 demo  ethtool         ethtool
 demo  sysctl          procps
+demo  taskset         util-linux
 test  ping            iputils-ping
 test  ps              procps
+test  hping3          hping3
 test  busybox         busybox-static
 test  iptables        iptables
 bench ip              iproute2

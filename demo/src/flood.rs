@@ -1,37 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-use std::process::Stdio;
+use std::mem::MaybeUninit;
+use std::net::Ipv6Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use lab::figures::half_open;
-use lab::{Process, wait_for};
+use anyhow::{Context, Result};
+use bench::generator::{Generator, Meter, Target};
+use lab::cpu;
+use nix::net::if_::if_nametoindex;
 
 use crate::act::Act;
-use crate::figures::Sample;
-use crate::network::{Network, SERVER};
+use crate::network::{CABLE, INTERNET_CPU, Network, SERVER, SERVER4};
 
-/// The time between two SYNs: at most 10,000 per second.
-const PAUSE: &str = "u100";
+/// Runs `work` while an act's flood goes on.
+pub fn during<T>(network: &Network, act: &Act, work: impl FnOnce(&Meter) -> Result<T>) -> Result<T> {
+    let is_over = &AtomicBool::new(false);
+    let (send, receive) = channel();
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| network.internet.enter(|| flood(network, act, is_over, send)));
+        // No meter comes if the flood cannot begin. Its error is returned below.
+        let done = receive.recv().ok().map(|meter| work(&meter));
+        is_over.store(true, Ordering::Relaxed);
+        flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        done.context("the flood ended at once")?
+    })
+}
 
-/// SYNs for at least two minutes. After them the flood ends by itself, if nothing else has ended it.
-const LIMIT: &str = "1200000";
-
-/// The number of SYNs after which a flood has begun.
-const BEGUN_SYNS: u64 = 100;
-
-/// Starts an act's flood. It ends when the returned value is dropped.
-pub fn start(network: &Network, act: &Act) -> Result<Process> {
-    let before = Sample::take(network, act.counters);
-    let options = ["-q", "-S", "-p", "80", "-i", PAUSE, "-c", LIMIT, SERVER];
-    let mut hping3 = network.attacker.command("hping3", &[act.hping3, &options].concat());
-    hping3.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut flood = Process(hping3.spawn().context("cannot start hping3")?);
-    let is_on = wait_for("the flood to fill the server's queue", || {
-        let has_ended = flood.0.try_wait().is_ok_and(|ended| ended.is_some());
-        let sent = Sample::take(network, act.counters).sent_since(&before);
-        let has_begun = sent >= BEGUN_SYNS && half_open(&network.server) as u64 >= BEGUN_SYNS;
-        (has_ended || has_begun).then_some(!has_ended)
-    });
-    ensure!(is_on, "hping3 ended instead of flooding");
-    Ok(flood)
+fn flood(network: &Network, act: &Act, is_over: &AtomicBool, begun: Sender<Meter>) -> Result<()> {
+    cpu::stay_on(INTERNET_CPU).with_context(|| format!("the flood needs CPU {INTERNET_CPU}"))?;
+    let target = Target {
+        ifindex: if_nametoindex(CABLE)?,
+        mac: network.server.mac("eth0"),
+        ipv4: SERVER4,
+        ipv6: Ipv6Addr::UNSPECIFIED,
+        port: SERVER.port(),
+        source: act.first,
+    };
+    let mut object = MaybeUninit::uninit();
+    let mut generator = Generator::load(act.flood(), &target, &mut object)?;
+    // Fails only if the show has ended.
+    let _ = begun.send(generator.meter()?);
+    while !is_over.load(Ordering::Relaxed) {
+        generator.run(Duration::from_millis(100))?;
+    }
+    Ok(())
 }

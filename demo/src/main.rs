@@ -2,20 +2,22 @@
 //! SYN floods on a real web server, without and with synflood-xdp, in network namespaces.
 
 mod act;
-mod figures;
+mod bars;
+mod clients;
 mod flood;
+mod measure;
 mod network;
-mod requests;
+mod picture;
+mod results;
 mod show;
 mod stage;
 mod supervise;
-mod table;
 mod try_out;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
-use std::{fs, io, panic};
+use std::{fs, io, panic, thread};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::{Parser, Subcommand};
@@ -43,6 +45,10 @@ enum Action {
     Show {
         /// synflood-xdp
         binary: PathBuf,
+
+        /// Write the results into README.md and docs/plots
+        #[arg(long)]
+        publish: bool,
     },
     /// Set up the network, keep it, and print commands to try
     Up {
@@ -74,9 +80,14 @@ fn supervise(action: &Action) -> Result<ExitCode> {
     // The effective user owns this process's files in /proc.
     ensure!(fs::metadata("/proc/self")?.uid() == 0, "network namespaces need root");
     match action {
-        Action::Show { binary } => {
+        Action::Show { binary, publish } => {
+            ensure!(
+                thread::available_parallelism()?.get() > 1,
+                "the demo needs two CPUs: one floods, the other serves. `make lab` works on one"
+            );
             let name = format!("synflood-demo-{}", process::id());
-            let ended = supervise::run_again("show", &name, binary);
+            let show: &[&str] = if *publish { &["show", "--publish"] } else { &["show"] };
+            let ended = supervise::run_again(show, &name, binary);
             network::remove(&name)?;
             Ok(ended?.exit_code())
         }
@@ -87,7 +98,7 @@ fn supervise(action: &Action) -> Result<ExitCode> {
         }
         Action::Up { binary } => {
             network::remove(LAB)?; // the leftovers of a killed `up`
-            let ended = supervise::run_again("up", LAB, binary);
+            let ended = supervise::run_again(&["up"], LAB, binary);
             if !matches!(ended, Ok(Ended::ByItself(status)) if status.success()) {
                 network::remove(LAB)?;
             }
@@ -107,10 +118,15 @@ fn work_in(name: &str, action: &Action) -> Result<ExitCode> {
         eprintln!("error: {}", info.payload_as_str().unwrap_or("a panic without a message"));
     }));
     match action {
-        Action::Show { binary } => {
+        Action::Show { binary, publish } => {
             let binary = absolute(binary)?;
-            let failures = show::perform(Network::new(name), &binary)?;
-            Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let Some(results) = show::perform(&Network::new(name), &binary)? else {
+                return Ok(ExitCode::FAILURE);
+            };
+            if *publish {
+                results::publish(&results)?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Action::Up { binary } => {
             let binary = absolute(binary)?;

@@ -36,8 +36,8 @@ impl Ended {
     }
 }
 
-/// Runs this program again, for an action in the network of this name.
-pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
+/// Runs this program again, for an action with its options in the network of this name.
+pub fn run_again(action: &[&str], network: &str, binary: &Path) -> Result<Ended> {
     // None: a signal.
     let (send, receive) = channel();
     let interrupt = send.clone();
@@ -49,7 +49,7 @@ pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
 
     let path = env::var("PATH").unwrap_or_default();
     let mut command = Command::new(env::current_exe().context("cannot find this program")?);
-    command.args([action, "--network", network]).arg(binary);
+    command.args(action).args(["--network", network]).arg(binary);
     command.env("PATH", format!("{path}:{MORE_PATHS}"));
     command.env("LC_ALL", "C"); // decimal points in the output of tools
     // Its own process group, so that Ctrl-C comes only here, and one signal ends everything it started.
@@ -59,7 +59,7 @@ pub fn run_again(action: &str, network: &str, binary: &Path) -> Result<Ended> {
 
     if let Some(status) = receive.recv()? {
         let status = status?;
-        ensure!(status.code().is_some(), "{action} was ended: {status}");
+        ensure!(status.code().is_some(), "{} was ended: {status}", action[0]);
         return Ok(Ended::ByItself(status));
     }
     // Fails only if it has just ended.

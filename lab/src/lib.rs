@@ -15,7 +15,6 @@ pub mod figures;
 pub mod forger;
 pub mod frames;
 pub mod keys;
-pub mod lan;
 pub mod machine;
 pub mod manager;
 pub mod netns;
