@@ -6,7 +6,7 @@ use crate::measure::{Felt, wait};
 /// Cells of the longest bar.
 const WIDTH: usize = 26;
 
-/// Above the figures of [`line`].
+/// Above the figures of [`line()`].
 pub fn heading() -> String {
     let (width, pages) = (WIDTH, "PAGES A SECOND");
     format!(

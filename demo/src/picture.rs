@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::measure::{Felt, wait};
-use crate::results::{Results, thousands};
+use crate::results::Results;
 
 const WIDTH: u32 = 820;
 /// Of a bar with the space around it.
@@ -42,7 +42,7 @@ pub fn draw(results: &Results, path: &Path) -> Result<()> {
             0 => "none failed".into(),
             failed => format!("{failed} of {} failed", felt.asked),
         };
-        let figures = format!("{:.0}: {failed}, 99 % within {}", felt.pages, wait(felt.p99_ms));
+        let figures = format!("{:.0}: {failed}, p99 {}", felt.pages, wait(felt.p99_ms));
         write(&figures, (right + 8, y), 13, HPos::Left)?;
         Ok(())
     };
@@ -51,10 +51,37 @@ pub fn draw(results: &Results, path: &Path) -> Result<()> {
     bar(0, "calm", &results.calm, CALM)?;
     for (number, played) in results.acts.iter().enumerate() {
         let row = 1 + 3 * number as i32;
-        let title = format!("{}, {} SYN/s", played.act.name, thousands(played.without.sent));
-        write(&title, (LEFT, TOP + row * ROW + ROW / 2 + 3), 14, HPos::Left)?;
+        write(&played.title(), (LEFT, TOP + row * ROW + ROW / 2 + 3), 14, HPos::Left)?;
         bar(row + 1, "without", &played.without, WITHOUT)?;
         bar(row + 2, "with", &played.with, WITH)?;
     }
     Ok(area.present()?)
+}
+
+#[test]
+fn every_flood_has_its_figures_and_bars() {
+    use crate::act::ACTS;
+    use crate::results::Played;
+
+    let felt = |pages, failed| Felt {
+        pages,
+        asked: 1200,
+        failed,
+        p50_ms: 0.3,
+        p99_ms: 2000.0,
+        cpu_left: 0.5,
+        sent: 412_345.0,
+        to_tcp: 0.0,
+    };
+    let acts = ACTS.iter().map(|act| Played { act, without: felt(94.0, 21), with: felt(398.0, 0) });
+    let results = Results { calm: felt(400.0, 0), acts: acts.collect() };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    draw(&results, file.path()).unwrap();
+    let picture = std::fs::read_to_string(file.path()).unwrap();
+    for played in &results.acts {
+        assert!(picture.contains(&played.title()), "{picture}");
+    }
+    assert_eq!(picture.matches("94: 21 of 1200 failed, p99 gave up").count(), ACTS.len());
+    // Without and with for each flood, the calm, and the background.
+    assert_eq!(picture.matches("<rect").count(), 2 * ACTS.len() + 2);
 }

@@ -35,16 +35,16 @@ pub struct Played {
 }
 
 impl Played {
-    /// What was sent, and how much of it the protection kept from TCP.
-    pub fn sent(&self) -> String {
-        let Self { without, with, .. } = self;
-        format!(
-            "Sent: {} SYN/s without, {} with; segments that reached the server's TCP: {}/s and {}/s.",
-            thousands(without.sent),
-            thousands(with.sent),
-            thousands(without.to_tcp),
-            thousands(with.to_tcp)
-        )
+    /// The flood, and what was sent of it.
+    pub fn title(&self) -> String {
+        let [without, with] = [self.without, self.with].map(|felt| thousands(felt.sent));
+        format!("{}: {without} SYN/s without, {with} with", self.act.name)
+    }
+
+    /// How much of what was sent the protection kept from TCP.
+    pub fn reached_tcp(&self) -> String {
+        let [without, with] = [self.without, self.with].map(|felt| thousands(felt.to_tcp));
+        format!("Segments that reached the server's TCP: {without}/s without, {with}/s with.")
     }
 }
 
@@ -79,16 +79,16 @@ pub fn publish(results: &Results) -> Result<()> {
 fn table(results: &Results) -> String {
     let most = results.calm.pages;
     let mut text = format!("{}\n{}\n", bars::heading(), bars::line("calm", &results.calm, most));
-    for Played { act, without, with } in &results.acts {
-        let _ = writeln!(text, "{}, {} SYN/s", act.name, thousands(without.sent));
-        let _ = writeln!(text, "{}", bars::line("without", without, most));
-        let _ = writeln!(text, "{}", bars::line("with", with, most));
+    for played in &results.acts {
+        let _ = writeln!(text, "{}", played.title());
+        let _ = writeln!(text, "{}", bars::line("without", &played.without, most));
+        let _ = writeln!(text, "{}", bars::line("with", &played.with, most));
     }
     text
 }
 
 /// "1,234,000": to three digits, as more would be noise.
-pub fn thousands(number: f64) -> String {
+fn thousands(number: f64) -> String {
     let scale = 10_f64.powf((number.max(1.0).log10().floor() - 2.0).max(0.0));
     let digits = ((number / scale).round() * scale).to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();

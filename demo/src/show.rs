@@ -17,7 +17,10 @@ use crate::stage::{Look, Stage, say};
 use crate::{bars, clients, flood, try_out};
 
 /// SYNs per second. A busy machine sends fewer than others, but fewer than this prove nothing.
-const LEAST_FLOOD: f64 = 20_000.0;
+const LEAST_FLOOD: f64 = 10_000.0;
+
+/// How often a phase is measured if other work on this machine keeps the flood below that.
+const ATTEMPTS: usize = 3;
 
 /// No more than this share of the pages may fail with protection or without a flood: on a busy machine
 /// a few do.
@@ -26,8 +29,11 @@ const FAILED: f64 = 0.05;
 /// A flood that leaves this share of the pages has harmed nobody.
 const HARMLESS: f64 = 0.9;
 
-/// With protection, no more segments than this share of the flood's SYNs may reach the server's TCP.
-const TO_TCP: f64 = 0.25;
+/// With protection, these segments per second may reach the server's TCP: the default `--pass-rate`,
+/// what a page takes, and this share of the flood, for what a machine counts late.
+const PASS_RATE: f64 = 1000.0;
+const SEGMENTS_OF_A_PAGE: f64 = 10.0;
+const SHARE: f64 = 0.05;
 
 /// Until a flood has filled the listener's queue, and until the server is over what it found there.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -67,7 +73,7 @@ impl Show<'_> {
     }
 
     fn act(&mut self, act: &'static Act, calm: &Felt) -> Result<Played> {
-        self.stage.heading(&format!("A flood from {}: {}", act.name, act.meaning))?;
+        self.stage.heading(&format!("A flood from {}; {}", act.name, act.meaning))?;
         self.stage.line(&bars::line("calm", calm, calm.pages), Look::Plain)?;
         let (played, ended) = flood::during(self.network, act, |flood| {
             thread::sleep(SETTLING);
@@ -77,7 +83,7 @@ impl Show<'_> {
             let with = self.measure("with", Look::Help, Some(flood), calm.pages)?;
             Ok((Played { act, without, with }, protection.signal(Signal::SIGTERM)))
         })?;
-        say(&played.sent())?;
+        say(&format!("Sent from {}.\n{}", played.title(), played.reached_tcp()))?;
         if played.without.pages > HARMLESS * calm.pages {
             say("This machine's kernel bears this flood without us, too.")?;
         }
@@ -88,7 +94,13 @@ impl Show<'_> {
     /// Shows the bar grow, and then the whole line.
     fn measure(&self, label: &str, look: Look, flood: Option<&Meter>, most: f64) -> Result<Felt> {
         let tell = |pages| self.stage.show_for_now(&bars::bar(label, pages, most), look);
-        let felt = measure(self.network, flood, tell)?;
+        let mut felt = measure(self.network, flood, tell)?;
+        for _ in 1..ATTEMPTS {
+            if flood.is_none() || felt.sent >= LEAST_FLOOD {
+                break;
+            }
+            felt = measure(self.network, flood, tell)?;
+        }
         self.stage.line(&bars::line(label, &felt, most), look)?;
         Ok(felt)
     }
@@ -101,11 +113,12 @@ impl Show<'_> {
 
     fn judge(&mut self, played: &Played, ended: &Ended) -> Result<()> {
         let Played { without, with, .. } = played;
+        let passable = PASS_RATE + SEGMENTS_OF_A_PAGE * with.pages + SHARE * with.sent;
         let is_attached = self.network.server.xdp("eth0").is_some();
         for (is_met, failure) in [
             (without.sent.min(with.sent) >= LEAST_FLOOD, "the flood is too weak to show anything"),
             (!fails(with), "pages fail with protection"),
-            (with.to_tcp <= with.sent * TO_TCP, "with protection the flood still reaches TCP"),
+            (with.to_tcp <= passable, "with protection the flood still reaches TCP"),
             (ended.status.success(), "synflood-xdp ended with an error"),
             (!is_attached, "synflood-xdp is still attached after its end"),
         ] {
