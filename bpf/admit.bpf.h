@@ -55,8 +55,8 @@ static __always_inline bool own_cookies(void)
  */
 static __noinline enum reason take_syn_token(const struct packet *pkt, __u64 now)
 {
-	const struct limit limit = limit_of(&config.syn_limit);
-	const struct addr key = source_key(&pkt->source, pkt->family);
+	const struct source_key key = source_key(&pkt->source, pkt->family, pkt->destination_port);
+	const struct limit limit = limit_of(&service_at(key.service)->limits.syns);
 	struct source *source = pkt->is_known ? bpf_map_lookup_elem(&sources, &key) : NULL;
 	enum bucket_answer answer;
 	__u64 wait_ns;
@@ -88,10 +88,11 @@ static __noinline enum reason take_syn_token(const struct packet *pkt, __u64 now
  * What a known source may not do now; UNDECIDED if it may do all. Its entry is looked up only if one of
  * its buckets matters.
  */
-static __always_inline enum reason check_source(const struct addr *key, struct refusal *slot)
+static __always_inline enum reason check_source(const struct source_key *key, struct refusal *slot)
 {
-	const struct limit connections = limit_of(&config.connection_limit);
-	const struct limit syns = limit_of(&config.syn_limit);
+	const volatile struct source_limits *limits = &service_at(key->service)->limits;
+	const struct limit connections = limit_of(&limits->connections);
+	const struct limit syns = limit_of(&limits->syns);
 	__u64 now = bpf_ktime_get_ns(), wait_ns;
 	bool may_pass = rate_holds_token(&rates.pass, &config.pass_limit, now);
 	struct source *source;
@@ -117,7 +118,7 @@ static __always_inline enum reason check_source(const struct addr *key, struct r
 }
 
 /* What a source was refused before, or may not do now. */
-static __always_inline enum reason ask_source(const struct addr *key, struct refusal *slot)
+static __always_inline enum reason ask_source(const struct source_key *key, struct refusal *slot)
 {
 	switch (refused_still(slot, key)) {
 	case REFUSAL_BLOCKED:
@@ -156,7 +157,7 @@ static __noinline enum reason take_tokens(struct xdp_md *ctx, const struct packe
 
 /* Looks at the buckets of the source and at the pass rate before it takes from any. */
 static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet *pkt,
-					 const struct addr *key, struct refusal *slot)
+					 const struct source_key *key, struct refusal *slot)
 {
 	enum reason reason;
 
@@ -187,7 +188,7 @@ __noinline enum reason judge(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct refusal *slot = NULL;
 	enum reason reason;
-	struct addr key;
+	struct source_key key;
 
 	if (!pkt)
 		return DROP_PASS_RATE;
@@ -196,11 +197,11 @@ __noinline enum reason judge(struct xdp_md *ctx, struct packet *pkt)
 		reason = check_port(pkt);
 	if (reason != UNDECIDED)
 		return reason;
-	key = source_key(&pkt->source, pkt->family);
-	pkt->source_hash = source_hash(&key);
+	key = source_key(&pkt->source, pkt->family, pkt->destination_port);
+	pkt->source_hash = source_hash(&key.addr);
 	pkt->is_known = may_be_known(pkt->source_hash);
 	if (pkt->is_known)
-		slot = refusal_slot(pkt->source_hash);
+		slot = refusal_slot(pkt->source_hash, key.service);
 	reason = admit(ctx, pkt, &key, slot);
 	if (is_challenged(reason)) {
 		if (ration_take(pkt->source_hash))

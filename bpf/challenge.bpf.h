@@ -92,9 +92,9 @@ static __always_inline __u16 least_mss(const struct destination *to, const struc
 
 static __noinline void count_challenged(const struct packet *pkt, bool is_answered)
 {
-	const struct addr key = source_key(&pkt->source, pkt->family);
+	const struct source_key key = source_key(&pkt->source, pkt->family, pkt->destination_port);
 
-	count_refused(refusal_slot(pkt->source_hash), &key, is_answered);
+	count_refused(refusal_slot(pkt->source_hash, key.service), &key, is_answered);
 }
 
 /* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
@@ -136,7 +136,7 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 		return reason;
 	port = port_of(pkt);
 	if (port->is_unchallenged || !host.syncookies ||
-	    !has_port(config.challenge_ports, pkt->destination_port))
+	    service_at(service_of(pkt->destination_port))->is_unchallenged)
 		return UNDECIDED;
 	if (!is_listening(port, pkt))
 		return DROP_NO_LISTENER;

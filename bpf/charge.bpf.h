@@ -49,11 +49,14 @@ static __always_inline bool is_protected_connection(const struct sock *sk, const
 	return !is_own_address(&peer->addr, peer->family);
 }
 
-/* Without a token the source owes one. A full bucket, for a source that is new. */
-static __always_inline void charge_source(const struct peer *peer, __u64 now)
+/*
+ * Without a token the source owes one. A full bucket, for a source that is new. port: the listener's.
+ * Behind a redirection it is another than the SYN's, and may be of another service.
+ */
+static __always_inline void charge_source(const struct peer *peer, __u16 port, __u64 now)
 {
-	const struct addr key = source_key(&peer->addr, peer->family);
-	const struct limit limit = limit_of(&config.connection_limit);
+	const struct source_key key = source_key(&peer->addr, peer->family, port);
+	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
 	bool is_charged = limit.interval_ns && !is_allowed(&peer->addr, peer->family);
 	struct source *source = bpf_map_lookup_elem(&sources, &key);
 
@@ -65,7 +68,7 @@ static __always_inline void charge_source(const struct peer *peer, __u64 now)
 		};
 
 		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST)) {
-			make_known(source_hash(&key));
+			make_known(source_hash(&key.addr));
 			return;
 		}
 		source = bpf_map_lookup_elem(&sources, &key);
@@ -97,5 +100,5 @@ static __always_inline void charge_connection(const struct sock *sk)
 		return;
 	__sync_fetch_and_add(&port_connections[sk->__sk_common.skc_num].connected, 1);
 	count_opened();
-	charge_source(&peer, bpf_ktime_get_ns());
+	charge_source(&peer, sk->__sk_common.skc_num, bpf_ktime_get_ns());
 }

@@ -108,6 +108,24 @@ struct limit {
 	__u64 capacity_ns; /* the refill of a full bucket: burst times interval; --burst */
 };
 
+/* What each source has at the ports of one service. */
+struct source_limits {
+	struct limit syns;
+	struct limit connections; /* an interval of 0: no limit */
+};
+
+#define MAX_SERVICES 16
+
+/* A named group of ports; --service. A source has buckets of its own at each. */
+struct service {
+	struct source_limits limits;
+	__u8 name[16];        /* UTF-8, filled up with zeros; all zero: there is no such service */
+	__u8 has_own_limits;  /* else they are those of the ports of no service */
+	__u8 is_unchallenged; /* no cookies are sent for its ports */
+	__u8 padding[14];
+};
+_Static_assert(sizeof(struct service) == 64, "the layout of struct service");
+
 /* Which SYNs are challenged instead of dropped. */
 enum challenge_mode {
 	CHALLENGE_MODE_OFF,
@@ -122,10 +140,8 @@ struct config {
 	__u32 magic;
 	__u32 dump_version;
 	__u32 tables_version;
-	enum challenge_mode challenge; /* --challenge */
-	struct limit syn_limit;        /* of each source; --burst, --rate */
-	struct limit connection_limit; /* of each source; --burst, --rate; an interval of 0: no limit */
-	struct limit pass_limit;       /* --pass-rate; an interval of 0: no limit */
+	enum challenge_mode challenge;   /* --challenge */
+	struct limit pass_limit;         /* --pass-rate; an interval of 0: no limit */
 	struct limit unchallenged_limit; /* --unchallenged-rate; an interval of 0: no limit */
 	struct limit challenge_limit;    /* --challenge-rate; an interval of 0: no limit */
 	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
@@ -138,13 +154,15 @@ struct config {
 	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
 	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
-	__u8 padding;
+	__u8 has_services;     /* --service is given; without, no SYN pays for the look-up */
 	__u32 generation; /* counts up from program to program on the same tables; see charge.bpf.h */
-	__u32 more_padding;
+	__u32 padding;
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
-	__u64 challenge_ports[65536 / 64]; /* all but those of services with challenge=off; as above */
+	/* The first is no service: the ports of none, with --burst and --rate. */
+	struct service services[1 + MAX_SERVICES];
+	__u8 service_of_port[65536]; /* the service of each port, by its place above */
 };
-_Static_assert(sizeof(struct config) == 152 + 2 * 8192, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 120 + 8192 + 17 * 64 + 65536, "the layout of struct config");
 
 /* Random words, drawn when the program is loaded. Nothing shows them. */
 struct secret {
@@ -282,6 +300,15 @@ struct rates {
 };
 _Static_assert(sizeof(struct rates) == 256, "the layout of struct rates");
 
+/* The key of the table of sources: a source has an entry for each service that it used. The kernel
+ * compares keys by words of 8 bytes, and what is left over byte by byte. */
+struct source_key {
+	struct addr addr; /* masked to the prefix length */
+	__u32 service;    /* its place in struct config; 0: none */
+	__u32 padding;
+};
+_Static_assert(sizeof(struct source_key) == 24, "the layout of struct source_key");
+
 /* An entry of the table of sources. */
 struct source {
 	__u64 syns_full_at;        /* the SYN bucket, see bucket.h; CLOCK_MONOTONIC ns */
@@ -300,10 +327,16 @@ _Static_assert(sizeof(struct source) == 56, "the layout of struct source");
 #define REFUSAL_BLOCKED 2 /* the connection bucket is empty */
 #define REFUSAL_WHY 3
 
+/* The bits above them are the service of the source's key; above these the time begins. */
+#define REFUSAL_SERVICE_SHIFT 2
+#define REFUSAL_SERVICE 31
+#define REFUSAL_NO_TIME 127
+_Static_assert(MAX_SERVICES <= REFUSAL_SERVICE, "the bits of a service");
+
 /* What a CPU remembers of a source that it refused, see refusals.bpf.h. */
 struct refusal {
-	struct addr source; /* the key in the table of sources */
-	__u64 until;        /* CLOCK_MONOTONIC ns, and REFUSAL_WHY; 0: unused */
+	struct addr source; /* of the key in the table of sources */
+	__u64 until;        /* CLOCK_MONOTONIC ns, but for REFUSAL_NO_TIME; 0: unused */
 	__u32 dropped;      /* SYNs of at most a second, not yet counted in the source's entry */
 	__u32 challenged;
 };

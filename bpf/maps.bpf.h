@@ -144,13 +144,13 @@ struct {
 } redeemed SEC(".maps");
 
 /*
- * Source (masked to its prefix length) → its bucket and counters. The program writes; user space reads
+ * Source and service → its buckets and counters. The program writes; user space reads
  * for the dump, and sets the size (--max-sources). The LRU list is common to all CPUs. With a list for
  * each, a single busy CPU could use only its share of the table.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__type(key, struct addr);
+	__type(key, struct source_key);
 	__type(value, struct source);
 	__uint(max_entries, 1);
 } sources SEC(".maps");

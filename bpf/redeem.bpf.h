@@ -171,10 +171,10 @@ static __always_inline bool parse_answer(struct __sk_buff *skb, struct segment *
 }
 
 /* Whether the source may have one more connection. It pays when the connection stands, see charge(). */
-static __noinline bool may_connect(const struct addr *addr, __u8 family)
+static __noinline bool may_connect(const struct addr *addr, __u8 family, __u16 port)
 {
-	const struct limit limit = limit_of(&config.connection_limit);
-	const struct addr key = source_key(addr, family);
+	const struct source_key key = source_key(addr, family, port);
+	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
 	struct source *source;
 
 	if (!limit.interval_ns)
@@ -223,7 +223,7 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 	state = sk->state;
 	if (state != TCP_LISTEN || was_redeemed_now(segment->cookie, flow->isn, now)) {
 		answer = ANSWER_REPEATED;
-	} else if (!may_connect(&segment->source, flow->family)) {
+	} else if (!may_connect(&segment->source, flow->family, bpf_ntohs(flow->destination_port))) {
 		answer = ANSWER_OVER_LIMIT;
 	} else {
 		forget_connection(skb, flow->source, flow->destination, flow->source_port,
@@ -243,9 +243,9 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 /* A segment that belongs to a connection is no wrong answer; its source is known. */
 static __always_inline void count_wrong_answer(const struct cookie_flow *flow)
 {
-	const struct addr key = source_key(flow->source, flow->family);
+	const struct addr source = source_addr(flow->source, flow->family);
 
-	if (!may_be_known(source_hash(&key)))
+	if (!may_be_known(source_hash(&source)))
 		count(ANSWER_WRONG);
 }
 

@@ -9,6 +9,7 @@ mod network;
 mod place;
 mod ports;
 pub mod service;
+mod services;
 pub mod text_file;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use network::{network, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
 pub use service::Service;
+pub use services::Services;
 
 /// The limits and ports that decide about a SYN. It is made from the command line or from a running
 /// program; text and JSON are made from it. Its fields have the same names in the JSON.
@@ -37,7 +39,6 @@ pub struct Policy {
     /// The same for SYNs that cannot be challenged because of where they go.
     pub unchallenged_rate: TotalRate,
     pub challenge: Challenge,
-    pub challenge_ports: Ports,
     /// SYN cookies sent.
     pub challenge_rate: TotalRate,
     pub cookies: Cookies,
@@ -47,6 +48,8 @@ pub struct Policy {
     pub ipv6_prefix: u8,
     /// The ports that are protected.
     pub ports: Ports,
+    /// Ports at which each source has buckets of their own.
+    pub services: Services,
     /// Judge and count, drop nothing.
     pub dry_run: bool,
 }
@@ -56,8 +59,25 @@ impl Policy {
     pub fn challenges(&self, port: u16) -> bool {
         self.challenge != Challenge::Off
             && self.ports.contains(port)
-            && self.challenge_ports.contains(port)
+            && self.services.at(port).is_none_or(|service| service.challenge)
     }
+
+    /// The limits of each source at the ports of a service, or of none.
+    pub fn limits_of(&self, service: Option<&Service>) -> SourceLimits {
+        match service.and_then(|service| service.limit) {
+            Some(limit) => SourceLimits { syns: limit, connections: Some(limit) },
+            None => SourceLimits { syns: self.syn_limit, connections: self.connection_limit },
+        }
+    }
+}
+
+/// What each source has at the ports of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// SYNs that the kernel gets unasked.
+    pub syns: Limit,
+    /// None: no limit.
+    pub connections: Option<Limit>,
 }
 
 /// Which SYNs are answered with a cookie instead of dropped.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::{Cli, Protect};
 use crate::policy::{
-    Limit, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Service, Sizes, service,
+    Limit, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -21,7 +21,6 @@ const MIN_SOURCES_PER_CPU: u32 = 128;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub policy: Policy,
-    pub services: Vec<Service>,
     pub lists: Lists,
     pub place: Place,
     pub sizes: Sizes,
@@ -57,7 +56,6 @@ fn without_files(cli: &Cli) -> Result<Settings> {
     check_services(words)?;
     Ok(Settings {
         policy: policy(words)?,
-        services: words.service.clone(),
         lists: Lists::default(),
         place: place(cli)?,
         sizes: sizes(words)?,
@@ -85,24 +83,14 @@ fn policy(words: &Protect) -> Result<Policy> {
         pass_rate: words.pass_rate,
         unchallenged_rate: words.unchallenged_rate,
         challenge: words.challenge,
-        challenge_ports: challenge_ports(&words.service),
         challenge_rate: words.challenge_rate,
         cookies: words.cookies,
         ipv4_prefix: words.ipv4_prefix,
         ipv6_prefix: words.ipv6_prefix,
         ports: Ports::of(&words.port),
+        services: Services::new(words.service.clone()),
         dry_run: words.dry_run,
     })
-}
-
-/// All but those of services that are not to be challenged.
-fn challenge_ports(services: &[Service]) -> Ports {
-    let unchallenged: Vec<_> = services.iter().filter(|service| !service.challenge).collect();
-    if unchallenged.is_empty() {
-        return Ports::default();
-    }
-    let is_challenged = |port: &u16| !unchallenged.iter().any(|service| service.ports.contains(*port));
-    Ports::only((1..=u16::MAX).filter(is_challenged))
 }
 
 fn refuse_contradictions(words: &Protect) -> Result<()> {

@@ -49,8 +49,8 @@ impl Shipped {
         match (action, entered) {
             (XDP_PASS, None) => Verdict::Skip,
             (XDP_PASS, Some(key)) => {
-                let key: [u8; 16] = key.try_into().expect("an address");
-                Verdict::Syn(Ipv6Addr::from(key))
+                let address: &[u8; 16] = key.first_chunk().expect("an address, and its service");
+                Verdict::Syn(Ipv6Addr::from(*address))
             }
             (XDP_DROP, None) => Verdict::Drop,
             other => panic!("action and source do not go together: {other:?}, {frame:02x?}"),

@@ -180,7 +180,7 @@ impl Program {
     }
 
     /// Every source in its table, in any order.
-    pub fn sources(&self) -> Vec<Source> {
+    pub fn sources(&self) -> Vec<Source<'_>> {
         let mut all = Vec::new();
         let maps = &self.maps;
         sources::for_each(&maps.sources, &maps.refusals, &self.policy, |source| all.push(source))
@@ -188,11 +188,12 @@ impl Program {
         all
     }
 
-    /// The program's hash of every source in its table, in any order.
+    /// The program's hash of every source in its table, in any order; of a source with several services, as
+    /// often.
     pub fn hashes(&self) -> Vec<u64> {
         let mut all = Vec::new();
         let visit = |address: &types::addr| all.push(encode::hash(address, self.secret.hash_key));
-        sources::for_each_key(&self.maps.sources, visit).unwrap();
+        sources::for_each_address(&self.maps.sources, visit).unwrap();
         all
     }
 

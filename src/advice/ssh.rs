@@ -23,14 +23,18 @@ pub fn advice(policy: &Policy, lists: &Lists) -> Option<Note> {
             "you are connected over ssh from {peer}, which --deny covers: this session goes on, but no new \
              one will get in; add --allow {peer}"
         ))),
-        None if policy.connection_limit.is_some() && policy.ports.contains(port) => {
-            Some(Note::info(format!(
-                "you are connected over ssh from {peer}: this session is not touched, but new ones are limited \
+        None if is_limited(policy, port) => Some(Note::info(format!(
+            "you are connected over ssh from {peer}: this session is not touched, but new ones are limited \
              like anybody's; --allow {peer} exempts you"
-            )))
-        }
+        ))),
         _ => None,
     }
+}
+
+/// Whether a source's connections to a port are.
+fn is_limited(policy: &Policy, port: u16) -> bool {
+    let limits = policy.limits_of(policy.services.at(port));
+    policy.ports.contains(port) && limits.connections.is_some()
 }
 
 /// Looks for sshd's variable in the environment of this process and of its ancestors: sudo removes it

@@ -134,7 +134,7 @@ fn read_one(found: Found, counters: Counters, rates: Rates, all: bool) -> Result
         }
     })?;
     shown.sort_unstable_by_key(|source| {
-        (Reverse(source.dropped), Reverse(source.passed), source.address)
+        (Reverse(source.dropped), Reverse(source.passed), source.address, source.service)
     });
     Ok(model::Instance {
         program_id,
@@ -187,13 +187,14 @@ fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
     Ok(entries.into_iter().map(shown).collect())
 }
 
-fn shown_source(source: &Source) -> model::Source {
+fn shown_source(source: &Source<'_>) -> model::Source {
     let bucket = |bucket: sources::Bucket| model::Bucket {
         tokens: bucket.tokens,
         next_token: bucket.next_token,
     };
     model::Source {
         source: source.name(),
+        service: source.service.map(Into::into),
         connections: source.connections.map(bucket),
         syns: bucket(source.syns),
         passed: source.passed,

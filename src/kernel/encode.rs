@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Converts plain values to those of the BPF program and back; each way is the other's inverse.
 
+mod services;
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
 use super::skel::types;
-use crate::policy::{Challenge, Cookies, Limit, Policy, Ports, Rate, TotalRate};
+use crate::policy::{Challenge, Cookies, Limit, Policy, Ports, Rate, SourceLimits, TotalRate};
 
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
@@ -16,8 +18,7 @@ type PortBits = [u64; 1024];
 
 /// Sets the program's constants that come from the policy.
 pub fn write_policy(policy: &Policy, config: &mut types::config) {
-    config.syn_limit = limit(policy.syn_limit);
-    config.connection_limit = policy.connection_limit.map(limit).unwrap_or_default();
+    services::write(policy, config);
     config.pass_limit = total_limit(policy.pass_rate);
     config.unchallenged_limit = total_limit(policy.unchallenged_rate);
     config.challenge_limit = total_limit(policy.challenge_rate);
@@ -26,7 +27,6 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
         Challenge::All => types::challenge_mode::CHALLENGE_MODE_ALL,
     };
     config.own_cookies = (policy.cookies == Cookies::Own).into();
-    config.challenge_ports = port_bits(&policy.challenge_ports);
     config.protected_ports = port_bits(&policy.ports);
     config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
     config.ipv6_mask = mask(policy.ipv6_prefix);
@@ -36,9 +36,8 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
 /// The inverse of [`write_policy`], for a policy whose cookies are not [`Cookies::Auto`].
 pub fn read_policy(config: &types::config) -> Policy {
     Policy {
-        syn_limit: read_limit(&config.syn_limit),
-        connection_limit: (config.connection_limit.interval_ns != 0)
-            .then(|| read_limit(&config.connection_limit)),
+        syn_limit: read_limit(&config.services[0].limits.syns),
+        connection_limit: maybe_limit(&config.services[0].limits.connections),
         pass_rate: read_total(&config.pass_limit),
         unchallenged_rate: read_total(&config.unchallenged_limit),
         challenge_rate: read_total(&config.challenge_limit),
@@ -47,8 +46,8 @@ pub fn read_policy(config: &types::config) -> Policy {
             _ => Challenge::Off,
         },
         cookies: if config.own_cookies != 0 { Cookies::Own } else { Cookies::Kernel },
-        challenge_ports: read_ports(&config.challenge_ports),
         ports: read_ports(&config.protected_ports),
+        services: services::read(config),
         ipv4_prefix: prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
         ipv6_prefix: prefix_len(&config.ipv6_mask),
         dry_run: config.dry_run != 0,
@@ -62,6 +61,19 @@ fn limit(limit: Limit) -> types::limit {
 fn read_limit(limit: &types::limit) -> Limit {
     let interval_ns = limit.interval_ns.max(1);
     Limit { burst: limit.capacity_ns / interval_ns, rate: Rate { interval_ns } }
+}
+
+/// An interval of 0: no limit.
+fn maybe_limit(limit: &types::limit) -> Option<Limit> {
+    (limit.interval_ns != 0).then(|| read_limit(limit))
+}
+
+/// The limits of each source at the ports of a service.
+fn source_limits(limits: SourceLimits) -> types::source_limits {
+    types::source_limits {
+        syns: limit(limits.syns),
+        connections: limits.connections.map(limit).unwrap_or_default(),
+    }
 }
 
 /// An interval of 0: no limit.
@@ -126,8 +138,8 @@ pub fn hash(address: &types::addr, keys: [u64; 2]) -> u64 {
     pair(a, b).wrapping_mul(keys[0]).wrapping_add(pair(c, d).wrapping_mul(keys[1]))
 }
 
-/// The source of the policy to which an address belongs, as the key of its entry.
-pub fn source_key(policy: &Policy, ip: IpAddr) -> types::addr {
+/// The address by which the source is known to which this one belongs.
+pub fn source_addr(policy: &Policy, ip: IpAddr) -> types::addr {
     let bits = match ip.to_canonical() {
         IpAddr::V4(_) => MAPPED_PREFIX + policy.ipv4_prefix,
         IpAddr::V6(_) => policy.ipv6_prefix,
@@ -163,14 +175,16 @@ pub fn network(key: &types::list_key) -> Option<IpNet> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     use ipnet::IpNet;
-    use proptest::collection::btree_set;
+    use proptest::collection::{btree_map, btree_set};
     use proptest::option;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::policy::{Service, Services};
 
     fn rates() -> impl Strategy<Value = Rate> {
         (1_u64..1 << 40).prop_map(|interval_ns| Rate { interval_ns })
@@ -189,6 +203,19 @@ mod tests {
         prop_oneof![Just(Ports::default()), named]
     }
 
+    /// Of any numbers, and with neither names nor ports in common.
+    fn services() -> impl Strategy<Value = Services> {
+        let service = (btree_set(0..4_000_u16, 1..100), option::of(limits()), any::<bool>());
+        btree_map(1..=16_usize, service, 0..=16).prop_map(|numbered| {
+            let service = |(number, (ports, limit, challenge)): (usize, (BTreeSet<u16>, _, _))| {
+                let ports = Ports::only(ports.iter().map(|port| port * 16 + number as u16 - 1));
+                let name = format!("{number}{}", "x".repeat(number.min(13)));
+                (number, Service { name, ports, limit, challenge })
+            };
+            numbered.into_iter().map(service).collect()
+        })
+    }
+
     prop_compose! {
         fn policies()(
             syn_limit in limits(),
@@ -197,14 +224,15 @@ mod tests {
             challenge_rate in total_rates(),
             challenge in prop_oneof![Just(Challenge::Off), Just(Challenge::All)],
             cookies in prop_oneof![Just(Cookies::Own), Just(Cookies::Kernel)],
-            (challenge_ports, ports) in (some_ports(), some_ports()),
+            ports in some_ports(),
+            services in services(),
             ipv4_prefix in 1_u8..=32,
             ipv6_prefix in 1_u8..=128,
             dry_run in any::<bool>(),
         ) -> Policy {
             Policy {
-                syn_limit, connection_limit, pass_rate, unchallenged_rate, challenge, challenge_ports,
-                challenge_rate, cookies, ipv4_prefix, ipv6_prefix, ports, dry_run,
+                syn_limit, connection_limit, pass_rate, unchallenged_rate, challenge, challenge_rate,
+                cookies, ipv4_prefix, ipv6_prefix, ports, services, dry_run,
             }
         }
     }

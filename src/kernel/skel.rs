@@ -32,7 +32,7 @@ macro_rules! plain {
 
 plain! {
     addr: 16,
-    config: 152 + 2 * 8192,
+    config: 120 + 8192 + 17 * 64 + 65_536,
     host: 32,
     link: 24,
     list_entry: 8,
@@ -48,6 +48,7 @@ plain! {
     run_info: 1024,
     secret: 32,
     source: 56,
+    source_key: 24,
 }
 
 const NO_CONFIG: &str = "the BPF program in this binary has no configuration";

@@ -35,6 +35,12 @@ impl Ports {
         self.0.as_ref().is_none_or(|ports| ports.contains(&port))
     }
 
+    /// Every port, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u16> {
+        let all = self.are_all().then_some(0..=u16::MAX);
+        self.0.iter().flatten().copied().chain(all.into_iter().flatten())
+    }
+
     /// The first port that is in both, or None; also None where both are all.
     pub fn first_common(&self, other: &Self) -> Option<u16> {
         let named = self.0.as_ref().or(other.0.as_ref())?;

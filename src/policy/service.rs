@@ -6,15 +6,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
+use serde::Serialize;
 
 use super::limit::{Limit, Rate, burst};
 use super::ports::{PortRange, Ports};
 
-const MAX_SERVICES: usize = 16;
+/// Services that a policy has at most.
+pub const MAX_SERVICES: usize = 16;
 const MAX_NAME: usize = 15;
 
 /// Ports whose connections are counted apart from those of all others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Service {
     pub name: String,
     /// Never all.

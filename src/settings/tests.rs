@@ -180,12 +180,12 @@ fn files_of_networks_are_merged_with_the_options() {
 }
 
 #[test]
-fn services_that_are_not_challenged_leave_all_other_ports() {
+fn services_that_are_not_challenged_are_no_others() {
     let settings = read(&["--iface=eth0".into(), "--service=ssh=22,challenge=off".into()]).unwrap();
-    assert_eq!(settings.policy.challenge_ports.to_string(), "1-21 23-65535");
+    let challenged = [21, 22, 23].map(|port| settings.policy.challenges(port));
+    assert_eq!(challenged, [true, false, true]);
     let settings = read(&["--iface=eth0".into(), "--service=ssh=22".into()]).unwrap();
-    assert!(settings.policy.challenge_ports.are_all());
-    assert_eq!(settings.services.len(), 1);
+    assert!(settings.policy.challenges(22));
 }
 
 /// Where the words are refused together, the file is too.

@@ -174,6 +174,8 @@ pub struct ListEntry {
 #[derive(Debug, Clone, Serialize)]
 pub struct Source {
     pub source: String,
+    /// null: ports of no service.
+    pub service: Option<String>,
     /// Of connections; null: they are not limited.
     pub connections: Option<Bucket>,
     /// Of SYNs that the kernel gets unasked.

@@ -9,7 +9,7 @@ use super::model::{
     Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start, Status, Summary,
 };
 use super::units::{age, exact};
-use crate::policy::{Challenge, Listed, Policy};
+use crate::policy::{Challenge, Listed, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
@@ -36,15 +36,23 @@ pub fn policy(policy: &Policy) -> String {
             let _ = write!(text, ", {} cookies", policy.cookies);
         }
     }
-    for (name, ports) in [("challenge ports", &policy.challenge_ports), ("ports", &policy.ports)] {
-        if !ports.are_all() {
-            let _ = write!(text, ", {name} {ports}");
-        }
+    if !policy.ports.are_all() {
+        let _ = write!(text, ", ports {}", policy.ports);
     }
     if policy.dry_run {
         text.push_str(", dry run: nothing is dropped");
     }
+    policy.services.iter().for_each(|(_, each)| text += &service(each));
     text
+}
+
+/// "; service ssh, port 22: burst 3, rate 6/m, no challenges"
+fn service(service: &Service) -> String {
+    let limit = service.limit.map(|limit| format!("burst {}, rate {}", limit.burst, limit.rate));
+    let challenges = (!service.challenge).then(|| "no challenges".into());
+    let settings: Vec<String> = limit.into_iter().chain(challenges).collect();
+    let settings = if settings.is_empty() { "the same limits".into() } else { settings.join(", ") };
+    format!("; service {}, port {}: {settings}", service.name, service.ports)
 }
 
 /// "eth0 (native), eth1 (skb)"
@@ -154,7 +162,7 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
     }
     write_lists(out, &instance.lists, all)?;
     if !instance.sources.is_empty() {
-        write_sources(out, &instance.sources)?;
+        write_sources(out, &instance.sources, !instance.policy.services.is_empty())?;
     }
     Ok(())
 }
@@ -181,21 +189,34 @@ fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Resu
 }
 
 /// A table that fits in 80 columns while addresses are shorter than 16 characters. The tokens are those of
-/// connections; where these are not limited, of SYNs.
-fn write_sources(out: &mut impl Write, sources: &[Source]) -> io::Result<()> {
-    let widest = sources.iter().map(|source| source.source.len()).max().unwrap_or(0);
-    let width = widest.max("SOURCE".len());
+/// connections; where these are not limited, of SYNs. `has_services`: a column says of which service.
+fn write_sources(out: &mut impl Write, sources: &[Source], has_services: bool) -> io::Result<()> {
+    let width = width_of("SOURCE", sources.iter().map(|source| source.source.as_str()));
+    let service_width = width_of("SERVICE", sources.iter().map(service_name));
+    let service = |name: &str| match has_services {
+        true => format!(" {name:<service_width$}"),
+        false => String::new(),
+    };
     writeln!(
         out,
-        "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
-        "SOURCE", "TOKENS", "NEXT IN", "PASSED", "COOKIES", "CONNECTED", "DROPPED", "LAST DROP"
+        "{:<width$}{} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
+        "SOURCE",
+        service("SERVICE"),
+        "TOKENS",
+        "NEXT IN",
+        "PASSED",
+        "COOKIES",
+        "CONNECTED",
+        "DROPPED",
+        "LAST DROP"
     )?;
     for source in sources {
         let bucket = source.connections.unwrap_or(source.syns);
         writeln!(
             out,
-            "{:<width$} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
+            "{:<width$}{} {:>6} {:>7} {:>8} {:>8} {:>9} {:>9} {:>9}",
             source.source,
+            service(service_name(source)),
             bucket.tokens,
             age(bucket.next_token),
             source.passed,
@@ -206,4 +227,13 @@ fn write_sources(out: &mut impl Write, sources: &[Source]) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn service_name(source: &Source) -> &str {
+    source.service.as_deref().unwrap_or("-")
+}
+
+/// The width of a column with this head.
+fn width_of<'a>(head: &str, texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(str::len).max().unwrap_or(0).max(head.len())
 }

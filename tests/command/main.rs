@@ -10,4 +10,5 @@ mod instances;
 mod lifecycle;
 mod output;
 mod protect;
+mod services;
 mod sysctls;

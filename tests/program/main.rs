@@ -9,5 +9,6 @@ mod model;
 mod rates;
 mod redeem;
 mod sequences;
+mod services;
 mod verdicts;
 mod verifier;

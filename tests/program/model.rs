@@ -17,7 +17,17 @@ pub enum Sender {
     Loopback,
 }
 
-/// Where a SYN goes, and what is odd about it.
+/// The service of the port that a SYN or a connection goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    None,
+    /// With limits of its own.
+    Web,
+    /// With the limits of no service. Its ports are never challenged.
+    Ssh,
+}
+
+/// Where else a SYN goes, and what is odd about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     Plain,
@@ -45,9 +55,9 @@ pub enum Shared {
 /// What happens.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
-    Syn(Sender, Shape),
+    Syn(Sender, Service, Shape),
     /// A connection of this source stands.
-    Connected(Sender),
+    Connected(Sender, Service),
     /// A rate that all share gets its token back.
     Refilled(Shared),
 }
@@ -65,8 +75,10 @@ pub struct Entry {
 
 pub struct Model {
     pub burst: u64,
+    pub web_burst: u64,
     pub is_challenging: bool,
-    pub entries: BTreeMap<Sender, Entry>,
+    /// By the name under which a source is counted, and the service.
+    pub entries: BTreeMap<(Sender, Service), Entry>,
     /// Whether the rate's one token is there: in the order of [`Shared`].
     pub rates: [bool; 4],
 }
@@ -86,27 +98,27 @@ impl Sender {
 }
 
 impl Model {
-    pub fn new(burst: u64, is_challenging: bool) -> Self {
-        Self { burst, is_challenging, entries: BTreeMap::new(), rates: [true; 4] }
+    pub fn new(burst: u64, web_burst: u64, is_challenging: bool) -> Self {
+        Self { burst, web_burst, is_challenging, entries: BTreeMap::new(), rates: [true; 4] }
     }
 
-    pub fn connect(&mut self, sender: Sender) {
-        let entry = self.entry(sender);
+    pub fn connect(&mut self, sender: Sender, service: Service) {
+        let entry = self.entry(sender, service);
         entry.connections -= i64::from(!sender.is_allowed());
     }
 
     /// The reasons that a SYN may have: several if several things refuse it.
-    pub fn judge(&mut self, sender: Sender, shape: Shape) -> Vec<&'static str> {
+    pub fn judge(&mut self, sender: Sender, service: Service, shape: Shape) -> Vec<&'static str> {
         if sender == Sender::Denied {
             return vec!["drop_denied"];
         }
         if shape == Shape::Unprotected {
             return vec!["pass_unprotected_port"];
         }
-        let known = self.entries.get(&sender.source()).copied();
-        let reasons = self.limited(sender, shape);
-        if let Some(entry) = self.entries.get_mut(&sender.source()) {
-            let is_counted = known.is_some();
+        let key = (sender.source(), service);
+        let is_counted = self.entries.contains_key(&key);
+        let reasons = self.limited(sender, service, shape);
+        if let Some(entry) = self.entries.get_mut(&key) {
             match reasons[0].split_once('_').unwrap().0 {
                 "pass" => entry.passed += 1,
                 "challenge" => entry.challenged += u64::from(is_counted),
@@ -116,8 +128,8 @@ impl Model {
         reasons
     }
 
-    fn limited(&mut self, sender: Sender, shape: Shape) -> Vec<&'static str> {
-        let entry = self.entries.get(&sender.source()).filter(|_| !sender.is_allowed());
+    fn limited(&mut self, sender: Sender, service: Service, shape: Shape) -> Vec<&'static str> {
+        let entry = self.entries.get(&(sender.source(), service)).filter(|_| !sender.is_allowed());
         if entry.is_some_and(|entry| entry.connections <= 0) {
             return vec!["drop_over_limit"];
         }
@@ -130,29 +142,31 @@ impl Model {
         }
         if refused.is_empty() {
             self.rates[Shared::Pass as usize] = false;
-            assert!(self.take_syn(sender));
+            assert!(self.take_syn(sender, service));
             return vec![if sender.is_allowed() { "pass_allowed" } else { "pass_within_limit" }];
         }
-        if self.is_challenging { vec![self.challenged(sender, shape)] } else { refused }
+        if self.is_challenging { vec![self.challenged(sender, service, shape)] } else { refused }
     }
 
-    fn challenged(&mut self, sender: Sender, shape: Shape) -> &'static str {
+    fn challenged(&mut self, sender: Sender, service: Service, shape: Shape) -> &'static str {
         match (sender, shape) {
-            (_, Shape::Forwarded) => self.unchallenged(sender, Shared::Forwarded),
+            (_, Shape::Forwarded) => self.unchallenged(sender, service, Shared::Forwarded),
             (Sender::Loopback, _) => "drop_unanswerable",
-            (_, Shape::NobodyListens) => "drop_no_listener",
             (_, Shape::ExtraHeaders) => "drop_extra_headers",
             (_, Shape::BadSignature) => "drop_signed",
-            (_, Shape::Unchallenged) => self.unchallenged(sender, Shared::Unchallenged),
+            _ if service == Service::Ssh || shape == Shape::Unchallenged => {
+                self.unchallenged(sender, service, Shared::Unchallenged)
+            }
+            (_, Shape::NobodyListens) => "drop_no_listener",
             _ if self.take(Shared::Challenges) => "challenge_sent",
             _ => "drop_challenge_rate",
         }
     }
 
-    fn unchallenged(&mut self, sender: Sender, rate: Shared) -> &'static str {
+    fn unchallenged(&mut self, sender: Sender, service: Service, rate: Shared) -> &'static str {
         if !self.rates[rate as usize] {
             "drop_unchallenged_rate"
-        } else if !self.take_syn(sender) {
+        } else if !self.take_syn(sender, service) {
             "drop_syn_limit"
         } else {
             self.rates[rate as usize] = false;
@@ -160,15 +174,16 @@ impl Model {
         }
     }
 
-    fn entry(&mut self, sender: Sender) -> &mut Entry {
-        let (syns, connections) = (self.burst, self.burst as i64);
+    fn entry(&mut self, sender: Sender, service: Service) -> &mut Entry {
+        let burst = if service == Service::Web { self.web_burst } else { self.burst };
+        let (syns, connections) = (burst, burst as i64);
         let full = Entry { syns, connections, passed: 0, challenged: 0, dropped: 0 };
-        self.entries.entry(sender.source()).or_insert(full)
+        self.entries.entry((sender.source(), service)).or_insert(full)
     }
 
     /// Enters a source that is new.
-    fn take_syn(&mut self, sender: Sender) -> bool {
-        let entry = self.entry(sender);
+    fn take_syn(&mut self, sender: Sender, service: Service) -> bool {
+        let entry = self.entry(sender, service);
         let holds_token = entry.syns > 0 || sender.is_allowed();
         if holds_token && !sender.is_allowed() {
             entry.syns -= 1;

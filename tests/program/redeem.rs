@@ -205,9 +205,10 @@ fn without_a_listener_nothing_is_redeemed() {
     });
 }
 
-/// Sets the time at which a source's connection bucket is full.
-fn set_connections(program: &Program, source: Ipv4Addr, connections_full_at: u64) {
-    let key = encode::address(source.into());
+/// Sets the time at which a source's connection bucket of a service is full.
+fn set_connections(program: &Program, source: Ipv4Addr, service: u32, connections_full_at: u64) {
+    let addr = encode::address(source.into());
+    let key = types::source_key { addr, service, ..Default::default() };
     let entry = types::source { connections_full_at, ..Default::default() };
     program.maps.sources.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
 }
@@ -226,11 +227,33 @@ fn a_source_without_a_connection_left_is_dropped_silently() {
             let cookie = bake(&program, &FLOW, &PLAIN).sequence;
             let frame = ack4(cookie, &[], |_, _| {});
             let now = now_ns().unwrap();
-            set_connections(&program, CLIENT, now + 4 * HOUR);
+            set_connections(&program, CLIENT, 0, now + 4 * HOUR);
             assert_eq!(reason(&program, &frame).as_deref(), RIGHT, "one is left");
-            set_connections(&program, CLIENT, now + 4 * HOUR + HOUR / 2);
+            set_connections(&program, CLIENT, 0, now + 4 * HOUR + HOUR / 2);
             let (reason, verdict) = program.redeem(&frame);
             assert_eq!((reason.as_deref(), verdict), expected, "{options:?}");
+        }
+    });
+}
+
+/// A service's own limit counts, with or without a general one.
+#[test]
+fn connections_are_looked_at_by_service() {
+    const HOUR: u64 = 3_600 * 1_000_000_000;
+    let over_limit = (Some("answer_over_limit".to_owned()), TCX_DROP);
+    on_a_server(|| {
+        for general in [&[][..], &["--burst", "100", "--rate", "1/h"]] {
+            let services = ["--service", "ssh=22", "--service", "web=80,burst=5,rate=1/h"];
+            let program = expecting(&[general, &services].concat());
+            let cookie = bake(&program, &FLOW, &PLAIN).sequence;
+            let frame = ack4(cookie, &[], |_, _| {});
+            let empty = now_ns().unwrap() + 5 * HOUR;
+            for other in [0, 1] {
+                set_connections(&program, CLIENT, other, empty + 100 * HOUR);
+            }
+            assert_eq!(reason(&program, &frame).as_deref(), RIGHT, "the others' buckets are empty");
+            set_connections(&program, CLIENT, 2, empty);
+            assert_eq!(program.redeem(&frame), over_limit);
         }
     });
 }

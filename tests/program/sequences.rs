@@ -15,12 +15,36 @@ use proptest::test_runner::TestRunner;
 use synflood_xdp::kernel::encode;
 use synflood_xdp::kernel::skel::{as_bytes, from_bytes};
 
-use crate::model::{Event, Model, Sender, Shape, Shared};
+use crate::model::{Event, Model, Sender, Service, Shape, Shared};
 
 const HOUR: u64 = 3_600 * 1_000_000_000;
-const UNCHALLENGED: u16 = SERVER_PORT + 1;
-const NOBODY_LISTENS: u16 = SERVER_PORT + 2;
-const UNPROTECTED: u16 = SERVER_PORT + 3;
+/// The bits of the service in `struct refusal`, without its time.
+const SERVICE_OF_REFUSAL: u64 = 31 << 2;
+/// To the first port of a service.
+const UNCHALLENGED: u16 = 1;
+const NOBODY_LISTENS: u16 = 2;
+const UNPROTECTED: u16 = 3;
+const SERVICES: [Service; 3] = [Service::None, Service::Web, Service::Ssh];
+
+impl Service {
+    fn first_port(self) -> u16 {
+        SERVER_PORT + 10 * self.number() as u16
+    }
+
+    /// As the program has it.
+    fn number(self) -> u32 {
+        self as u32
+    }
+
+    fn name(self) -> Option<&'static str> {
+        [None, Some("web"), Some("ssh")][self as usize]
+    }
+
+    /// "90-92"
+    fn ports(self) -> String {
+        format!("{}-{}", self.first_port(), self.first_port() + NOBODY_LISTENS)
+    }
+}
 
 /// The addresses of one sequence: no other sequence has them, so that the program need not be loaded again.
 #[derive(Clone, Copy)]
@@ -42,21 +66,23 @@ impl Addresses {
     }
 
     /// The key of a sender's entry.
-    fn key(self, sender: Sender) -> types::addr {
+    fn key(self, sender: Sender, service: Service) -> types::source_key {
         let address = match sender.source() {
             Sender::Ordinary6(_) => Ipv6Addr::new(0x2001, 0xdb8, 7, self.0, 0, 0, 0, 0).into(),
             other => self.of(other),
         };
-        encode::address(address)
+        let addr = encode::address(address);
+        types::source_key { addr, service: service.number(), ..Default::default() }
     }
 
-    fn frame(self, sender: Sender, shape: Shape) -> Vec<u8> {
-        let port = match shape {
-            Shape::Unchallenged => UNCHALLENGED,
-            Shape::NobodyListens => NOBODY_LISTENS,
-            Shape::Unprotected => UNPROTECTED,
-            _ => SERVER_PORT,
-        };
+    fn frame(self, sender: Sender, service: Service, shape: Shape) -> Vec<u8> {
+        let port = service.first_port()
+            + match shape {
+                Shape::Unchallenged => UNCHALLENGED,
+                Shape::NobodyListens => NOBODY_LISTENS,
+                Shape::Unprotected => UNPROTECTED,
+                _ => 0,
+            };
         let edit = |tcp: &mut etherparse::TcpHeader| {
             tcp.destination_port = port;
             if shape == Shape::BadSignature {
@@ -97,7 +123,7 @@ fn refill(program: &Program, rates: impl Fn(&mut types::rates)) {
 }
 
 /// Charges a source in the table as the trace point does, and lets all CPUs forget why they refused it.
-fn connect(program: &Program, key: types::addr, is_charged: bool) {
+fn connect(program: &Program, key: types::source_key, is_charged: bool) {
     let map = &program.maps.sources;
     let now = now_ns().unwrap();
     let found = map.lookup(as_bytes(&key), MapFlags::ANY).unwrap();
@@ -113,11 +139,13 @@ fn connect(program: &Program, key: types::addr, is_charged: bool) {
     let refusals = &program.maps.refusals;
     let cpus = libbpf_rs::num_possible_cpus().unwrap() as u32;
     let bits = (refusals.max_entries() / cpus).ilog2();
-    let hash = encode::hash(&key, program.secret.hash_key);
+    let hash = encode::hash(&key.addr, program.secret.hash_key);
     for cpu in 0..cpus {
-        let index = (cpu << bits | (hash >> (64 - bits)) as u32).to_ne_bytes();
+        let slot = (hash >> (64 - bits)) as u32 ^ key.service;
+        let index = (cpu << bits | slot).to_ne_bytes();
         let slot = refusals.lookup(&index, MapFlags::ANY).unwrap().unwrap();
-        let slot = types::refusal { until: 0, ..from_bytes(&slot).unwrap() };
+        let mut slot: types::refusal = from_bytes(&slot).unwrap();
+        slot.until &= SERVICE_OF_REFUSAL;
         refusals.update(&index, as_bytes(&slot), MapFlags::ANY).unwrap();
     }
     enter_in_filter(program, hash);
@@ -146,6 +174,7 @@ fn senders() -> impl Strategy<Value = Sender> {
 }
 
 fn events() -> impl Strategy<Value = Event> {
+    let services = || prop::sample::select(&SERVICES[..]);
     let shapes = prop_oneof![
         6 => Just(Shape::Plain),
         1 => Just(Shape::Unprotected),
@@ -159,9 +188,10 @@ fn events() -> impl Strategy<Value = Event> {
         &[Shared::Pass, Shared::Pass, Shared::Unchallenged, Shared::Forwarded, Shared::Challenges][..],
     );
     prop_oneof![
-        8 => (senders(), shapes).prop_map(|(sender, shape)| Event::Syn(sender, shape)),
+        8 => (senders(), services(), shapes)
+            .prop_map(|(sender, service, shape)| Event::Syn(sender, service, shape)),
         4 => rates.prop_map(Event::Refilled),
-        1 => senders().prop_map(Event::Connected),
+        1 => (senders(), services()).prop_map(|(sender, service)| Event::Connected(sender, service)),
     ]
 }
 
@@ -175,15 +205,15 @@ fn compare(
     refill(program, |rates| *rates = types::rates::default());
     for &event in events {
         match event {
-            Event::Syn(sender, shape) => {
-                let (reason, _) = program.judge(&addresses.frame(sender, shape));
-                let expected = model.judge(sender, shape);
+            Event::Syn(sender, service, shape) => {
+                let (reason, _) = program.judge(&addresses.frame(sender, service, shape));
+                let expected = model.judge(sender, service, shape);
                 prop_assert!(expected.contains(&&*reason), "{reason}, not {expected:?}: {event:?}");
             }
-            Event::Connected(sender) => {
-                model.connect(sender);
+            Event::Connected(sender, service) => {
+                model.connect(sender, service);
                 let is_charged = !matches!(sender, Sender::Allowed(_));
-                connect(program, addresses.key(sender), is_charged);
+                connect(program, addresses.key(sender, service), is_charged);
             }
             Event::Refilled(rate) => {
                 model.rates[rate as usize] = true;
@@ -197,45 +227,56 @@ fn compare(
         }
     }
     let sources = program.sources();
-    let found = |sender| {
-        let address = encode::ip(&addresses.key(sender));
-        sources.iter().find(|source| source.address == address)
+    let found = |sender, service: Service| {
+        let address = encode::ip(&addresses.key(sender, service).addr);
+        sources.iter().find(|source| (source.address, source.service) == (address, service.name()))
     };
-    for (&sender, entry) in &model.entries {
-        let found = found(sender).unwrap_or_else(|| panic!("{sender:?} has no entry"));
+    for (&(sender, service), entry) in &model.entries {
+        let found =
+            found(sender, service).unwrap_or_else(|| panic!("{sender:?} at {service:?} has no entry"));
         let counts = (found.passed, found.challenged, found.dropped, found.syns.tokens);
         prop_assert_eq!(counts, (entry.passed, entry.challenged, entry.dropped, entry.syns));
         let left = found.connections.unwrap().tokens;
-        prop_assert_eq!(left, entry.connections.max(0) as u64, "of {:?}", sender);
+        prop_assert_eq!(left, entry.connections.max(0) as u64, "of {:?} at {:?}", sender, service);
     }
-    prop_assert!(found(Sender::Denied).is_none() || model.entries.contains_key(&Sender::Denied));
+    for service in SERVICES {
+        let is_expected = model.entries.contains_key(&(Sender::Denied, service));
+        prop_assert_eq!(found(Sender::Denied, service).is_some(), is_expected, "{:?}", service);
+    }
     Ok(())
 }
 
-fn agrees_with_the_model(burst: u64, challenge: &str) {
+fn agrees_with_the_model(burst: u64, web_burst: u64, challenge: &str) {
     Netns::new("server").enter(|| {
         cpu::stay();
         let listen = |port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap();
-        let _listeners = [listen(SERVER_PORT), listen(UNCHALLENGED)];
-        let protected = format!("{SERVER_PORT}-{NOBODY_LISTENS}");
+        let ports = SERVICES.map(Service::first_port);
+        let _listeners = ports.map(|port| [listen(port), listen(port + UNCHALLENGED)]);
+        let protected = SERVICES.map(Service::ports).join(",");
+        let web = format!("web={},burst={web_burst},rate=1/h", Service::Web.ports());
+        let ssh = format!("ssh={},challenge=off", Service::Ssh.ports());
         let burst_word = burst.to_string();
         let limits = ["--burst", &burst_word, "--rate", "1/h", "--pass-rate", "1/h"];
         let rates = ["--unchallenged-rate", "1/h", "--challenge-rate", "1/h", "--challenge", challenge];
         let lists = ["--allow", "30.0.0.0/8", "--deny", "40.0.0.0/8", "--port", &protected];
-        let program = Program::load(&[limits, rates, lists].concat());
+        let services = ["--service", &web, "--service", &ssh];
+        let program = Program::load(&[&limits[..], &rates, &lists, &services].concat());
         program.tell(types::host { syncookies: 1, ..HOST });
         program.own_mac(SERVER_MAC, 1500);
         program.own(SERVER.into());
         program.own(SERVER6.into());
-        for is_ipv6 in [false, true] {
+        for (is_ipv6, port) in
+            [false, true].into_iter().flat_map(|family| ports.map(|port| (family, port)))
+        {
             let listens = Port { listens: true, ..Default::default() };
-            program.tell_port(is_ipv6, SERVER_PORT, listens);
-            program.tell_port(is_ipv6, UNCHALLENGED, Port { is_unchallenged: true, ..listens });
+            program.tell_port(is_ipv6, port, listens);
+            program.tell_port(is_ipv6, port + UNCHALLENGED, Port { is_unchallenged: true, ..listens });
         }
         let mut next = 0;
         let case = |events: Vec<Event>| {
             next += 1;
-            compare(&program, Model::new(burst, challenge == "all"), Addresses(next), &events)
+            let model = Model::new(burst, web_burst, challenge == "all");
+            compare(&program, model, Addresses(next), &events)
         };
         let case = std::cell::RefCell::new(case);
         // A sequence has fewer SYNs than a source's ration.
@@ -250,11 +291,11 @@ fn agrees_with_the_model(burst: u64, challenge: &str) {
 
 #[test]
 fn sequences_agree_with_the_model() {
-    agrees_with_the_model(1, "all");
-    agrees_with_the_model(3, "all");
+    agrees_with_the_model(1, 2, "all");
+    agrees_with_the_model(3, 1, "all");
 }
 
 #[test]
 fn sequences_agree_with_the_model_without_challenges() {
-    agrees_with_the_model(2, "off");
+    agrees_with_the_model(2, 3, "off");
 }

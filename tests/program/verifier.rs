@@ -12,8 +12,10 @@ const CEILING: u32 = 600_000;
 fn every_configuration_stays_far_from_the_verifiers_limit() {
     // Constants set at load decide which branches the verifier sees.
     let most_options = ["--dry-run", "--port", "80", "--deny", "192.0.2.0/24", "--pass-rate", "9"];
-    let configurations: [&[&str]; 4] =
-        [&[], &most_options, &["--cookies", "kernel"], &["--challenge", "off"]];
+    let services = ["--service", "ssh=22,challenge=off", "--service", "web=80,burst=9,rate=1"];
+    let both = [&most_options[..], &services].concat();
+    let configurations: [&[&str]; 6] =
+        [&[], &most_options, &services, &both, &["--cookies", "kernel"], &["--challenge", "off"]];
     let mut most = 0;
     for options in configurations {
         let counts = Program::load(options).verified_instructions();

@@ -43,12 +43,12 @@ impl Filter {
             word.store(0, Ordering::SeqCst);
         }
         let bits = (words.len() * 64).ilog2();
-        let enter = |key: &types::addr| {
-            let bit = encode::hash(key, program.secret.hash_key) >> (64 - bits);
+        let enter = |source: &types::addr| {
+            let bit = encode::hash(source, program.secret.hash_key) >> (64 - bits);
             words[(bit / 64) as usize].fetch_or(1 << (bit % 64), Ordering::Relaxed);
         };
-        sources::for_each_key(&program.maps.sources, enter)?;
-        netlink::for_each_peer(|peer| enter(&encode::source_key(&program.policy, peer)))?;
+        sources::for_each_address(&program.maps.sources, enter)?;
+        netlink::for_each_peer(|peer| enter(&encode::source_addr(&program.policy, peer)))?;
         program
             .maps
             .data_known

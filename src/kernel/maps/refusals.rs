@@ -8,8 +8,10 @@ use libbpf_rs::MapCore;
 
 use crate::kernel::skel::types;
 
-/// REFUSAL_WHY.
-const WHY: u64 = 3;
+/// REFUSAL_SERVICE_SHIFT, REFUSAL_SERVICE and REFUSAL_NO_TIME of the program.
+const SERVICE_SHIFT: u32 = 2;
+const SERVICE: u64 = 31;
+const NO_TIME: u64 = 127;
 
 /// SYNs of one source that did not pass.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,19 +23,20 @@ pub struct Refused {
     pub last_drop: u64,
 }
 
-/// By the source's key in its table.
-pub type Remembered = HashMap<[u32; 4], Refused>;
+/// By the source's key in its table: address and service.
+pub type Remembered = HashMap<([u32; 4], u32), Refused>;
 
 pub fn read(refusals: &impl MapCore) -> Result<Remembered> {
     let mut remembered = Remembered::new();
     super::for_each("the memory of refusals", refusals, |_: u32, refusal: types::refusal| {
         if refusal.dropped > 0 || refusal.challenged > 0 {
-            let source = remembered.entry(refusal.source.word).or_default();
+            let service = (refusal.until >> SERVICE_SHIFT & SERVICE) as u32;
+            let source = remembered.entry((refusal.source.word, service)).or_default();
             source.dropped += u64::from(refusal.dropped);
             source.challenged += u64::from(refusal.challenged);
             if refusal.dropped > 0 {
                 // As settle() of bpf/refusals.bpf.h has it.
-                source.last_drop = source.last_drop.max(refusal.until & !WHY);
+                source.last_drop = source.last_drop.max(refusal.until & !NO_TIME);
             }
         }
     })?;

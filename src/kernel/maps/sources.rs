@@ -19,12 +19,14 @@ use crate::policy::{Limit, Policy, network_name};
 /// For errors.
 const TABLE: &str = "the table of sources";
 
-/// A source at one moment.
+/// A source at one service, at one moment.
 #[derive(Debug, Clone, Copy)]
-pub struct Source {
+pub struct Source<'a> {
     /// The network's first address.
     pub address: IpAddr,
     pub prefix_len: u8,
+    /// The name of the service; None: ports of no service.
+    pub service: Option<&'a str>,
     /// The bucket of SYNs that the kernel gets unasked.
     pub syns: Bucket,
     /// The bucket of connections. None: they are not limited.
@@ -70,23 +72,35 @@ impl Bucket {
     }
 }
 
-impl Source {
-    fn new(address: &types::addr, source: &types::source, policy: &Policy, now: u64) -> Self {
-        let address = encode::ip(address);
+impl<'a> Source<'a> {
+    /// None: of a service that there is no more.
+    fn new(
+        key: &types::source_key,
+        source: &types::source,
+        policy: &'a Policy,
+        now: u64,
+    ) -> Option<Self> {
+        let service = match key.service {
+            0 => None,
+            number => Some(policy.services.get(number as usize)?),
+        };
+        let limits = policy.limits_of(service);
+        let address = encode::ip(&key.addr);
         let prefix_len = if address.is_ipv4() { policy.ipv4_prefix } else { policy.ipv6_prefix };
         let last_drop_ns = now.saturating_sub(source.last_drop);
         let connections = |limit| Bucket::new(source.connections_full_at, limit, now);
-        Self {
+        Some(Self {
             address,
             prefix_len,
-            syns: Bucket::new(source.syns_full_at, policy.syn_limit, now),
-            connections: policy.connection_limit.map(connections),
+            service: service.map(|service| service.name.as_str()),
+            syns: Bucket::new(source.syns_full_at, limits.syns, now),
+            connections: limits.connections.map(connections),
             passed: source.passed,
             challenged: source.challenged,
             dropped: source.dropped,
             connected: source.connected,
             last_drop: (source.last_drop != 0).then(|| Duration::from_nanos(last_drop_ns)),
-        }
+        })
     }
 
     /// It has no connection left, or it is over its SYN bucket, had SYNs dropped, and never answered.
@@ -103,18 +117,18 @@ impl Source {
     }
 }
 
-/// Gives every source in the table to `visit`, in no order. If the program moves a refusal from the
+/// Gives every source in the table to `visit`, once for each of its services, in no order. If the program moves a refusal from the
 /// memory of refusals into the table meanwhile, it is counted twice.
-pub fn for_each(
+pub fn for_each<'a>(
     sources: &impl MapCore,
     refusals: &impl MapCore,
-    policy: &Policy,
-    visit: impl FnMut(Source),
+    policy: &'a Policy,
+    visit: impl FnMut(Source<'a>),
 ) -> Result<()> {
     for_each_entry(sources, policy, &refusals::read(refusals)?, visit)
 }
 
-/// The number of sources that are blocked now.
+/// The number of sources that are blocked now, each counted for each service that blocks it.
 pub fn count_blocked(sources: &impl MapCore, refusals: &impl MapCore, policy: &Policy) -> Result<u64> {
     let mut blocked = 0;
     for_each(sources, refusals, policy, |source| blocked += u64::from(source.is_blocked()))?;
@@ -135,11 +149,11 @@ pub fn refused(maps: &Maps) -> Result<Refused> {
     let remembered = refusals::read(&maps.refusals)?;
     let mut all = 0;
     let mut heaviest = BinaryHeap::new();
-    super::for_each(TABLE, &maps.sources, |address: types::addr, source: types::source| {
-        let more = remembered.get(&address.word).copied().unwrap_or_default();
+    super::for_each(TABLE, &maps.sources, |key: types::source_key, source: types::source| {
+        let more = remembered.get(&(key.addr.word, key.service)).copied().unwrap_or_default();
         let count = source.challenged + source.dropped + more.challenged + more.dropped;
         all += count;
-        heaviest.push(Reverse((count, encode::ip(&address))));
+        heaviest.push(Reverse((count, encode::ip(&key.addr))));
         if heaviest.len() > HEAVIEST {
             heaviest.pop();
         }
@@ -148,25 +162,25 @@ pub fn refused(maps: &Maps) -> Result<Refused> {
     Ok(Refused { all, heaviest })
 }
 
-/// Gives the address of every source in the table to `visit`, in no order.
-pub fn for_each_key(sources: &impl MapCore, mut visit: impl FnMut(&types::addr)) -> Result<()> {
-    super::for_each(TABLE, sources, |address: types::addr, _: types::source| visit(&address))
+/// Gives the address of every source in the table to `visit`, once for each of its services, in no order.
+pub fn for_each_address(sources: &impl MapCore, mut visit: impl FnMut(&types::addr)) -> Result<()> {
+    super::for_each(TABLE, sources, |key: types::source_key, _: types::source| visit(&key.addr))
 }
 
 /// `remembered`: refusals that the table's entries do not count yet.
-fn for_each_entry(
+fn for_each_entry<'a>(
     sources: &impl MapCore,
-    policy: &Policy,
+    policy: &'a Policy,
     remembered: &Remembered,
-    mut visit: impl FnMut(Source),
+    mut visit: impl FnMut(Source<'a>),
 ) -> Result<()> {
     let now = clock::now_ns()?;
-    super::for_each(TABLE, sources, |address: types::addr, mut source: types::source| {
-        if let Some(refused) = remembered.get(&address.word) {
+    super::for_each(TABLE, sources, |key: types::source_key, mut source: types::source| {
+        if let Some(refused) = remembered.get(&(key.addr.word, key.service)) {
             source.dropped += refused.dropped;
             source.challenged += refused.challenged;
             source.last_drop = source.last_drop.max(refused.last_drop);
         }
-        visit(Source::new(&address, &source, policy, now));
+        Source::new(&key, &source, policy, now).into_iter().for_each(&mut visit);
     })
 }
