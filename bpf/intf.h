@@ -394,3 +394,14 @@ struct list_entry {
 	__u32 index; /* of the network's counter in list_hits */
 };
 _Static_assert(sizeof(struct list_entry) == 8, "the layout of struct list_entry");
+
+/* What the limits were before a change of them, for rescale(). */
+struct old_limits {
+	struct source_limits services[1 + MAX_SERVICES];
+	struct limit pass;
+	struct limit unchallenged;
+	struct limit challenges;
+	__u32 forgotten; /* bit n: service n is another one now, or none: its entries are removed */
+	__u32 padding;
+};
+_Static_assert(sizeof(struct old_limits) == 17 * 32 + 56, "the layout of struct old_limits");

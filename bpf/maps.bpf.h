@@ -206,6 +206,9 @@ struct {
 	__uint(max_entries, 1);
 } list_hits SEC(".maps");
 
+/* User space writes it and then runs rescale(), which reads it. */
+struct old_limits old_limits SEC(".data.limits");
+
 /* Only user space writes and reads it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

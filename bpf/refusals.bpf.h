@@ -6,6 +6,8 @@
  *
  * Each CPU has its own slots, chosen by the source's hash and the service. So nothing here is atomic,
  * and CPUs in the same flood share no cache line.
+ *
+ * A change of limits needs nothing here: what an older program remembered is over after a second.
  */
 #pragma once
 

@@ -15,12 +15,14 @@
  * redeem() takes the answers to our cookies, and hands the kernel the connections that they complete.
  * charge() sees each connection that stands, and takes it from its source's connection bucket.
  * inspect() tells user space what no other interface of the kernel tells of a listener.
+ * rescale() keeps what is in the buckets when the limits change.
  */
 #include "admit.bpf.h"
 #include "challenge.bpf.h"
 #include "charge.bpf.h"
 #include "conclude.bpf.h"
 #include "redeem.bpf.h"
+#include "rescale.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -113,4 +115,18 @@ int inspect(struct xdp_md *ctx)
 	if (asked)
 		inspect_listener(ctx, asked);
 	return XDP_PASS;
+}
+
+/*
+ * User space runs it around a change of limits. A program of this type can be interrupted, so that the
+ * walk through a large table holds up no packet. Returns the entries that it saw.
+ */
+SEC("syscall")
+int rescale(void *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	(void)ctx;
+	rescale_rates(now);
+	return bpf_for_each_map_elem(&sources, rescale_source, &now, 0);
 }

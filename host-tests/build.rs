@@ -11,7 +11,10 @@ const HEADERS: &str = "../bpf";
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     cc::Build::new()
-        .files(["c/bucket.c", "c/contended.c", "c/cookie.c", "c/options.c", "c/siphash.c"])
+        .files(
+            ["bucket", "contended", "cookie", "options", "rescale", "siphash"]
+                .map(|file| format!("c/{file}.c")),
+        )
         .include(HEADERS)
         .extra_warnings(true)
         .compile("headers");

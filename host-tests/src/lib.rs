@@ -22,6 +22,8 @@ unsafe extern "C" {
     fn host_contended_charge(full_at: *mut u64, interval_ns: u64, capacity_ns: u64, now: u64);
     fn host_contended_take(full_at: *mut u64, interval_ns: u64, capacity_ns: u64, now: u64) -> c_int;
     fn host_bucket_wait(full_at: *const u64, interval_ns: u64, capacity_ns: u64, now: u64) -> u64;
+    fn host_bucket_rescale(full_at: u64, from: *const Limit, to: *const Limit, now: u64) -> u64;
+    fn host_bucket_rescale_at(full_at: *mut u64, from: *const Limit, to: *const Limit, now: u64);
 }
 
 /// The answer of `bucket_take()`: enum bucket_answer.
@@ -33,11 +35,14 @@ pub enum Answer {
 }
 
 /// `struct limit`.
+#[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     pub interval_ns: u64,
     pub capacity_ns: u64,
 }
+
+pub const NO_LIMIT: Limit = Limit { interval_ns: 0, capacity_ns: 0 };
 
 impl Limit {
     pub fn new(burst: u64, interval_ns: u64) -> Self {
@@ -80,6 +85,18 @@ impl Limit {
     pub fn take_contended(self, full_at: &mut u64, now: u64) -> Answer {
         // SAFETY: the word outlives the call.
         answer_of(unsafe { host_contended_take(full_at, self.interval_ns, self.capacity_ns, now) })
+    }
+
+    /// The word of a bucket of this limit once it has the limit `to`.
+    pub fn rescale(self, to: Self, full_at: u64, now: u64) -> u64 {
+        // SAFETY: both limits outlive the call, and have C's layout.
+        unsafe { host_bucket_rescale(full_at, &self, &to, now) }
+    }
+
+    /// [`Self::rescale`] in place.
+    pub fn rescale_at(self, to: Self, full_at: &AtomicU64, now: u64) {
+        // SAFETY: as above; C also changes the word only atomically.
+        unsafe { host_bucket_rescale_at(full_at.as_ptr(), &self, &to, now) }
     }
 
     /// The time from `now` until the bucket holds a token, in ns.

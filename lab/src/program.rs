@@ -144,6 +144,7 @@ impl Program {
             ("synflood", verified(&progs.synflood)),
             ("charge", verified(&progs.charge)),
             ("inspect", verified(&progs.inspect)),
+            ("rescale", verified(&progs.rescale)),
         ]);
         all.extend(progs.redeem.as_ref().map(|redeem| ("redeem", verified(redeem))));
         all

@@ -69,7 +69,7 @@ fn maybe_limit(limit: &types::limit) -> Option<Limit> {
 }
 
 /// The limits of each source at the ports of a service.
-fn source_limits(limits: SourceLimits) -> types::source_limits {
+pub fn source_limits(limits: SourceLimits) -> types::source_limits {
     types::source_limits {
         syns: limit(limits.syns),
         connections: limits.connections.map(limit).unwrap_or_default(),
@@ -77,7 +77,7 @@ fn source_limits(limits: SourceLimits) -> types::source_limits {
 }
 
 /// An interval of 0: no limit.
-fn total_limit(rate: TotalRate) -> types::limit {
+pub fn total_limit(rate: TotalRate) -> types::limit {
     rate.limit().map(limit).unwrap_or_default()
 }
 

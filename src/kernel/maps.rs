@@ -10,6 +10,7 @@ pub mod lists;
 pub mod ports;
 pub mod rates;
 pub mod refusals;
+pub mod rescale;
 pub mod run_info;
 pub mod sources;
 pub mod told;

@@ -69,6 +69,7 @@ pub struct Programs {
     pub synflood: OwnedFd,
     pub charge: OwnedFd,
     pub inspect: OwnedFd,
+    pub rescale: OwnedFd,
     /// None: there are no cookies of our own to take back.
     pub redeem: Option<OwnedFd>,
 }
@@ -82,6 +83,7 @@ impl Programs {
             synflood: keep(&skel.progs.synflood)?,
             charge: keep(&skel.progs.charge)?,
             inspect: keep(&skel.progs.inspect)?,
+            rescale: keep(&skel.progs.rescale)?,
             redeem: has_redeemer.then(|| keep(&skel.progs.redeem)).transpose()?,
         })
     }

@@ -40,6 +40,7 @@ plain! {
     listener_key: 20,
     listener_query: 24,
     mac: 8,
+    old_limits: 17 * 32 + 56,
     port: 8,
     port_connections: 8,
     rates: 256,

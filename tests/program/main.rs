@@ -8,6 +8,7 @@ mod known;
 mod model;
 mod rates;
 mod redeem;
+mod rescale;
 mod sequences;
 mod services;
 mod verdicts;

@@ -57,7 +57,7 @@ macro_rules! maps {
 
 maps! {
     bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_rates, ip_devices, known, links, list_hits, listeners, lists, own_addresses, own_macs, query, rations,
+    data_limits, data_rates, ip_devices, known, links, list_hits, listeners, lists, own_addresses, own_macs, query, rations,
     redeemed, refusals, routes, run_info, sources,
 }
 
