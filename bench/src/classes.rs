@@ -52,20 +52,21 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
     let mut object = MaybeUninit::uninit();
     let bare = PassSkelBuilder::default().open(&mut object)?.load()?;
     let bare = bare.progs.pass.as_fd();
-    let refuse = Program::load(&["--burst", "1", "--rate", "1/h", "--challenge", "off"]);
-    let grant = Program::load(&["--burst", "1000000000", "--rate", "1000000000", "--pass-rate", "0"]);
-    let fresh = Program::load(&["--pass-rate", "0", "--max-sources", "4194304"]);
-    let challenge = Program::load(&["--pass-rate", "1/h"]);
-    answer_for_this_host(&challenge);
+    let plain = Programs::load(&[]);
+    let with_services = Programs::load(&SERVICES);
 
     let mut samples = Samples::default();
     for round in 0..rounds {
-        for (name, frame, program) in same_frame_each_time(&refuse, &grant) {
+        for (name, frame, program) in same_frame_each_time(&plain, &with_services) {
             // The first frame comes from a new source.
             program.repeat(&frame, 1);
             samples.add(name, ours(program, &frame, REPEAT), nothing(bare, &frame, REPEAT));
         }
-        for (name, program) in [("SYN of a new source", &fresh), ("SYN challenged", &challenge)] {
+        for (name, program) in [
+            ("SYN of a new source", &plain.fresh),
+            ("SYN challenged", &plain.challenge),
+            ("SYN challenged, of three services", &with_services.challenge),
+        ] {
             let first = 0x0a00_0000 + round as u32 * SINGLE;
             let frames = (first..first + SINGLE).map(|host| syn4(Ipv4Addr::from_bits(host)));
             let (ns, bare_ns): (Vec<_>, Vec<_>) =
@@ -73,6 +74,7 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
             samples.add(name, median(ns), median(bare_ns));
         }
     }
+    let challenge = plain.challenge;
     let redeem = challenge.programs.redeem.as_ref().context("this kernel takes no cookies of ours")?;
     for _ in 0..rounds {
         for (family, frame) in [("IPv4", established4()), ("IPv6", established6())] {
@@ -87,6 +89,34 @@ fn measure_here(rounds: usize) -> Result<Vec<Class>> {
         }
     }
     Ok(samples.classes())
+}
+
+/// The port of the frames is in the last.
+const SERVICES: [&str; 6] =
+    ["--service", "ssh=22,challenge=off", "--service", "mail=25,465,587", "--service", "web=80,443"];
+
+/// The program, so set that it does one thing.
+struct Programs {
+    refuse: Program,
+    grant: Program,
+    /// Has room for new sources.
+    fresh: Program,
+    challenge: Program,
+}
+
+impl Programs {
+    /// With these options, too.
+    fn load(options: &[&str]) -> Self {
+        let load = |limits: &[&str]| Program::load(&[limits, options].concat());
+        let challenge = load(&["--pass-rate", "1/h"]);
+        answer_for_this_host(&challenge);
+        Self {
+            refuse: load(&["--burst", "1", "--rate", "1/h", "--challenge", "off"]),
+            grant: load(&["--burst", "1000000000", "--rate", "1000000000", "--pass-rate", "0"]),
+            fresh: load(&["--pass-rate", "0", "--max-sources", "4194304"]),
+            challenge,
+        }
+    }
 }
 
 /// A segment of a connection, with timestamps where all stacks have them.
@@ -116,9 +146,9 @@ fn to_loopback(mut frame: Vec<u8>) -> Vec<u8> {
 
 /// Frames that the program does not change, so that the kernel can run it on one many times.
 fn same_frame_each_time<'a>(
-    refuse: &'a Program,
-    grant: &'a Program,
-) -> [(&'static str, Vec<u8>, &'a Program); 7] {
+    Programs { refuse, grant, .. }: &'a Programs,
+    with_services: &'a Programs,
+) -> [(&'static str, Vec<u8>, &'a Program); 9] {
     let ack = |tcp: &mut TcpHeader| (tcp.syn, tcp.ack) = (false, true);
     let (syn, syn6) = (syn4(CLIENT), padded(ipv6(&[], |_, _| {})));
     [
@@ -127,8 +157,10 @@ fn same_frame_each_time<'a>(
         ("ACK, IPv6", ipv6_with(&[7; 100], &[], |_, tcp| ack(tcp)), refuse),
         ("SYN refused, IPv4", syn.clone(), refuse),
         ("SYN refused, IPv6", syn6.clone(), refuse),
-        ("SYN passed, IPv4", syn, grant),
+        ("SYN refused, of three services", syn.clone(), &with_services.refuse),
+        ("SYN passed, IPv4", syn.clone(), grant),
         ("SYN passed, IPv6", syn6, grant),
+        ("SYN passed, of three services", syn, &with_services.grant),
     ]
 }
 
