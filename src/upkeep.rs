@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Result;
 
-use crate::kernel::hooks::Hooks;
+use crate::kernel::hooks::{Before, Hooks};
 use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
@@ -73,8 +73,13 @@ impl Upkeep {
     pub fn succeed(&mut self, next: Program, new: Hooks) -> Result<Vec<Note>> {
         let mut filter = Filter::new(&next)?;
         let Programs { synflood, redeem, .. } = &self.program.programs;
-        self.hooks.succeed(synflood.as_fd(), redeem.as_ref().map(OwnedFd::as_fd), &next, new)?;
-        let notes = filter.start(&next);
+        let before = Before {
+            judge: synflood.as_fd(),
+            redeem: redeem.as_ref().map(OwnedFd::as_fd),
+            policy: Some(&self.program.policy),
+        };
+        let mut notes: Vec<_> = self.hooks.succeed(&before, &next, new)?.into_iter().collect();
+        notes.extend(filter.start(&next));
         (self.program, self.filter) = (next, filter);
         Ok(notes)
     }

@@ -97,7 +97,8 @@ fn start(
     place::attach_all(&program, &before.not_on(interfaces), settings, &mut new, report)?;
     manager.keep(&handover::of_program(&program)?)?;
     let sysctls = (!settings.keep_sysctls).then(|| before.sysctls());
-    let hooks = before.give_way_to(&program, interfaces, new)?;
+    let (hooks, note) = before.give_way_to(&program, interfaces, new)?;
+    early.extend(note);
     early.extend(filter.start(&program));
     let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, sysctls);
     early.extend(upkeep.take_answers());

@@ -12,10 +12,11 @@ use nix::errno::Errno;
 use super::attach::{self, Attachment};
 use super::interface::Interface;
 use super::maps::connections;
+use super::maps::rescale::{self, Moment};
 use super::program::{Program, Programs};
 use super::sys;
 use crate::note::Note;
-use crate::policy::Mode;
+use crate::policy::{Mode, Policy};
 
 /// The links of a program. Dropping them detaches it.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ pub struct Hooks {
     pub redeemers: BTreeMap<u32, OwnedFd>,
     /// By which connections are charged. None: the next program's is to come.
     pub charger: Option<OwnedFd>,
+}
+
+/// What another program is to take the place of.
+#[derive(Debug)]
+pub struct Before<'a> {
+    pub judge: BorrowedFd<'a>,
+    /// The program that takes answers.
+    pub redeem: Option<BorrowedFd<'a>>,
+    /// Whose limits the buckets have which the next program goes on with. None: it has tables of its own.
+    pub policy: Option<&'a Policy>,
 }
 
 /// A link, the program that it has, and the one that it gets.
@@ -88,14 +99,11 @@ impl Hooks {
     /// filled.
     ///
     /// `new` are links that the next program has already; they become part of these.
-    pub fn succeed(
-        &mut self,
-        judge: BorrowedFd<'_>,
-        redeem: Option<BorrowedFd<'_>>,
-        next: &Program,
-        new: Self,
-    ) -> Result<()> {
-        let changes = self.changes(judge, redeem, &next.programs);
+    pub fn succeed(&mut self, before: &Before<'_>, next: &Program, new: Self) -> Result<Option<Note>> {
+        if let Some(old) = before.policy {
+            rescale::from(next, old, Moment::BeforeSwap)?;
+        }
+        let changes = self.changes(before, &next.programs);
         for (done, change) in changes.iter().enumerate() {
             if let Err(error) = change.make() {
                 changes[..done].iter().rev().for_each(Change::undo);
@@ -112,7 +120,9 @@ impl Hooks {
         if next.programs.redeem.is_none() {
             self.redeemers.clear();
         }
-        Ok(())
+        // The next one judges by now: this is no reason to say that it does not.
+        let rescaled = before.policy.map(|old| rescale::from(next, old, Moment::AfterSwap));
+        Ok(rescaled.and_then(Result::err).map(|error| Note::warning(format!("{error:#}"))))
     }
 
     /// Detaches the program from all interfaces but these.
@@ -127,18 +137,13 @@ impl Hooks {
         self.redeemers.clear();
     }
 
-    fn changes<'a>(
-        &'a self,
-        judge: BorrowedFd<'a>,
-        redeem: Option<BorrowedFd<'a>>,
-        after: &'a Programs,
-    ) -> Vec<Change<'a>> {
+    fn changes<'a>(&'a self, before: &Before<'a>, after: &'a Programs) -> Vec<Change<'a>> {
         let judging = self.attachments.iter().map(|attachment| Change {
             link: attachment.link(),
-            before: judge,
+            before: before.judge,
             after: after.synflood.as_fd(),
         });
-        let redeem = redeem.zip(after.redeem.as_ref());
+        let redeem = before.redeem.zip(after.redeem.as_ref());
         let taking = redeem.into_iter().flat_map(|(before, after)| {
             let change =
                 move |link: &'a OwnedFd| Change { link: link.as_fd(), before, after: after.as_fd() };

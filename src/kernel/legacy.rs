@@ -13,6 +13,7 @@ use super::secret::Secret;
 use super::skel::types;
 use super::sys;
 use crate::note::Note;
+use crate::policy::Policy;
 
 /// The tables of a program and its keys. They are the same kernel objects, so both programs may work on them
 /// while one takes the other's place.
@@ -31,6 +32,8 @@ pub struct Tables {
     pub maps: BTreeMap<String, OwnedFd>,
     pub max_sources: u32,
     pub shape: Shape,
+    /// Its limits are those of the buckets.
+    pub policy: Policy,
 }
 
 /// The constants of a program that its tables follow from.
@@ -86,7 +89,7 @@ impl Program {
         let max_sources = self.maps.sources.max_entries();
         Ok(Legacy {
             secret: self.secret,
-            tables: Some(Tables { maps, max_sources, shape: self.shape }),
+            tables: Some(Tables { maps, max_sources, shape: self.shape, policy: self.policy.clone() }),
         })
     }
 }

@@ -11,13 +11,16 @@ use anyhow::{Context, Result, bail};
 use libbpf_rs::query::{LinkInfo, LinkInfoIter, LinkTypeInfo, ProgInfoIter, ProgInfoQueryOptions};
 
 use super::attach::Attachment;
+use super::hooks::{Before, Hooks};
 use super::instance::{self, CONFIG_MAP};
 use super::interface::Interface;
 use super::legacy::{Legacy, Shape, Tables};
 use super::program::Program;
 use super::secret::Secret;
 use super::skel::{built_in_config, from_bytes, types};
-use super::{hooks::Hooks, sys};
+use super::{encode, sys};
+use crate::note::Note;
+use crate::policy::Policy;
 
 const SECRET_MAP: &str = ".rodata.secret";
 
@@ -112,6 +115,7 @@ impl Predecessor {
             maps: shared.map(keep).collect::<Result<_>>()?,
             max_sources: sources.map_or(0, |map| map.max_entries),
             shape: Shape::of(&config),
+            policy: encode::read_policy(&config),
         })
     }
 
@@ -148,7 +152,14 @@ impl Predecessor {
 
     /// Its links become those of `next`, without a moment in between. Those to other interfaces than these end.
     /// `new` are links that `next` has already.
-    pub fn give_way_to(self, next: &Program, interfaces: &[Interface], new: Hooks) -> Result<Hooks> {
+    /// `policy`: that of the tables which `next` goes on with.
+    pub fn give_way_to(
+        self,
+        next: &Program,
+        interfaces: &[Interface],
+        new: Hooks,
+        policy: Option<&Policy>,
+    ) -> Result<(Hooks, Option<Note>)> {
         let mut hooks = Hooks { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: None };
         let mut redeem = None;
         for (info, fd) in self.links {
@@ -174,8 +185,9 @@ impl Predecessor {
         let mut programs = self.programs;
         let judge = programs.remove(&self.judge).context("the running program was not handed over")?;
         let redeem = redeem.and_then(|id| programs.remove(&id));
-        hooks.succeed(judge.as_fd(), redeem.as_ref().map(OwnedFd::as_fd), next, new)?;
-        Ok(hooks)
+        let redeem = redeem.as_ref().map(OwnedFd::as_fd);
+        let note = hooks.succeed(&Before { judge: judge.as_fd(), redeem, policy }, next, new)?;
+        Ok((hooks, note))
     }
 }
 

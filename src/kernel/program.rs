@@ -115,7 +115,16 @@ fn takes_own_cookies() -> Result<bool> {
 
 /// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists. It goes on
 /// with the legacy of the program before it, as far as it can.
-pub fn load(policy: Policy, lists: &Lists, sizes: Sizes, before: Option<&Legacy>) -> Result<Program> {
+pub fn load(
+    mut policy: Policy,
+    lists: &Lists,
+    sizes: Sizes,
+    before: Option<&Legacy>,
+) -> Result<Program> {
+    let tables = before.and_then(|before| before.tables.as_ref());
+    if let Some(tables) = tables {
+        policy.services = policy.services.numbered_like(&tables.policy.services);
+    }
     set_print(Some((PrintLevel::Warn, keep_log)));
     LIBBPF_LOG.take();
     let secret = before.map_or_else(Secret::draw, |before| Ok(before.secret))?;
@@ -129,7 +138,6 @@ pub fn load(policy: Policy, lists: &Lists, sizes: Sizes, before: Option<&Legacy>
     size_tables(&mut open, sizes)?;
     size_maps_of_user_space(&mut open, lists)?;
     use_what_the_kernel_has(&mut open)?;
-    let tables = before.and_then(|before| before.tables.as_ref());
     if let Some(tables) = tables {
         go_on_with(&mut open, tables, sizes)?;
     }

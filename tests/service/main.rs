@@ -4,4 +4,5 @@
 
 mod flood;
 mod kept;
+mod reloaded;
 mod replaced;

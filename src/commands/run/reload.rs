@@ -49,7 +49,8 @@ impl Session {
         let names = &next.place.interfaces;
         let interfaces: Vec<_> =
             names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
-        let policy = program::resolve(&next.policy)?;
+        let mut policy = program::resolve(&next.policy)?;
+        policy.services = policy.services.numbered_like(&self.upkeep.program.policy.services);
         let is_elsewhere =
             names.iter().collect::<BTreeSet<_>>() != self.settings.place.interfaces.iter().collect();
         let mut notes = Vec::new();

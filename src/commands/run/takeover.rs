@@ -93,10 +93,18 @@ impl Predecessors {
     }
 
     /// The links of the one before become the new program's, beside those that it has.
-    pub fn give_way_to(self, program: &Program, interfaces: &[Interface], new: Hooks) -> Result<Hooks> {
+    pub fn give_way_to(
+        self,
+        program: &Program,
+        interfaces: &[Interface],
+        new: Hooks,
+    ) -> Result<(Hooks, Option<Note>)> {
         match self.found {
-            None => Ok(new),
-            Some((before, _)) => before.give_way_to(program, interfaces, new),
+            None => Ok((new, None)),
+            Some((before, legacy)) => {
+                let policy = legacy.tables.as_ref().map(|tables| &tables.policy);
+                before.give_way_to(program, interfaces, new, policy)
+            }
         }
     }
 }
