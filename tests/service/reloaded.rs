@@ -157,7 +157,7 @@ fn interfaces_come_and_go() {
     // An interface that cannot be had leaves the others as they are.
     fs::write(path(&run.directory), "iface = ['eth0', 'eth1']\n").unwrap();
     let other = Defence::start(&run.pair, &["--iface", "eth0"]);
-    assert!(run.refused().contains("already protects it"));
+    assert!(run.refused().contains("another XDP program is attached"));
     assert_eq!([server.xdp("eth0"), server.xdp("eth1")], [Some("xdpgeneric"); 2]);
     drop(other);
 }
