@@ -13,19 +13,14 @@
 /* A denied source is dropped; an allowed one goes on, without limits of its own. */
 static __always_inline enum reason check_lists(struct packet *pkt)
 {
-	const struct list_entry *entry = listed(&pkt->source, pkt->family);
-	__u64 *hits;
-	__u32 index;
-
-	if (!entry)
+	if (!may_be_listed(&pkt->source, pkt->family))
 		return UNDECIDED;
-	index = entry->index;
-	hits = bpf_map_lookup_elem(&list_hits, &index);
-	if (hits)
-		++*hits; /* this CPU's own, as in conclude() */
-	if (entry->verdict == LIST_DENY)
+	switch (list_verdict(&pkt->source, pkt->family, true)) {
+	case LIST_DENY:
 		return DROP_DENIED;
-	pkt->is_allowed = true;
+	case LIST_ALLOW:
+		pkt->is_allowed = true;
+	}
 	return UNDECIDED;
 }
 

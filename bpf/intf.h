@@ -149,7 +149,6 @@ struct config {
 	__u64 netns_cookie;    /* of the network namespace that is protected (SO_NETNS_COOKIE) */
 	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
-	__u8 has_lists;        /* --allow or --deny is given; without, no SYN pays for the look-up */
 	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 1 to 31 */
 	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
@@ -376,7 +375,7 @@ struct run_info {
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 
-/* The key of the list of allowed and denied networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
+/* The key of a table of networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {
 	__u32 prefix_len;   /* bits of what follows; at least 32, as family is matched whole */
 	enum family family; /* ::/0 must not cover the mapped IPv4 addresses */
@@ -385,15 +384,25 @@ struct list_key {
 _Static_assert(sizeof(struct list_key) == 24, "the layout of struct list_key");
 
 enum list_verdict {
-	LIST_ALLOW = 1,
-	LIST_DENY = 2,
+	LIST_NONE, /* on no list */
+	LIST_ALLOW,
+	LIST_DENY,
 };
 
+/* The origin of what is no file's: --allow or --deny. */
+#define LIST_ORIGIN_OPTION 0
+
+/* A network of the lists. */
 struct list_entry {
+	__u64 until; /* CLOCK_MONOTONIC ns, from then on it does not count; 0: for ever */
+	__u64 hits;  /* SYNs that it decided */
 	enum list_verdict verdict;
-	__u32 index; /* of the network's counter in list_hits */
+	__u32 line;      /* of the file that it comes from, from 1 */
+	__u16 origin;    /* the file: a number in the map list_origins, or LIST_ORIGIN_OPTION */
+	__u8 prefix_len; /* as in its key */
+	__u8 padding[5];
 };
-_Static_assert(sizeof(struct list_entry) == 8, "the layout of struct list_entry");
+_Static_assert(sizeof(struct list_entry) == 32, "the layout of struct list_entry");
 
 /* What the limits were before a change of them, for rescale(). */
 struct old_limits {
@@ -405,3 +414,40 @@ struct old_limits {
 	__u32 padding;
 };
 _Static_assert(sizeof(struct old_limits) == 17 * 32 + 56, "the layout of struct old_limits");
+
+/* Bytes of a note, with the zero at its end. */
+#define LIST_NOTE_SIZE 88
+
+/* A network that was entered while the program runs. */
+struct live_entry {
+	struct list_entry entry;
+	__u64 added;               /* CLOCK_REALTIME, s */
+	__u8 note[LIST_NOTE_SIZE]; /* UTF-8, ended by a zero */
+};
+_Static_assert(sizeof(struct live_entry) == 128, "the layout of struct live_entry");
+
+/* The path of a file with networks, ended by a zero. */
+struct list_origin {
+	__u8 path[256];
+};
+_Static_assert(sizeof(struct list_origin) == 256, "the layout of struct list_origin");
+
+/* What is to be known of the lists before one of them is looked at. */
+struct lists {
+	__u32 in_use;       /* there may be an entry */
+	__u32 levels;       /* the lengths that the filter knows networks by, see listed.bpf.h */
+	__u32 live_changes; /* counts the changes of live entries */
+	__u32 padding;
+};
+_Static_assert(sizeof(struct lists) == 16, "the layout of struct lists");
+
+/* The filter in front of the lists, see listed.bpf.h: where its parts begin, in words of 64 bits. */
+#define LIST_COARSE_BITS 18 /* 2^this bits */
+#define LIST_BLOOM_BITS 19  /* 2^this words */
+#define LIST_COARSE4_SHORT 0
+#define LIST_COARSE4_LONG (LIST_COARSE4_SHORT + (1 << LIST_COARSE_BITS) / 64)
+#define LIST_COARSE6 (LIST_COARSE4_LONG + (1 << LIST_COARSE_BITS) / 64)
+#define LIST_SHORT6 (LIST_COARSE6 + (1 << LIST_COARSE_BITS) / 64)
+#define LIST_SHORT4 (LIST_SHORT6 + (1 << 16) / 64)
+#define LIST_BLOOM (LIST_SHORT4 + (1 << 24) / 64)
+#define LIST_FILTER_WORDS (LIST_BLOOM + (1 << LIST_BLOOM_BITS))

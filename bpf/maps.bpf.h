@@ -183,28 +183,49 @@ struct {
 } refusals SEC(".maps");
 
 /*
- * Networks that have no limit of their own (--allow) or are always refused (--deny); the longest prefix
- * decides. User space sets the size, and writes before the program is attached. The program and the
- * dump read.
+ * Networks that have no limit of their own or are always refused; the longest prefix of both tables
+ * decides, and of two that are as long the live one. The program counts in them. Entries take no memory
+ * before they are made, so that there is room for more than anybody needs: a later program goes on with
+ * the same tables.
+ *
+ * Whoever writes one of these, or the filter below, holds the lock of src/kernel/maps/lists.rs.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE); /* of the commands allow and deny */
+	__type(key, struct list_key);
+	__type(value, struct live_entry);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+} live SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE); /* of the run's options and files */
 	__type(key, struct list_key);
 	__type(value, struct list_entry);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1);
-} lists SEC(".maps");
+	__uint(max_entries, 1 << 24);
+} files SEC(".maps");
 
-/*
- * SYNs that each network of the lists decided, one set per CPU. The program writes. User space sets the
- * size, and adds up the CPUs for the dump.
- */
+/* The filter in front of both, see listed.bpf.h. User space writes, the program reads. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
 	__type(value, __u64);
-	__uint(max_entries, 1);
-} list_hits SEC(".maps");
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LIST_FILTER_WORDS);
+} list_filter SEC(".maps");
+
+/* User space writes, before an entry and after; the program reads. */
+struct lists lists SEC(".data.lists");
+
+/* The files that networks come from, by number; the first is none. The run writes, other commands read.
+ * No program uses it: user space binds it to synflood(), by which it is found. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct list_origin);
+	__uint(max_entries, 64);
+} list_origins SEC(".maps");
 
 /* User space writes it and then runs rescale(), which reads it. */
 struct old_limits old_limits SEC(".data.limits");

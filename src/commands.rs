@@ -4,6 +4,7 @@
 pub mod dump;
 pub mod keep;
 pub mod run;
+mod running;
 mod wake;
 
 use std::time::Duration;

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use limit::{Limit, Rate, TotalRate, burst};
 pub use list_file::ListFile;
-pub use lists::{Listed, Listing, Lists, Origin};
+pub use lists::{Listed, ListedBy, Listing, Lists, Origin};
 pub use network::{network, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};

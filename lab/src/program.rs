@@ -18,6 +18,7 @@ use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, OpenObject};
 use synflood_xdp::cli::Cli;
+use synflood_xdp::kernel::maps::lists::files;
 use synflood_xdp::kernel::maps::sources;
 use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes};
 use synflood_xdp::kernel::sys::{self, TestResult, TestRun};
@@ -68,8 +69,8 @@ impl Program {
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
         let policy = program::resolve(&policy).unwrap();
-        let program =
-            program::load(policy, &lists, sizes, None).map_err(|error| format!("{error:#}"))?;
+        let program = program::load(policy, sizes, None).map_err(|error| format!("{error:#}"))?;
+        files::set(program.maps.lists(), &lists).unwrap();
         Ok(Self { program, told: Mutex::default() })
     }
 

@@ -29,8 +29,13 @@ pub fn check_can_protect() -> Result<()> {
 }
 
 /// Whether this process may look for running instances.
-pub fn check_can_dump() -> Result<()> {
-    check_capabilities("--dump", &[Capability::CAP_SYS_ADMIN])
+pub fn check_can_look(what: &str) -> Result<()> {
+    check_capabilities(what, &[Capability::CAP_SYS_ADMIN])
+}
+
+/// Whether this process may look for running instances and change their lists.
+pub fn check_can_change(what: &str) -> Result<()> {
+    check_capabilities(what, &[Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN])
 }
 
 /// CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON.

@@ -7,21 +7,21 @@ use std::io::{self, BufWriter, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 
+use super::running::{self, Found};
 use super::{summary, syns};
 use crate::advice::preflight;
 use crate::kernel::clock;
-use crate::kernel::instance::{self, Process, Running, State};
-use crate::kernel::interface::Interface;
+use crate::kernel::instance::Running;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists;
 use crate::kernel::maps::ports;
 use crate::kernel::maps::rates;
 use crate::kernel::maps::sources::{self, Source};
-use crate::policy::{AttachMode, Challenge, network_name};
-use crate::show::model::{self, InterfaceMode, Rates};
+use crate::policy::{Challenge, network_name};
+use crate::show::model::{self, Rates};
 use crate::show::{text, write_json};
 
 /// Long enough for a meaningful rate, and short enough to wait.
@@ -38,11 +38,8 @@ pub struct Request {
 }
 
 pub fn dump(request: &Request) -> Result<()> {
-    preflight::check_can_dump()?;
-    let instances = readable(request)?;
-    if instances.is_empty() {
-        bail!(nothing_found(request));
-    }
+    preflight::check_can_look("--dump")?;
+    let instances = running::find(&request.interfaces)?;
     let dump = model::Dump { instances: read(instances, request.all)? };
     let mut out = BufWriter::new(io::stdout().lock());
     write(&mut out, &dump, request).and_then(|()| out.flush()).context("cannot write the dump")
@@ -53,58 +50,6 @@ fn write(out: &mut impl Write, dump: &model::Dump, request: &Request) -> io::Res
         return write_json(out, dump);
     }
     dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
-}
-
-/// An instance that can be read.
-struct Found {
-    program_id: u32,
-    interfaces: Vec<InterfaceMode>,
-    running: Box<Running>,
-}
-
-/// Each instance once, though it may be on several of the interfaces. Names those that cannot be read.
-fn readable(request: &Request) -> Result<Vec<Found>> {
-    let interfaces = match &request.interfaces[..] {
-        [] => Interface::all()?,
-        names => names.iter().map(|name| Interface::by_name(name)).collect::<Result<_>>()?,
-    };
-    let mut found = Vec::new();
-    for instance in instance::find(&interfaces)? {
-        let mode = |(name, mode): (String, AttachMode)| InterfaceMode { name, mode };
-        let interfaces: Vec<_> = instance.interfaces.into_iter().map(mode).collect();
-        match instance.state {
-            State::Readable(running) => {
-                found.push(Found { program_id: instance.program_id, interfaces, running });
-            }
-            State::OtherVersion { dump_version } => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "{}: another version of synflood-xdp runs there (its tables are of version \
-                     {dump_version}); ask it with the binary that started it",
-                    text::interfaces(&interfaces)
-                );
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn nothing_found(request: &Request) -> String {
-    let place = match &request.interfaces[..] {
-        [] => "in this network namespace".into(),
-        names => format!("on {}", names.join(", ")),
-    };
-    let remedy = match instance::processes()[..] {
-        [] => "start one with --iface, as root".into(),
-        [Process { pid, is_here: true }, ..] => {
-            format!("process {pid} protects another interface here: leave out --iface to see it")
-        }
-        [Process { pid, .. }, ..] => format!(
-            "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp --dump` asks it; or \
-             start one with --iface, as root"
-        ),
-    };
-    format!("no synflood-xdp of this version runs {place}: {remedy}")
 }
 
 fn read(instances: Vec<Found>, all: bool) -> Result<Vec<model::Instance>> {
@@ -177,7 +122,8 @@ fn read_rates(running: &Running) -> Result<BTreeMap<&'static str, model::SharedB
 
 /// The networks with most decided SYNs come first.
 fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
-    let mut entries = lists::read(&running.lists, &running.list_hits)?;
+    let mut entries = lists::read(running.lists(), clock::now_ns()?)?;
+    entries.retain(|entry| !entry.is_covered);
     entries.sort_by_key(|entry| (Reverse(entry.syns), entry.network));
     let shown = |entry: lists::Entry| model::ListEntry {
         network: network_name(&entry.network),

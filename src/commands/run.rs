@@ -15,6 +15,7 @@ use crate::advice::{self, preflight};
 use crate::kernel::attach::Attachment;
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
+use crate::kernel::maps::lists::files;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::program::{self, Program};
 use crate::kernel::{handover, netlink, privileges};
@@ -82,7 +83,12 @@ fn start(
     let mut knowledge = Knowledge::default();
     knowledge.protect(&policy, interfaces)?;
     let before = Predecessors::find(settings, interfaces, manager, report)?;
-    let program = program::load(policy, &settings.lists, settings.sizes, before.legacy())?;
+    let program = program::load(policy, settings.sizes, before.legacy())?;
+    // In the tables of a program that runs they wait until nothing more can fail.
+    let lists_wait = before.has_tables();
+    if !lists_wait {
+        files::set(program.maps.lists(), &settings.lists)?;
+    }
     let mut early = before.what_is_lost(&program);
     if before.has_tables() {
         knowledge.take_over(&program.maps)?;
@@ -99,6 +105,9 @@ fn start(
     let sysctls = (!settings.keep_sysctls).then(|| before.sysctls());
     let (hooks, note) = before.give_way_to(&program, interfaces, new)?;
     early.extend(note);
+    if lists_wait && let Err(error) = files::set(program.maps.lists(), &settings.lists) {
+        early.push(Note::warning(format!("the lists are those of before: {error:#}")));
+    }
     early.extend(filter.start(&program));
     let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, sysctls);
     early.extend(upkeep.take_answers());

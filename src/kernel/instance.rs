@@ -12,6 +12,7 @@ use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::interface::Interface;
+use super::maps::lists::Tables;
 use super::skel::{built_in_config, from_bytes, reason_names_in};
 use super::{clock, encode, sys};
 use crate::policy::{AttachMode, Policy};
@@ -50,8 +51,23 @@ pub struct Running {
     pub counters: MapHandle,
     pub rates: MapHandle,
     pub ports: MapHandle,
-    pub lists: MapHandle,
-    pub list_hits: MapHandle,
+    pub live: MapHandle,
+    pub files: MapHandle,
+    pub list_filter: MapHandle,
+    pub list_state: MapHandle,
+    pub list_origins: MapHandle,
+}
+
+impl Running {
+    pub fn lists(&self) -> Tables<'_> {
+        Tables {
+            live: &self.live,
+            files: &self.files,
+            filter: &self.list_filter,
+            state: &self.list_state,
+            origins: &self.list_origins,
+        }
+    }
 }
 
 /// The instances that run on these interfaces.
@@ -161,8 +177,11 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         counters,
         rates: map(".data.rates")?,
         ports: map(".bss.ports")?,
-        lists: map("lists")?,
-        list_hits: map("list_hits")?,
+        live: map("live")?,
+        files: map("files")?,
+        list_filter: map("list_filter")?,
+        list_state: map(".data.lists")?,
+        list_origins: map("list_origins")?,
     })
 }
 

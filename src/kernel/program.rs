@@ -12,13 +12,13 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
 use super::legacy::{Legacy, Shape, Tables};
-use super::maps::{Maps, handles, host, lists};
+use super::maps::{Maps, handles, host};
 use super::secret::Secret;
 use super::skel::{
     OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
 };
 use super::{encode, sys};
-use crate::policy::{Challenge, Cookies, Lists, Policy, Sizes};
+use crate::policy::{Challenge, Cookies, Policy, Sizes};
 
 /// Least number of bits in the filter of known sources for each source of the table. With a full table
 /// the filter takes one unknown source in eight for known. By default it fits in a CPU's own cache.
@@ -113,14 +113,9 @@ fn takes_own_cookies() -> Result<bool> {
     Ok(types.type_by_name::<Func<'_>>(REDEEMER).is_some())
 }
 
-/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`], and fills its lists. It goes on
+/// Loads the program with this policy, whose cookies are not [`Cookies::Auto`]. Its lists are empty. It goes on
 /// with the legacy of the program before it, as far as it can.
-pub fn load(
-    mut policy: Policy,
-    lists: &Lists,
-    sizes: Sizes,
-    before: Option<&Legacy>,
-) -> Result<Program> {
+pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result<Program> {
     let tables = before.and_then(|before| before.tables.as_ref());
     if let Some(tables) = tables {
         policy.services = policy.services.numbered_like(&tables.policy.services);
@@ -134,9 +129,8 @@ pub fn load(
     let config = config_of(&mut open)?;
     encode::write_policy(&policy, config);
     config.netns_cookie = sys::netns_cookie().context("cannot tell this network namespace's cookie")?;
-    config.has_lists = u8::from(!lists.is_empty());
     size_tables(&mut open, sizes)?;
-    size_maps_of_user_space(&mut open, lists)?;
+    size_maps_of_user_space(&mut open)?;
     use_what_the_kernel_has(&mut open)?;
     if let Some(tables) = tables {
         go_on_with(&mut open, tables, sizes)?;
@@ -147,7 +141,6 @@ pub fn load(
     let shape = Shape::of(config_of(&mut open)?);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
     let maps = Maps::of(&skel)?;
-    lists::fill(&maps, lists)?;
     let constant = |map: &Map<'_>| MapHandle::try_from(map).context("cannot keep the constants");
     let programs = Programs::of(&skel, has_redeemer)?;
     for map in maps.each() {
@@ -198,11 +191,8 @@ fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
 }
 
 /// Sizes the maps that user space fills.
-fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>, lists: &Lists) -> Result<()> {
-    let listed = lists.len().max(1) as u32;
+fn size_maps_of_user_space(open: &mut OpenSynfloodSkel<'_>) -> Result<()> {
     let maps = &mut open.maps;
-    maps.lists.set_max_entries(listed).context("cannot size the lists")?;
-    maps.list_hits.set_max_entries(listed).context("cannot size the lists' counters")?;
     maps.own_macs.set_max_entries(host::ROOM_FOR_MACS).context("cannot size the table of own MACs")?;
     for (map, what) in [
         (&mut maps.own_addresses, "own addresses"),

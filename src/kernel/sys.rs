@@ -20,7 +20,7 @@ pub use links::{
     AttachedProgram, attach_tracing, link_by_id, link_update, tcx_link_create, xdp_can_transmit,
     xdp_link_create, xdp_query,
 };
-pub use maps::{first_value, map_by_id, map_for_each, map_info};
+pub use maps::{first_value, map_by_id, map_delete_batch, map_for_each, map_info, map_update_batch};
 pub use memory::MappedWords;
 pub use programs::{TestResult, TestRun, bind_map, program_id, program_maps, test_run};
 

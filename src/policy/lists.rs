@@ -2,7 +2,8 @@
 //! Networks that are exempt from the limits, one way or the other.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -46,6 +47,20 @@ pub struct Lists {
     pub contradictions: usize,
 }
 
+/// Where a listed network of a running program comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListedBy {
+    /// --allow or --deny.
+    Option,
+    File {
+        path: Arc<Path>,
+        /// From 1.
+        line: u32,
+    },
+    /// The command `allow` or `deny`.
+    Live,
+}
+
 impl Lists {
     /// Where a network is named several times, an option counts before a file, allowed before denied,
     /// and then the first file and line.
@@ -77,6 +92,14 @@ impl Lists {
         Self { listings, files: paths, contradictions }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.listings.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.listings.len()
+    }
+
     /// In the order of the networks.
     pub fn listings(&self) -> &[Listing] {
         &self.listings
@@ -91,14 +114,6 @@ impl Lists {
     /// Every network with its verdict.
     pub fn entries(&self) -> impl Iterator<Item = (&IpNet, Listed)> {
         self.listings.iter().map(|listing| (&listing.network, listing.listed))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.listings.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.listings.len()
     }
 
     /// The lists' verdict on an address. The longest prefix decides, as in the kernel's trie.

@@ -5,6 +5,7 @@ mod burst;
 mod challenge;
 mod concurrency;
 mod known;
+mod lists;
 mod model;
 mod rates;
 mod redeem;

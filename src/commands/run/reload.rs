@@ -11,6 +11,7 @@ use super::place;
 use super::session::Session;
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
+use crate::kernel::maps::lists::files;
 use crate::kernel::maps::run_info::Fault;
 use crate::kernel::{handover, program};
 use crate::note::Note;
@@ -63,6 +64,13 @@ impl Session {
                 }
             }
         }
+        if next.lists != self.settings.lists {
+            let changes = files::set(self.upkeep.program.maps.lists(), &next.lists)?;
+            let files::Changes { entered, removed } = changes;
+            notes.push(Note::info(format!(
+                "lists: {entered} networks new or changed, {removed} removed"
+            )));
+        }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
         }
@@ -80,7 +88,7 @@ impl Session {
         interfaces: &[Interface],
     ) -> Result<Vec<Note>> {
         let legacy = self.upkeep.program.legacy()?;
-        let next = program::load(policy, &settings.lists, settings.sizes, Some(&legacy))?;
+        let next = program::load(policy, settings.sizes, Some(&legacy))?;
         let mut notes: Vec<_> =
             legacy.tables.iter().filter_map(|tables| next.what_is_new_beside(tables)).collect();
         let knowledge = &mut self.upkeep.knowledge;

@@ -57,8 +57,8 @@ macro_rules! maps {
 
 maps! {
     bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_limits, data_rates, ip_devices, known, links, list_hits, listeners, lists, own_addresses, own_macs, query, rations,
-    redeemed, refusals, routes, run_info, sources,
+    data_limits, data_lists, data_rates, files, ip_devices, known, links, list_filter, list_origins, listeners,
+    live, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
 }
 
 /// The maps whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.

@@ -97,3 +97,46 @@ pub fn map_by_id(id: u32) -> io::Result<OwnedFd> {
     // SAFETY: a call without pointers.
     owned(unsafe { libbpf_sys::bpf_map_get_fd_by_id(id) })
 }
+
+/// Enters keys and values, which lie one behind the other. Those that are there already are replaced. After an error
+/// some may be entered.
+pub fn map_update_batch(map: &impl MapCore, keys: &[u8], values: &[u8]) -> io::Result<()> {
+    let mut count = count_of(map, keys)?;
+    if values.len() != map.value_size() as usize * count as usize {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a value for each key"));
+    }
+    // SAFETY: the buffers have `count` elements of the map's own sizes, and outlive the call.
+    let error = unsafe {
+        libbpf_sys::bpf_map_update_batch(
+            map.as_fd().as_raw_fd(),
+            keys.as_ptr().cast(),
+            values.as_ptr().cast(),
+            &mut count,
+            std::ptr::null(),
+        )
+    };
+    if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(()) }
+}
+
+/// Deletes keys, which lie one behind the other and must be there. After an error some may be deleted.
+pub fn map_delete_batch(map: &impl MapCore, keys: &[u8]) -> io::Result<()> {
+    let mut count = count_of(map, keys)?;
+    // SAFETY: the buffer has `count` elements of the map's own size, and outlives the call.
+    let error = unsafe {
+        libbpf_sys::bpf_map_delete_batch(
+            map.as_fd().as_raw_fd(),
+            keys.as_ptr().cast(),
+            &mut count,
+            std::ptr::null(),
+        )
+    };
+    if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(()) }
+}
+
+fn count_of(map: &impl MapCore, keys: &[u8]) -> io::Result<u32> {
+    let size = map.key_size() as usize;
+    if map.map_type().is_percpu() || !keys.len().is_multiple_of(size) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not keys of this map"));
+    }
+    u32::try_from(keys.len() / size).map_err(|_| io::ErrorKind::InvalidInput.into())
+}

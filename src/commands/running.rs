@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The running instances that a command is for, found through the kernel.
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+
+use crate::kernel::instance::{self, Process, Running, State};
+use crate::kernel::interface::Interface;
+use crate::policy::AttachMode;
+use crate::show::model::InterfaceMode;
+use crate::show::text;
+
+/// An instance that can be read.
+pub struct Found {
+    pub program_id: u32,
+    pub interfaces: Vec<InterfaceMode>,
+    pub running: Box<Running>,
+}
+
+/// Each instance on these interfaces, or on any if none is given, once: it may be on several of them. Names those that
+/// cannot be read. Fails if there is none.
+pub fn find(names: &[String]) -> Result<Vec<Found>> {
+    let interfaces = match names {
+        [] => Interface::all()?,
+        names => names.iter().map(|name| Interface::by_name(name)).collect::<Result<_>>()?,
+    };
+    let mut found = Vec::new();
+    for instance in instance::find(&interfaces)? {
+        let mode = |(name, mode): (String, AttachMode)| InterfaceMode { name, mode };
+        let interfaces: Vec<_> = instance.interfaces.into_iter().map(mode).collect();
+        match instance.state {
+            State::Readable(running) => {
+                found.push(Found { program_id: instance.program_id, interfaces, running });
+            }
+            State::OtherVersion { dump_version } => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "{}: another version of synflood-xdp runs there (its tables are of version \
+                     {dump_version}); ask it with the binary that started it",
+                    text::interfaces(&interfaces)
+                );
+            }
+        }
+    }
+    if found.is_empty() {
+        bail!(nothing_found(names));
+    }
+    Ok(found)
+}
+
+fn nothing_found(names: &[String]) -> String {
+    let place = match names {
+        [] => "in this network namespace".into(),
+        names => format!("on {}", names.join(", ")),
+    };
+    let remedy = match instance::processes()[..] {
+        [] => "start one with --iface, as root".into(),
+        [Process { pid, is_here: true }, ..] => {
+            format!("process {pid} protects another interface here: leave out --iface to see it")
+        }
+        [Process { pid, .. }, ..] => format!(
+            "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp --dump` asks it; or \
+             start one with --iface, as root"
+        ),
+    };
+    format!("no synflood-xdp of this version runs {place}: {remedy}")
+}
