@@ -8,6 +8,7 @@ pub mod floods;
 pub mod host;
 pub mod knowledge;
 pub mod links;
+pub mod lists;
 pub mod ports;
 pub mod rates;
 pub mod redeemers;
@@ -28,6 +29,7 @@ pub use floods::Floods;
 pub use host::Host;
 pub use knowledge::Knowledge;
 pub use links::Links;
+pub use lists::Lists;
 pub use ports::Ports;
 pub use rates::Rates;
 pub use redeemers::Redeemers;
@@ -45,6 +47,7 @@ pub struct Upkeep {
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
+    pub lists: Lists,
 }
 
 impl Upkeep {
@@ -66,6 +69,7 @@ impl Upkeep {
             floods: Floods::default(),
             sysctls,
             links: Links::default(),
+            lists: Lists::default(),
         }
     }
 
@@ -102,7 +106,8 @@ impl Upkeep {
         }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
         let filter = self.filter.tick(&self.program);
-        [links, host, rates, floods, told, sysctls, filter].concat()
+        let lists = self.lists.tick(&self.program);
+        [links, host, rates, floods, told, sysctls, filter, lists].concat()
     }
 
     /// Tells the program what it must know of this host, and has it take answers where they come in. Call it

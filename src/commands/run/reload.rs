@@ -65,11 +65,12 @@ impl Session {
             }
         }
         if next.lists != self.settings.lists {
-            let changes = files::set(self.upkeep.program.maps.lists(), &next.lists)?;
-            let files::Changes { entered, removed } = changes;
-            notes.push(Note::info(format!(
-                "lists: {entered} networks new or changed, {removed} removed"
-            )));
+            notes.push(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
+                Ok(files::Changes { entered, removed }) => {
+                    Note::info(format!("lists: {entered} networks new or changed, {removed} removed"))
+                }
+                Err(error) => Note::warning(format!("the lists are those of before: {error:#}")),
+            });
         }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
