@@ -4,6 +4,7 @@
 
 mod given;
 mod values;
+mod verbs;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 use given::Given;
 pub use given::usage_error;
 use values::{count, interface, interval, stop_after};
+pub use verbs::{Change, Show, Verb};
 
 use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRate, burst, network};
 
@@ -22,12 +24,15 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
 #[command(
     name = "synflood-xdp",
     version,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
   synflood-xdp --iface eth0 --burst 5 --rate 1      five connections of each source at once, then one a second
   synflood-xdp --config /etc/synflood-xdp.toml      the same options from a file
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
+  synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage."
 )]
@@ -51,6 +56,9 @@ pub struct Cli {
 
     #[command(flatten)]
     pub protect: Protect,
+
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
 
     /// A word without an option, which is refused with a hint.
     #[arg(hide = true)]

@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One file for each thing that the command does.
 
+pub mod change;
 pub mod dump;
 pub mod keep;
+pub mod lists;
 pub mod run;
 mod running;
 mod wake;
 
 use std::time::Duration;
 
+use anyhow::Result;
+
+use crate::cli::Verb;
 use crate::kernel::maps::counters::Counters;
+use crate::policy::Listed;
 use crate::show::model::{Summary, Syns};
+
+/// What changes or shows a running instance.
+pub fn verb(verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Allow(change) => change::change(Listed::Allowed, &change),
+        Verb::Deny(change) => change::change(Listed::Denied, &change),
+        Verb::Lists(show) => lists::show(&show),
+    }
+}
 
 /// Counters as the model has them.
 fn syns(counters: &Counters) -> Syns {

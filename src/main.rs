@@ -5,17 +5,19 @@ use std::process::ExitCode;
 
 use nix::sys::signal::Signal;
 use synflood_xdp::cli::{self, Cli};
-use synflood_xdp::commands::{dump, keep, run};
+use synflood_xdp::commands::{self, dump, keep, run};
 use synflood_xdp::kernel::sys;
 use synflood_xdp::settings::Settings;
 use synflood_xdp::show::out;
 
 fn main() -> ExitCode {
     let cli = Cli::from_words();
-    let is_run = !cli.dump;
+    let is_run = !cli.dump && cli.verb.is_none();
     // A file that may grow no further is an error like a full disk, and no end of the process.
     let _ = sys::ignore(&[Signal::SIGXFSZ]);
-    let done = if cli.dump {
+    let done = if let Some(verb) = cli.verb {
+        commands::verb(verb)
+    } else if cli.dump {
         dump::dump(&dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json })
     } else if !cli.restore_sysctls.is_empty() {
         keep::keep(&cli.restore_sysctls)

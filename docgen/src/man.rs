@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use clap::Command;
+use clap::builder::StyledStr;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -10,6 +11,7 @@ pub fn page(command: Command) -> Result<String> {
     let after_help = command.get_after_long_help().or(command.get_after_help());
     let after_help = after_help.map(ToString::to_string).unwrap_or_default();
     let says_more = command.get_long_about().is_some();
+    let commands = commands(&command);
     let man = Man::new(command).section("8");
     let mut page = b".\\\" written by `make docs` from src/cli.rs\n".to_vec();
     man.render_title(&mut page)?;
@@ -19,8 +21,30 @@ pub fn page(command: Command) -> Result<String> {
         man.render_description_section(&mut page)?;
     }
     man.render_options_section(&mut page)?;
+    commands.to_writer(&mut page)?;
     sections(&after_help).to_writer(&mut page)?;
     Ok(String::from_utf8(page)?)
+}
+
+/// The commands, each with its arguments. They have no pages of their own.
+fn commands(command: &Command) -> Roff {
+    let mut roff = Roff::new();
+    let verbs: Vec<&Command> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).collect();
+    if !verbs.is_empty() {
+        roff.control("SH", ["COMMANDS"]);
+    }
+    for verb in verbs {
+        let name = format!("{} {}", command.get_name(), verb.get_name());
+        roff.control("SS", [name.as_str()]).text([roman(text(verb.get_about()))]);
+        for arg in verb.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "help") {
+            roff.control("TP", []).text([bold(arg.to_string())]).text([roman(text(arg.get_help()))]);
+        }
+    }
+    roff
+}
+
+fn text(text: Option<&StyledStr>) -> String {
+    text.map(ToString::to_string).unwrap_or_default()
 }
 
 /// The text after the options in `--help`. Each paragraph begins with its title and a colon.
@@ -48,6 +72,14 @@ fn sections(after_help: &str) -> Roff {
 #[cfg(test)]
 mod tests {
     use clap::Command;
+
+    #[test]
+    fn commands_are_in_a_section() {
+        let go = Command::new("go").about("Begin").arg(clap::Arg::new("place").help("where"));
+        let page = super::page(Command::new("tool").subcommand(go)).unwrap();
+        let (_, commands) = page.split_once(".SH COMMANDS\n").unwrap();
+        assert_eq!(commands, ".SS \"tool go\"\nBegin\n.TP\n\\fB[place]\\fR\nwhere\n");
+    }
 
     #[test]
     fn paragraphs_after_the_options_are_sections() {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! docs/options.md: the meaning of every option, by heading.
+//! docs/options.md: the meaning of every option, by heading, and of every command.
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 pub fn page(command: &Command) -> String {
     let mut text = format!(
@@ -20,6 +20,13 @@ pub fn page(command: &Command) -> String {
         }
         text += &table(section);
         args = rest;
+    }
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let about = prose(&verb.get_about().map(ToString::to_string).unwrap_or_default());
+        let _ = write!(text, "\n## {} {}\n\n{about}.\n", command.get_name(), verb.get_name());
+        let is_help = |arg: &&Arg| matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort);
+        text +=
+            &table(verb.get_arguments().filter(|arg| !arg.is_hide_set() && !is_help(arg)).collect());
     }
     text
 }
@@ -91,7 +98,9 @@ mod tests {
             .next_help_heading("Output")
             .arg(Arg::new("rate").long("rate").value_name("A|B").help("a < b, or `a < b`\n\nmore"))
             .next_help_heading(None::<&str>)
-            .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue));
+            .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue))
+            .subcommand(Command::new("go").about("Begin").arg(Arg::new("place").value_name("PLACE")))
+            .disable_help_subcommand(true);
         command.build();
         let page = super::page(&command);
         let (_, tables) = page.split_once('#').unwrap();
@@ -103,7 +112,9 @@ mod tests {
                  | `--mode <mode>` | `fast` |  | `fast`: at once<br>`slow` |\n\
                  | `-q`, `--quiet` |  |  |  |\n\n\
                  ## Output\n\n{head}\
-                 | `--rate <A\\|B>` |  | a \\< b, or `a < b`<br>more |  |\n"
+                 | `--rate <A\\|B>` |  | a \\< b, or `a < b`<br>more |  |\n\n\
+                 ## tool go\n\nBegin.\n\n{head}\
+                 | `[PLACE]` |  |  |  |\n"
             )
         );
     }

@@ -37,6 +37,11 @@ fn is_limited(policy: &Policy, port: u16) -> bool {
     policy.ports.contains(port) && limits.connections.is_some()
 }
 
+/// The other end of the ssh session that this process runs in.
+pub fn peer() -> Option<IpAddr> {
+    session().map(|session| session.peer)
+}
+
 /// Looks for sshd's variable in the environment of this process and of its ancestors: sudo removes it
 /// from ours.
 fn session() -> Option<SshSession> {

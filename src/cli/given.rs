@@ -38,6 +38,10 @@ impl Cli {
         let command = Self::command();
         // Whether it is enough is for these words and the file together to say.
         let matches = Self::command().ignore_errors(true).try_get_matches_from(&words)?;
+        if matches.subcommand().is_some() && has_options(&matches) {
+            let order = "options stand behind the command, as in `deny 192.0.2.7 --iface eth0`";
+            return Err(refusal(order));
+        }
         if is_given(&command, &matches, "dump")
             && let Some(option) = first_option_of_a_run(&command, &matches)
         {
@@ -131,6 +135,10 @@ fn is_given(command: &Command, matches: &ArgMatches, long: &str) -> bool {
     source == Some(ValueSource::CommandLine)
 }
 
+fn has_options(matches: &ArgMatches) -> bool {
+    matches.ids().any(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine))
+}
+
 fn first_option_of_a_run<'c>(command: &'c Command, matches: &ArgMatches) -> Option<&'c str> {
     let options =
         command.get_arguments().filter(|option| is_of_a_run(command, option.get_id().as_str()));
@@ -140,7 +148,10 @@ fn first_option_of_a_run<'c>(command: &'c Command, matches: &ArgMatches) -> Opti
 /// What somebody who gave this word without an option may have meant.
 fn hint(word: &str) -> String {
     let meant = match word {
-        "status" | "dump" | "list" | "show" => "who is blocked now is shown by --dump".into(),
+        "dump" | "show" => "who is blocked now is shown by --dump".into(),
+        "list" => {
+            "`synflood-xdp lists` shows who is allowed or denied, --dump who is blocked now".into()
+        }
         "help" | "version" => format!("give --{word}"),
         "stop" | "reload" | "restart" => {
             "Ctrl-C or SIGTERM ends a run, SIGHUP has it read its configuration again".to_owned()

@@ -8,6 +8,7 @@ mod clients;
 mod dump;
 mod instances;
 mod lifecycle;
+mod lists;
 mod output;
 mod protect;
 mod services;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The commands for running instances.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ipnet::IpNet;
+
+use super::values;
+use crate::policy::network;
+
+/// The longest note, in bytes of UTF-8.
+const MAX_NOTE: usize = 87;
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Let networks go without limits of their own, from now on
+    Allow(Change),
+    /// Drop all SYNs of networks, from now on
+    Deny(Change),
+    /// Show the networks that are allowed or denied
+    Lists(Show),
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Addresses or networks
+    #[arg(value_name = "NET", required = true, value_parser = network, value_delimiter = ',')]
+    pub networks: Vec<IpNet>,
+
+    /// How long it counts, as 90s, 10m or 1h30m [default: until the run ends]
+    #[arg(long = "for", value_name = "TIME", value_parser = time, allow_hyphen_values = true,
+          conflicts_with = "remove")]
+    pub time: Option<Duration>,
+
+    /// What to remember about it
+    #[arg(long, value_name = "TEXT", value_parser = note, allow_hyphen_values = true,
+          conflicts_with = "remove")]
+    pub note: Option<String>,
+
+    /// Take back what was given by this command before
+    #[arg(long)]
+    pub remove: bool,
+
+    /// Only the instance on this interface; may be given several times [default: all]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    pub iface: Vec<String>,
+
+    /// Even if you are connected over ssh from there
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Write JSON: one object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only the instance on this interface; may be given several times [default: all]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    pub iface: Vec<String>,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    match values::stop_after(text)? {
+        time if time <= CENTURY => Ok(time),
+        _ => Err("give at most a hundred years; without --for it counts until the run ends".into()),
+    }
+}
+
+fn note(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        return Err("a note is one line without control characters".into());
+    }
+    if text.len() > MAX_NOTE {
+        return Err(format!(
+            "a note has at most {MAX_NOTE} bytes, and this one has {}: shorten it",
+            text.len()
+        ));
+    }
+    Ok(text.into())
+}

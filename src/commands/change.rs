@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `allow` and `deny`: changes the lists of running instances, at once.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use ipnet::IpNet;
+
+use super::running::{self, Found};
+use crate::advice::{preflight, ssh};
+use crate::cli::{self, Change};
+use crate::kernel::clock;
+use crate::kernel::maps::lists::{self, Entry, Lock, Tables, Writer, files, live};
+use crate::policy::{Listed, ListedBy, network_name};
+use crate::show;
+
+/// Changes all instances or none.
+pub fn change(listed: Listed, words: &Change) -> Result<()> {
+    let verb = show::lists::verb(listed);
+    preflight::check_can_change(verb)?;
+    let peer = if words.yes { None } else { ssh::peer() };
+    if let Some(peer) = peer.filter(|_| listed == Listed::Denied && !words.remove) {
+        check_peer(peer, &words.networks);
+    }
+    let found = running::find(&words.iface)?;
+    let lock = Lock::wait()?;
+    let mut writers = found
+        .iter()
+        .map(|found| Writer::new(found.running.lists(), &lock))
+        .collect::<Result<Vec<_>>>()?;
+    let said = if words.remove {
+        remove(listed, words, peer, &found, &mut writers)?
+    } else {
+        enter(listed, words, &found, &mut writers)?
+    };
+    let mut out = io::stdout().lock();
+    said.iter().try_for_each(|line| writeln!(out, "{line}")).context("cannot say what was done")
+}
+
+/// Nobody locks himself out by a slip. Ends the process.
+fn check_peer(peer: IpAddr, denied: &[IpNet]) {
+    if let Some(network) = denied.iter().find(|network| network.contains(&peer)) {
+        cli::usage_error(format!(
+            "you are connected over ssh from {peer}, which {} covers: this session would go on, but no new one \
+             would get in; if you mean it, give --yes",
+            network_name(network)
+        ));
+    }
+}
+
+fn enter(
+    listed: Listed,
+    words: &Change,
+    found: &[Found],
+    writers: &mut [Writer<'_>],
+) -> Result<Vec<String>> {
+    let now = clock::now_ns()?;
+    let entry = |&network: &IpNet| live::Entry {
+        network,
+        listed,
+        until: words.time.map(|time| now.saturating_add(time.as_nanos() as u64)),
+        added: SystemTime::UNIX_EPOCH.elapsed().as_ref().map_or(0, Duration::as_secs),
+        note: words.note.clone().unwrap_or_default(),
+        syns: 0,
+    };
+    let networks: BTreeSet<IpNet> = words.networks.iter().copied().collect();
+    let entries: Vec<_> = networks.iter().map(entry).collect();
+    // Before the first instance is changed.
+    for writer in writers.iter() {
+        live::check_room(writer.tables, &networks)?;
+    }
+    let mut said = Vec::new();
+    for (found, writer) in found.iter().zip(writers) {
+        let replaced = live::enter(writer, &entries)?;
+        let place = show::lists::place(&found.interfaces);
+        for entry in &entries {
+            let before = replaced.iter().find(|old| old.network == entry.network && !old.is_over(now));
+            let under = files::get(writer.tables, &entry.network)?;
+            let mut line = format!(
+                "{place}: {} is {}{}",
+                network_name(&entry.network),
+                show::lists::verdict(listed),
+                show::lists::for_time(words.time),
+            );
+            if let Some(before) = before {
+                line += &format!("; before, a live entry {} it", show::lists::verdict(before.listed));
+            }
+            if let Some(under) = under.filter(|under| under.entry.listed != listed) {
+                let (origin, does) =
+                    (show::lists::origin(&under.origin), show::lists::does(under.entry.listed));
+                line += &format!("; {origin} {does} it, and will again without this entry");
+            }
+            said.push(line);
+        }
+    }
+    Ok(said)
+}
+
+fn remove(
+    listed: Listed,
+    words: &Change,
+    peer: Option<IpAddr>,
+    found: &[Found],
+    writers: &mut [Writer<'_>],
+) -> Result<Vec<String>> {
+    let networks: BTreeSet<IpNet> = words.networks.iter().copied().collect();
+    let mut said = Vec::new();
+    for (found, writer) in found.iter().zip(writers.iter()) {
+        let place = show::lists::place(&found.interfaces);
+        for network in &networks {
+            said.push(format!("{place}: {}", would_remove(listed, network, writer.tables)?));
+        }
+        if let Some(peer) = peer {
+            check_uncovered(peer, &networks, writer.tables)?;
+        }
+    }
+    for writer in writers {
+        live::remove(writer, &networks)?;
+    }
+    Ok(said)
+}
+
+/// What to say when the live entry of this network is removed. Fails if there is none of this kind.
+fn would_remove(listed: Listed, network: &IpNet, tables: Tables<'_>) -> Result<String> {
+    let now = clock::now_ns()?;
+    let name = network_name(network);
+    let under = files::get(tables, network)?;
+    let live = live::get(tables, network)?.filter(|entry| !entry.is_over(now));
+    let Some(entry) = live.filter(|entry| entry.listed == listed) else {
+        let other = under.filter(|under| under.entry.listed == listed);
+        let hint = match other {
+            Some(under) => format!("{} does: take it out there", show::lists::origin(&under.origin)),
+            None => "`synflood-xdp lists` shows what there is".into(),
+        };
+        bail!("no live entry {} {name}: {hint}; nothing was changed", show::lists::does(listed));
+    };
+    let mut line = format!(
+        "the live entry of {name} is removed, which {} {} SYNs",
+        show::lists::verdict(entry.listed),
+        entry.syns
+    );
+    if let Some(under) = under {
+        let (origin, does) =
+            (show::lists::origin(&under.origin), show::lists::does(under.entry.listed));
+        line += &format!("; now {origin} {does} it");
+    }
+    Ok(line)
+}
+
+/// A deny must not come to light for the ssh peer either. Ends the process.
+fn check_uncovered(peer: IpAddr, removed: &BTreeSet<IpNet>, tables: Tables<'_>) -> Result<()> {
+    if !removed.iter().any(|network| network.contains(&peer)) {
+        return Ok(());
+    }
+    let mut entries = lists::read(tables, clock::now_ns()?)?;
+    let is_live = |entry: &Entry| entry.origin == ListedBy::Live;
+    entries.retain(|entry| {
+        entry.network.contains(&peer) && !(is_live(entry) && removed.contains(&entry.network))
+    });
+    let decides = |entry: &&Entry| (entry.network.prefix_len(), is_live(entry));
+    if let Some(entry) =
+        entries.iter().max_by_key(decides).filter(|entry| entry.listed == Listed::Denied)
+    {
+        cli::usage_error(format!(
+            "you are connected over ssh from {peer}, and without this {} would be denied: this session would go \
+             on, but no new one would get in; if you mean it, give --yes",
+            network_name(&entry.network)
+        ));
+    }
+    Ok(())
+}
