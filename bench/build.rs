@@ -13,7 +13,7 @@ use libbpf_cargo::SkeletonBuilder;
 fn main() -> Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let clang = clang::clang();
-    for program in ["generator", "drop", "pass", "sink", "tutorial"] {
+    for program in ["generator", "drop", "pass", "sink", "tutorial", "wander"] {
         SkeletonBuilder::new()
             .source(format!("bpf/{program}.bpf.c"))
             .clang(&clang)

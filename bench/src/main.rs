@@ -7,6 +7,7 @@ mod contenders;
 mod defaults;
 mod growth;
 mod honest;
+mod lists;
 mod plots;
 mod report;
 mod results;
@@ -64,6 +65,8 @@ enum Part {
     Defaults,
     /// How the cost grows
     Growth,
+    /// What lists cost a SYN that is on none
+    Lists,
 }
 
 fn main() -> ExitCode {
@@ -97,6 +100,10 @@ fn measure(cli: &Cli) -> Result<()> {
     if is_wanted(Part::Growth) {
         results.growth = growth::measure(&[0, 8, 12, 16, 20, 22], cli.rounds, time)?;
         println!("{}", report::growth(&results));
+    }
+    if is_wanted(Part::Lists) {
+        results.lists = lists::measure(cli.rounds)?;
+        println!("{}", report::lists(&results));
     }
     if cli.publish {
         report::publish(&results)?;

@@ -108,6 +108,22 @@ pub fn growth(results: &Results) -> String {
     text
 }
 
+pub fn lists(results: &Results) -> String {
+    let mut text = format!(
+        "{:<26} {:>6} {:>10} {:>8} {:>12} {:>8}\n",
+        "LISTED", "FAMILY", "LOADED, S", "NS", "WITHOUT, NS", "COST, NS"
+    );
+    for row in &results.lists {
+        let (networks, family, ns, without) = (&row.networks, row.family, row.ns, row.without_ns);
+        let (load, cost) = (row.load_s, row.cost());
+        let _ = writeln!(
+            text,
+            "{networks:<26} {family:>6} {load:>10.2} {ns:>8.0} {without:>12.0} {cost:>8.0}"
+        );
+    }
+    text
+}
+
 /// Writes tables and plots into the documentation.
 pub fn publish(results: &Results) -> Result<()> {
     let mut text = format!("\n{}\n", machine(results));
@@ -117,6 +133,7 @@ pub fn publish(results: &Results) -> Result<()> {
         ("Honest clients", clients(results)),
         ("Defaults", defaults(results)),
         ("Growth", growth(results)),
+        ("Lists", lists(results)),
     ] {
         let indented: String = table.lines().map(|line| format!("    {line}\n")).collect();
         let _ = write!(text, "\n### {title}\n\n{indented}");

@@ -8,6 +8,7 @@ use crate::classes::Class;
 use crate::defaults;
 use crate::growth::Point;
 use crate::honest::Service;
+use crate::lists;
 use crate::sidebyside::Row;
 
 #[derive(Debug, Default, Serialize)]
@@ -18,4 +19,5 @@ pub struct Results {
     pub clients: Vec<Service>,
     pub defaults: Vec<defaults::Row>,
     pub growth: Vec<Point>,
+    pub lists: Vec<lists::Row>,
 }

@@ -15,3 +15,4 @@ skeleton!(drop);
 skeleton!(pass);
 skeleton!(sink);
 skeleton!(tutorial);
+skeleton!(wander);
