@@ -98,7 +98,7 @@ fn mixed(rng: &mut fastrand::Rng, is_ipv6: bool) -> IpNet {
         IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() / 5).into(),
         IpAddr::V6(ip) => {
             let (first, rest) = (ip.to_bits() >> 96, ip.to_bits() << 32 >> 32);
-            Ipv6Addr::from_bits((1 << 29 | first % 10_000 * 53_687) << 96 | rest).into()
+            Ipv6Addr::from_bits((((1 << 29) + first % 10_000 * 53_687) << 96) + rest).into()
         }
     };
     network(address, bits)
