@@ -149,7 +149,7 @@ struct config {
 	__u64 netns_cookie;    /* of the network namespace that is protected (SO_NETNS_COOKIE) */
 	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
 	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
-	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 1 to 31 */
+	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 5 to 31 */
 	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
 	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
 	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */

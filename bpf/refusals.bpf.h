@@ -28,7 +28,7 @@
  * of them would be looked up for one. */
 static __always_inline struct refusal *refusal_slot(__u64 hash, __u32 service)
 {
-	__u32 slot = (hash >> (64 - config.refusal_bits) ^ service) & ((1U << config.refusal_bits) - 1);
+	__u32 slot = hash >> (64 - config.refusal_bits) ^ service;
 	__u32 index = bpf_get_smp_processor_id() << config.refusal_bits | slot;
 
 	return bpf_map_lookup_elem(&refusals, &index);

@@ -30,6 +30,9 @@ const MAX_FILTER_BITS: u32 = 32;
 /// Refusals that each CPU remembers: 2 MiB, as much as a CPU's own cache may hold.
 const MAX_REFUSAL_BITS: u32 = 16;
 
+/// A service's number chooses among so many.
+const MIN_REFUSALS_PER_CPU: u32 = 32;
+
 /// Refusals that all CPUs together remember: 32 MiB. A kernel may count far more CPUs than there are.
 const MAX_REFUSALS: u32 = 1 << 20;
 
@@ -175,7 +178,8 @@ fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) ->
 fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
     let filter_bits = (u64::from(sizes.max_sources) * FILTER_BITS_PER_SOURCE).next_power_of_two();
     let filter_bits = filter_bits.ilog2().min(MAX_FILTER_BITS);
-    let refusal_bits = (MAX_REFUSALS / sizes.possible_cpus).max(2).ilog2().min(MAX_REFUSAL_BITS);
+    let refusal_bits =
+        (MAX_REFUSALS / sizes.possible_cpus).max(MIN_REFUSALS_PER_CPU).ilog2().min(MAX_REFUSAL_BITS);
     let config = config_of(open)?;
     config.known_bits = filter_bits as u8;
     config.refusal_bits = refusal_bits as u8;
