@@ -23,7 +23,7 @@ pub fn write(policy: &Policy, config: &mut types::config) {
     config.has_services = (!policy.services.is_empty()).into();
 }
 
-/// The inverse of [`write`], but for the ports of none.
+/// The inverse of [`write()`], but for the ports of none.
 pub fn read(config: &types::config) -> Services {
     let service = |(number, service): (usize, &types::service)| {
         let is_here = |port: &u16| usize::from(config.service_of_port[usize::from(*port)]) == number;
