@@ -14,10 +14,10 @@ const NO_SERVICE: u16 = 5432;
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
-fn load(options: &[&str]) -> Program {
+fn load() -> Program {
     let limits = ["--challenge", "off", "--pass-rate", "0", "--burst", "2", "--rate", "1/h"];
     let services = ["--service", "ssh=22", "--service", "web=80,8000-8010,burst=5,rate=1/h"];
-    Program::load(&[&limits[..], &services, options].concat())
+    Program::load(&[&limits[..], &services].concat())
 }
 
 fn syn(source: Ipv4Addr, port: u16) -> Vec<u8> {
@@ -35,7 +35,7 @@ fn passed(program: &Program, port: u16) -> usize {
 
 #[test]
 fn buckets_are_apart() {
-    let program = load(&[]);
+    let program = load();
     assert_eq!(passed(&program, WEB), 5, "its own limit");
     assert_eq!(passed(&program, ALSO_WEB), 0, "the same service");
     assert_eq!(passed(&program, SSH), 2, "the limit of no service, in a bucket of its own");
@@ -47,7 +47,7 @@ fn buckets_are_apart() {
 
 #[test]
 fn a_source_is_shown_for_each_service() {
-    let program = load(&[]);
+    let program = load();
     for port in [WEB, SSH, NO_SERVICE, ALSO_WEB] {
         passed(&program, port);
     }
@@ -67,7 +67,7 @@ fn a_source_is_shown_for_each_service() {
 #[test]
 fn refusals_are_remembered_apart() {
     cpu::stay();
-    let program = load(&[]);
+    let program = load();
     let ports = [WEB, SSH, NO_SERVICE];
     for _ in 0..100 {
         ports.iter().for_each(|&port| program.repeat(&syn(SOURCE, port), 1));
@@ -75,14 +75,6 @@ fn refusals_are_remembered_apart() {
     assert_eq!(program.drops_in_table(), 0, "all are in the memory of refusals");
     let dropped: u64 = program.sources().iter().map(|source| source.dropped).sum();
     assert_eq!(dropped, 300 - (5 + 2 + 2));
-}
-
-#[test]
-fn unprotected_ports_of_a_service_are_not_limited() {
-    let program = load(&["--port", "22"]);
-    assert_eq!(program.judge(&syn(SOURCE, WEB)).0, "pass_unprotected_port");
-    assert_eq!(passed(&program, SSH), 2);
-    assert_eq!(program.sources().len(), 1);
 }
 
 /// The last number and the last port, beside fifteen others.
