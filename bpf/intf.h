@@ -443,7 +443,7 @@ _Static_assert(sizeof(struct lists) == 16, "the layout of struct lists");
 
 /* The filter in front of the lists, see listed.bpf.h: where its parts begin, in words of 64 bits. */
 #define LIST_COARSE_BITS 18 /* 2^this bits */
-#define LIST_BLOOM_BITS 19  /* 2^this words */
+#define LIST_BLOOM_BITS 18  /* 2^this words */
 #define LIST_COARSE4_SHORT 0
 #define LIST_COARSE4_LONG (LIST_COARSE4_SHORT + (1 << LIST_COARSE_BITS) / 64)
 #define LIST_COARSE6 (LIST_COARSE4_LONG + (1 << LIST_COARSE_BITS) / 64)

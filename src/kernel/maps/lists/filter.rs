@@ -13,7 +13,7 @@ use crate::kernel::sys::MappedWords;
 
 /// LIST_COARSE_BITS and so on of `bpf/intf.h`.
 const COARSE_BITS: u32 = 18;
-const BLOOM_BITS: u32 = 19;
+const BLOOM_BITS: u32 = 18;
 
 /// Where its parts begin, in words.
 const COARSE4_SHORT: usize = 0;
