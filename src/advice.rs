@@ -5,17 +5,17 @@ pub mod driver;
 pub mod preflight;
 pub mod ssh;
 
-use crate::kernel::attach::Attachment;
+use crate::kernel::interface::Interface;
 use crate::kernel::sysctl;
 use crate::note::Note;
-use crate::policy::{Challenge, Cookies, Lists, Policy};
+use crate::policy::{AttachMode, Challenge, Cookies, Lists, Policy};
 
 /// All advice, the worst first.
-pub fn on(policy: &Policy, lists: &Lists, attachments: &[Attachment]) -> Vec<Note> {
+pub fn on(policy: &Policy, lists: &Lists, places: &[(&Interface, AttachMode)]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
     // The rest is about challenged clients.
     if policy.challenge != Challenge::Off {
-        advice.extend(attachments.iter().flat_map(driver::advice));
+        advice.extend(places.iter().flat_map(|&(interface, mode)| driver::advice(interface, mode)));
         advice.extend(on_the_kernel(policy));
     }
     advice

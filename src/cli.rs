@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use given::Given;
 pub use given::usage_error;
 use values::{count, interface, interval, stop_after};
-pub use verbs::{Change, Show, Verb};
+pub use verbs::{Change, Show, Verb, Words};
 
 use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRate, burst, network};
 
@@ -32,6 +32,7 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
   synflood-xdp --config /etc/synflood-xdp.toml      the same options from a file
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
+  synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage."

@@ -2,29 +2,36 @@
 //! One file for each thing that the command does.
 
 pub mod change;
+pub mod check;
 pub mod dump;
 pub mod keep;
 pub mod lists;
+mod present;
 pub mod run;
 mod running;
+pub mod status;
 mod wake;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cli::Verb;
+use crate::cli::{Verb, Words};
 use crate::kernel::maps::counters::Counters;
 use crate::policy::Listed;
 use crate::show::model::{Summary, Syns};
 
 /// What changes or shows a running instance.
-pub fn verb(verb: Verb) -> Result<()> {
+pub fn verb(verb: Verb) -> Result<ExitCode> {
     match verb {
-        Verb::Allow(change) => change::change(Listed::Allowed, &change),
-        Verb::Deny(change) => change::change(Listed::Denied, &change),
-        Verb::Lists(show) => lists::show(&show),
+        Verb::Allow(change) => change::change(Listed::Allowed, &change)?,
+        Verb::Deny(change) => change::change(Listed::Denied, &change)?,
+        Verb::Lists(show) => lists::show(&show)?,
+        Verb::Status(show) => status::show(&show)?,
+        Verb::Check(Words { words }) => return check::check(&words).map(ExitCode::from),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Counters as the model has them.

@@ -18,17 +18,18 @@ fn main() -> ExitCode {
     let done = if let Some(verb) = cli.verb {
         commands::verb(verb)
     } else if cli.dump {
-        dump::dump(&dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json })
+        let request = dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json };
+        dump::dump(&request).map(|()| ExitCode::SUCCESS)
     } else if !cli.restore_sysctls.is_empty() {
-        keep::keep(&cli.restore_sysctls)
+        keep::keep(&cli.restore_sysctls).map(|()| ExitCode::SUCCESS)
     } else {
         match Settings::try_from(&cli) {
-            Ok(settings) => run::run(settings, again),
+            Ok(settings) => run::run(settings, again).map(|()| ExitCode::SUCCESS),
             Err(error) => cli::usage_error(format!("{error:#}")),
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // The reader of the output has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         // The end of a run waits for no reader.

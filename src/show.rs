@@ -5,6 +5,7 @@ pub mod lists;
 pub mod model;
 pub mod out;
 pub mod report;
+pub mod status;
 pub mod text;
 pub mod units;
 

@@ -57,6 +57,7 @@ impl Upkeep {
         hooks: Hooks,
         knowledge: Knowledge,
         filter: Filter,
+        lists: Lists,
         sysctls: Option<Sysctls>,
     ) -> Self {
         Self {
@@ -69,7 +70,7 @@ impl Upkeep {
             floods: Floods::default(),
             sysctls,
             links: Links::default(),
-            lists: Lists::default(),
+            lists,
         }
     }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Drivers that lose or damage the answers to challenged clients.
 
-use crate::kernel::attach::Attachment;
+use crate::kernel::interface::Interface;
 use crate::note::Note;
 use crate::policy::AttachMode;
 
-pub fn advice(attachment: &Attachment) -> Vec<Note> {
-    let interface = &attachment.interface;
+/// `mode`: where on the interface the program is, or will be.
+pub fn advice(interface: &Interface, mode: AttachMode) -> Vec<Note> {
     let name = &interface.name;
     let mut advice = Vec::new();
-    if attachment.mode != AttachMode::Native {
+    if mode != AttachMode::Native {
         return advice;
     }
     if interface.can_transmit() == Some(false) {

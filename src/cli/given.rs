@@ -33,6 +33,13 @@ impl Cli {
         Self::read(env::args_os().collect()).map_err(|error| anyhow!(sentence(&error)))
     }
 
+    /// Reads the options of a run.
+    pub fn of_run(words: &[OsString]) -> Result<Self> {
+        let name = OsString::from(Self::command().get_name());
+        let words = [&[name], words].concat();
+        Self::read(words).map_err(|error| anyhow!(sentence(&error)))
+    }
+
     /// The first word is the command's name.
     pub fn read(words: Vec<OsString>) -> Result<Self, clap::Error> {
         let command = Self::command();

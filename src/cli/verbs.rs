@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The commands for running instances.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -20,6 +21,11 @@ pub enum Verb {
     Deny(Change),
     /// Show the networks that are allowed or denied
     Lists(Show),
+    /// Show how running instances are: limits in force, present rates, tables, the last reload
+    Status(Show),
+    /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
+    /// fine, 1 it would not start, 3 with warnings
+    Check(Words),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +55,13 @@ pub struct Change {
     /// Even if you are connected over ssh from there
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Words {
+    /// The options of a run, like --config FILE
+    #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -24,7 +24,7 @@ use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
-use crate::upkeep::{Filter, Knowledge, Upkeep, Watched};
+use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
 use session::{End, Session};
 use takeover::Predecessors;
 
@@ -51,7 +51,8 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         )));
     }
     early.iter().for_each(|note| report.note(note));
-    for note in advice::on(&upkeep.program.policy, &settings.lists, &upkeep.hooks.attachments) {
+    let places = upkeep.hooks.attachments.iter().map(|each| (&each.interface, each.mode));
+    for note in advice::on(&upkeep.program.policy, &settings.lists, &places.collect::<Vec<_>>()) {
         report.note(&note);
     }
     let session = Session {
@@ -89,7 +90,12 @@ fn start(
     if !lists_wait {
         files::set(program.maps.lists(), &settings.lists)?;
     }
+    let mut lists = Lists::default();
     let mut early = before.what_is_lost(&program);
+    early.extend(lists::contradictions(&settings.lists));
+    if !before.has_tables() {
+        early.extend(lists.restore(&program));
+    }
     if before.has_tables() {
         knowledge.take_over(&program.maps)?;
     }
@@ -109,7 +115,7 @@ fn start(
         early.push(Note::warning(format!("the lists are those of before: {error:#}")));
     }
     early.extend(filter.start(&program));
-    let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, sysctls);
+    let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, lists, sysctls);
     early.extend(upkeep.take_answers());
     Ok((upkeep, info, early))
 }

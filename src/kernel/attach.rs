@@ -138,7 +138,7 @@ fn occupant(interface: &Interface) -> String {
     };
     match instance::program(attached.id) {
         Some(program) if instance::is_ours(&program) => {
-            let process = instance::process_of(attached.id);
+            let process = instance::process_of(&program);
             format!(
                 "synflood-xdp already protects it (program id {}{}); give --replace to take over from it, or stop \
                  it first",

@@ -13,12 +13,15 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::interface::Interface;
 use super::maps::lists::Tables;
+use super::maps::run_info::RunInfo;
 use super::skel::{built_in_config, from_bytes, reason_names_in};
 use super::{clock, encode, sys};
 use crate::policy::{AttachMode, Policy};
 
 /// The kernel's name of the map by which a program of ours is recognised.
 pub const CONFIG_MAP: &str = ".rodata.config";
+
+const RUN_INFO_MAP: &str = "run_info";
 
 /// An instance, and its interfaces.
 #[derive(Debug)]
@@ -42,8 +45,12 @@ pub enum State {
 #[derive(Debug)]
 pub struct Running {
     pub policy: Policy,
-    /// Since its program was loaded.
+    /// For how long its counters have been counting.
     pub age: Duration,
+    /// What its run says of itself; None: nothing.
+    pub info: Option<RunInfo>,
+    /// The process that looks after it; None: it has ended, and the service manager holds the program.
+    pub pid: Option<u32>,
     /// Names of the reasons, in the order of their counters.
     pub reasons: Vec<String>,
     pub sources: MapHandle,
@@ -56,6 +63,9 @@ pub struct Running {
     pub list_filter: MapHandle,
     pub list_state: MapHandle,
     pub list_origins: MapHandle,
+    pub own_addresses: MapHandle,
+    pub routes: MapHandle,
+    pub listeners: MapHandle,
 }
 
 impl Running {
@@ -87,18 +97,20 @@ pub fn find(interfaces: &[Interface]) -> Result<Vec<Instance>> {
     Ok(instances)
 }
 
-/// The other process that runs this program.
-pub fn process_of(program_id: u32) -> Option<u32> {
-    processes_with(&[program_id]).first().copied()
+/// The other process that runs this program, by what its run says of itself. Whoever else holds the program may be the
+/// service manager.
+pub fn process_of(program: &ProgramInfo) -> Option<u32> {
+    let info = map(program, RUN_INFO_MAP).and_then(|map| RunInfo::read(&map).ok().flatten());
+    info.map(|info| info.pid).filter(|&pid| pid != std::process::id() && holds(pid, program.id))
 }
 
-/// Other processes that run an instance on this machine: those of this network namespace first.
+/// Processes that run an instance on this machine: those of this network namespace first.
 pub fn processes() -> Vec<Process> {
-    let programs: Vec<u32> = all_programs().filter(is_ours).map(|program| program.id).collect();
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let is_here = |pid: u32| namespace(&pid.to_string()) == namespace("self");
     let process = |pid| Process { pid, is_here: is_here(pid) };
-    let mut processes: Vec<_> = processes_with(&programs).into_iter().map(process).collect();
+    let mut processes: Vec<_> =
+        all_programs().filter_map(|program| process_of(&program)).map(process).collect();
     processes.sort_by_key(|process| !process.is_here);
     processes
 }
@@ -111,21 +123,13 @@ pub struct Process {
     pub is_here: bool,
 }
 
-fn processes_with(programs: &[u32]) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    // This process may hold a link whose program is another's by now.
-    let others = pids.filter(|&pid| pid != std::process::id());
-    others.filter(|&pid| holds_one_of(pid, programs)).collect()
-}
-
-/// Whether a process has one of these programs open.
-fn holds_one_of(pid: u32, programs: &[u32]) -> bool {
+/// Whether a process has a program, or a link with it, open.
+fn holds(pid: u32, program: u32) -> bool {
     let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
     texts.into_iter().any(|text| {
         let ids = text.lines().filter_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok());
-        ids.into_iter().any(|id: u32| programs.contains(&id))
+        ids.into_iter().any(|id: u32| id == program)
     })
 }
 
@@ -167,10 +171,16 @@ fn state(program: &ProgramInfo) -> Result<Option<State>> {
 fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
     let map = |name| map(program, name);
     let counters = map("counters")?;
+    let info = RunInfo::read(&map(RUN_INFO_MAP)?).ok()?;
     let btf = Btf::from_prog_id(program.id).ok()?;
     Some(Running {
         policy: encode::read_policy(&from_bytes(config)?),
-        age: clock::since_boot().ok()?.saturating_sub(program.load_time),
+        age: match &info {
+            Some(info) => info.age().ok()?,
+            None => clock::since_boot().ok()?.saturating_sub(program.load_time),
+        },
+        pid: process_of(program),
+        info,
         reasons: reason_names_in(&btf, counters.max_entries()).ok()?,
         sources: map("sources")?,
         refusals: map("refusals")?,
@@ -182,6 +192,9 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         list_filter: map("list_filter")?,
         list_state: map(".data.lists")?,
         list_origins: map("list_origins")?,
+        own_addresses: map("own_addresses")?,
+        routes: map("routes")?,
+        listeners: map("listeners")?,
     })
 }
 

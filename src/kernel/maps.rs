@@ -16,7 +16,7 @@ pub mod sources;
 pub mod told;
 
 use anyhow::{Context, Result, ensure};
-use libbpf_rs::{MapCore, MapFlags};
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use plain::Plain;
 
 use super::skel::from_bytes;
@@ -41,6 +41,13 @@ fn for_each<Key: Plain + Default, Value: Plain + Default>(
         }
     };
     sys::map_for_each(map, visit_bytes).with_context(|| format!("cannot read {what}"))
+}
+
+/// How many entries a table holds, and how many it has room for.
+pub fn fill(map: &MapHandle) -> Result<(usize, usize)> {
+    let mut count = 0;
+    sys::map_for_each(map, |_, _| count += 1).context("cannot count a table's entries")?;
+    Ok((count, map.max_entries() as usize))
 }
 
 /// The sum over the CPUs of a per-CPU array's counter.

@@ -85,9 +85,9 @@ impl Predecessor {
         Self::among(descriptors_of(judge)?)
     }
 
-    /// The number of the program that judges.
-    pub fn program_id(&self) -> u32 {
-        self.judge
+    /// The process that runs it.
+    pub fn process(&self) -> Option<u32> {
+        instance::process_of(&instance::program(self.judge)?)
     }
 
     /// What its successor goes on with.

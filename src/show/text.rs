@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The model as text for a person.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -91,7 +92,7 @@ fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
 }
 
 /// "12 SYN/s: 2 passed, 3 challenged, 7 dropped; 5 connected"
-fn rates(rates: &Rates, dry_run: bool) -> String {
+pub fn rates(rates: &Rates, dry_run: bool) -> String {
     format!(
         "{} SYN/s: {} passed, {} {}, {} {}; {} connected",
         rates.syn_per_s,
@@ -155,14 +156,23 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
         totals(&instance.totals)
     )?;
     writeln!(out, "now {}", rates(&instance.rates, instance.policy.dry_run))?;
-    for (name, bucket) in &instance.rates_left {
-        if let Some(text) = refuses(bucket) {
-            writeln!(out, "{}: {text}", name.replace('_', " "))?;
-        }
-    }
+    write_refusing(out, &instance.rates_left)?;
     write_lists(out, &instance.lists, all)?;
     if !instance.sources.is_empty() {
         write_sources(out, &instance.sources, !instance.policy.services.is_empty())?;
+    }
+    Ok(())
+}
+
+/// A line for each rate that refuses SYNs now.
+pub fn write_refusing(
+    out: &mut impl Write,
+    rates: &BTreeMap<&'static str, SharedBucket>,
+) -> io::Result<()> {
+    for (name, bucket) in rates {
+        if let Some(text) = refuses(bucket) {
+            writeln!(out, "{}: {text}", name.replace('_', " "))?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Removes live entries whose time is over. The program does not count them any more; here they only take room.
+//! Looks after the live entries: removes those whose time is over, which the program does not count any more, and has
+//! a service keep them.
+
+mod kept;
 
 use anyhow::Result;
 
@@ -8,7 +11,8 @@ use crate::kernel::clock;
 use crate::kernel::maps::lists::{Lock, Tables, Writer, live};
 use crate::kernel::program::Program;
 use crate::note::Note;
-use crate::policy::{Listed, network_name};
+use crate::policy::{self, Listed, network_name};
+use kept::Kept;
 
 /// What is known of the live entries.
 pub struct Lists {
@@ -17,6 +21,11 @@ pub struct Lists {
     /// When the next one is over: CLOCK_MONOTONIC ns. None: none ever.
     next_end: Option<u64>,
     tidying: Watched,
+    /// None: nobody keeps them.
+    kept: Option<Kept>,
+    /// The count of changes that is kept.
+    kept_changes: Option<u32>,
+    keeping: Watched,
 }
 
 impl Default for Lists {
@@ -25,17 +34,41 @@ impl Default for Lists {
             changes: None,
             next_end: None,
             tidying: Watched::new("removing live entries that are over"),
+            kept: Kept::find(),
+            kept_changes: None,
+            keeping: Watched::new("keeping the live entries"),
         }
     }
 }
 
 impl Lists {
+    /// Enters what the service has kept in tables that are new.
+    pub fn restore(&mut self, program: &Program) -> Option<Note> {
+        let error = restore(self.kept.as_ref()?, program.maps.lists()).err()?;
+        // What cannot be read is not overwritten.
+        self.kept = None;
+        Some(Note::warning(format!("live entries are neither back nor kept: {error:#}")))
+    }
+
     /// Notes each entry that has ended. Reads them only if they changed.
     pub fn tick(&mut self, program: &Program) -> Vec<Note> {
         let done = self.tidy(program.maps.lists());
         let (ended, note) = self.tidying.check(done);
         let ended = ended.unwrap_or_default();
-        ended.iter().map(has_ended).chain(note).collect()
+        let kept = self.keep(program.maps.lists());
+        let (_, unkept) = self.keeping.check(kept);
+        ended.iter().map(has_ended).chain(note).chain(unkept).collect()
+    }
+
+    /// Writes them if they changed. What fails is tried again.
+    fn keep(&mut self, tables: Tables<'_>) -> Result<()> {
+        let Some(kept) = &self.kept else { return Ok(()) };
+        let changes = tables.live_changes()?;
+        if self.kept_changes != Some(changes) {
+            kept.write(&live::read(tables)?, clock::now_ns()?)?;
+            self.kept_changes = Some(changes);
+        }
+        Ok(())
     }
 
     fn tidy(&mut self, tables: Tables<'_>) -> Result<Vec<live::Entry>> {
@@ -55,10 +88,29 @@ impl Lists {
     }
 }
 
+/// A note if options and files contradict each other.
+pub fn contradictions(lists: &policy::Lists) -> Option<Note> {
+    (lists.contradictions > 0).then(|| {
+        Note::warning(format!(
+            "{} networks are both allowed and denied: options count before files, and else they are allowed",
+            lists.contradictions
+        ))
+    })
+}
+
 fn has_ended(entry: &live::Entry) -> Note {
     let did = match entry.listed {
         Listed::Allowed => "allowed",
         Listed::Denied => "denied",
     };
     Note::info(format!("the live entry {} ({did}) has ended", network_name(&entry.network)))
+}
+
+fn restore(kept: &Kept, tables: Tables<'_>) -> Result<()> {
+    let entries = kept.read(clock::now_ns()?)?;
+    if !entries.is_empty() {
+        let lock = Lock::wait()?;
+        live::enter(&mut Writer::new(tables, &lock)?, &entries)?;
+    }
+    Ok(())
 }

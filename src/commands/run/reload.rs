@@ -18,7 +18,7 @@ use crate::note::Note;
 use crate::policy::Policy;
 use crate::settings::Settings;
 use crate::show::text;
-use crate::upkeep::Upkeep;
+use crate::upkeep::{Upkeep, lists};
 
 impl Session {
     pub fn reload(&mut self) {
@@ -65,6 +65,7 @@ impl Session {
             }
         }
         if next.lists != self.settings.lists {
+            notes.extend(lists::contradictions(&next.lists));
             notes.push(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
                 Ok(files::Changes { entered, removed }) => {
                     Note::info(format!("lists: {entered} networks new or changed, {removed} removed"))

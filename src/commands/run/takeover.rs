@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::kernel::hooks::Hooks;
-use crate::kernel::instance;
 use crate::kernel::interface::Interface;
 use crate::kernel::legacy::Legacy;
 use crate::kernel::predecessor::Predecessor;
@@ -52,7 +51,7 @@ impl Predecessors {
             others.join(" and "),
             if others.len() == 1 { "it" } else { "them" }
         );
-        if let Some(pid) = instance::process_of(running.program_id()) {
+        if let Some(pid) = running.process() {
             report.note(&Note::info(format!("taking over from process {pid}")));
         }
         let legacy = running.legacy()?;

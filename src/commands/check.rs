@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `check`: whether a run with these options would start, and what on this host it would suffer from. Nothing is
+//! attached.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::advice::{self, preflight};
+use crate::cli::Cli;
+use crate::kernel::instance;
+use crate::kernel::interface::Interface;
+use crate::kernel::program::{self, Program};
+use crate::kernel::sys;
+use crate::note::Note;
+use crate::policy::{AttachMode, Mode};
+use crate::settings::Settings;
+use crate::show::text;
+use crate::upkeep::{Knowledge, lists};
+
+/// The worst that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// A run would start.
+    Fine,
+    /// It would start, but clients or the protection would suffer.
+    Warnings,
+    /// It would not start.
+    WouldNotStart,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Fine => Self::SUCCESS,
+            Verdict::WouldNotStart => Self::FAILURE,
+            Verdict::Warnings => Self::from(3),
+        }
+    }
+}
+
+/// Prints a line for each finding. `words`: the options of a run.
+pub fn check(words: &[OsString]) -> Result<Verdict> {
+    let mut findings = Findings { worst: Verdict::Fine, lines: Vec::new() };
+    findings.look(Cli::of_run(words).and_then(|cli| Settings::try_from(&cli)));
+    let mut out = io::stdout().lock();
+    findings
+        .lines
+        .iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
+        .context("cannot write the findings")?;
+    Ok(findings.worst)
+}
+
+struct Findings {
+    worst: Verdict,
+    lines: Vec<String>,
+}
+
+impl Findings {
+    fn look(&mut self, settings: Result<Settings>) {
+        self.outcome(
+            "the kernel has what is needed, and this user may use it",
+            preflight::check_can_protect(),
+        );
+        let Some(settings) = self.outcome("the options and the configuration are right", settings)
+        else {
+            return;
+        };
+        lists::contradictions(&settings.lists).iter().for_each(|note| self.note(note));
+        let found: Vec<_> = settings
+            .place
+            .interfaces
+            .iter()
+            .filter_map(|name| self.interface(name, &settings))
+            .collect();
+        let loaded = program::resolve(&settings.policy)
+            .and_then(|policy| program::load(policy, settings.sizes, None));
+        let Some(program) = self.outcome("the kernel takes the program", loaded) else { return };
+        self.fine(format!("it would protect with {}", text::policy(&program.policy)));
+        self.host(&settings, &program, &found);
+    }
+
+    fn interface(&mut self, name: &str, settings: &Settings) -> Option<Interface> {
+        let interface =
+            self.outcome(&format!("{name} is an Ethernet interface"), Interface::ethernet(name))?;
+        let attached = sys::xdp_query(interface.index).ok().flatten();
+        if let Some(attached) = attached {
+            let is_ours =
+                instance::program(attached.id).is_some_and(|program| instance::is_ours(&program));
+            if is_ours && !settings.replace {
+                self.warn(format!(
+                    "{name}: synflood-xdp protects it already: a run needs --replace to take over"
+                ));
+            } else if !is_ours {
+                self.fault(format!(
+                    "{name}: another XDP program is attached (id {}), and an interface holds one: detach it",
+                    attached.id
+                ));
+            }
+        }
+        Some(interface)
+    }
+
+    /// What a run would say at its start.
+    fn host(&mut self, settings: &Settings, program: &Program, interfaces: &[Interface]) {
+        let mut knowledge = Knowledge::default();
+        if self
+            .outcome(
+                "the rules of the firewall can be read",
+                knowledge.protect(&program.policy, interfaces),
+            )
+            .is_some()
+        {
+            knowledge.wait_for_firewall();
+            knowledge.tell(program, true).iter().for_each(|note| self.note(note));
+        }
+        // Whether the driver takes the program is known only when it is attached.
+        let mode = match settings.place.mode {
+            Mode::Skb => AttachMode::Skb,
+            Mode::Native | Mode::Auto => AttachMode::Native,
+        };
+        let places: Vec<_> = interfaces.iter().map(|interface| (interface, mode)).collect();
+        for note in advice::on(&program.policy, &settings.lists, &places) {
+            self.note(&note);
+        }
+    }
+
+    fn outcome<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.fine(what.into());
+                Some(value)
+            }
+            Err(error) => {
+                self.fault(format!("{error:#}"));
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::Info { text } | Note::Warning { text } => self.warn(text.clone()),
+            Note::Detached { .. } => {}
+        }
+    }
+
+    fn fine(&mut self, text: String) {
+        self.lines.push(format!("✓ {text}"));
+    }
+
+    fn warn(&mut self, text: String) {
+        self.worst = self.worst.max(Verdict::Warnings);
+        self.lines.push(format!("! {text}"));
+    }
+
+    fn fault(&mut self, text: String) {
+        self.worst = Verdict::WouldNotStart;
+        self.lines.push(format!("✗ {text}"));
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! `status`: how running instances are.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use super::present::{self, Look};
+use super::running::{self, Found};
+use crate::advice::preflight;
+use crate::cli::Show;
+use crate::kernel::clock;
+use crate::kernel::instance::Running;
+use crate::kernel::maps::{self, lists};
+use crate::policy::{Listed, ListedBy};
+use crate::show::status::{Fault, Fill, Networks, OfInstance, Statuses};
+use crate::show::{self, write_json};
+
+pub fn show(words: &Show) -> Result<()> {
+    preflight::check_can_look("status")?;
+    let instances = running::find(&words.iface)?;
+    let looks = present::look(&instances)?;
+    let read = |(found, look)| read(found, look);
+    let statuses =
+        Statuses { instances: instances.into_iter().zip(looks).map(read).collect::<Result<_>>()? };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = match words.json {
+        true => write_json(&mut out, &statuses),
+        false => show::status::write(&mut out, &statuses),
+    };
+    written.and_then(|()| out.flush()).context("cannot write the status")
+}
+
+fn read(found: Found, look: Look) -> Result<OfInstance> {
+    let Found { program_id, interfaces, running } = found;
+    let info = running.info.as_ref();
+    Ok(OfInstance {
+        program_id,
+        interfaces,
+        pid: running.pid,
+        version: info.map(|info| info.version.clone()),
+        since: running.age,
+        process_since: info.map(|info| age(info.started)),
+        rates: look.rates,
+        rates_left: present::rates_left(&running)?,
+        tables: tables(&running)?,
+        networks: networks(&running)?,
+        reloaded: info.and_then(|info| info.reloaded).map(age),
+        fault: info
+            .and_then(|info| info.fault.as_ref())
+            .map(|fault| Fault { since: age(fault.since), text: fault.text.clone() }),
+        policy: running.policy,
+    })
+}
+
+fn age(time: SystemTime) -> Duration {
+    SystemTime::now().duration_since(time).unwrap_or_default()
+}
+
+fn tables(running: &Running) -> Result<BTreeMap<&'static str, Fill>> {
+    let named = [
+        ("sources", &running.sources),
+        ("live_networks", &running.live),
+        ("networks", &running.files),
+        ("own_addresses", &running.own_addresses),
+        ("routes", &running.routes),
+        ("listeners", &running.listeners),
+    ];
+    let fill = |(name, map)| {
+        let (used, room) = maps::fill(map)?;
+        Ok((name, Fill { used, room }))
+    };
+    named.into_iter().map(fill).collect()
+}
+
+fn networks(running: &Running) -> Result<Networks> {
+    let entries = lists::read(running.lists(), clock::now_ns()?)?;
+    let counting = entries.iter().filter(|entry| !entry.is_covered);
+    let mut networks = Networks::default();
+    for entry in counting {
+        match entry.listed {
+            Listed::Allowed => networks.allowed += 1,
+            Listed::Denied => networks.denied += 1,
+        }
+        networks.live += usize::from(entry.origin == ListedBy::Live);
+    }
+    Ok(networks)
+}
