@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Generates documents from the definition of the command line, and wraps all Markdown.
 
+mod completions;
 mod man;
 mod markdown;
 mod options;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::{CommandFactory, Parser};
+use clap::{Command, CommandFactory, Parser};
 
 /// Update the generated files in docs/, and wrap Markdown.
 #[derive(Debug, Parser)]
@@ -19,12 +20,22 @@ struct Cli {
     #[arg(long)]
     check: bool,
 
+    /// Write completions for bash, zsh and fish to this directory instead
+    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["check", "markdown"])]
+    completions: Option<PathBuf>,
+
     /// Markdown files to wrap
     markdown: Vec<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    match renew(&Cli::parse()) {
+    let cli = Cli::parse();
+    let command = synflood_xdp::cli::Cli::command();
+    let done = match &cli.completions {
+        Some(directory) => completions::write(&command, directory),
+        None => renew(command, &cli),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -33,8 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn renew(cli: &Cli) -> Result<()> {
-    let mut command = synflood_xdp::cli::Cli::command();
+fn renew(mut command: Command, cli: &Cli) -> Result<()> {
     command.build();
     let options = markdown::wrap(&options::page(&command))?;
     let man = man::page(command)?;
@@ -60,4 +70,9 @@ fn renew(cli: &Cli) -> Result<()> {
         files => println!("written: {files}"),
     }
     Ok(())
+}
+
+/// Those that a user may type, without clap's own.
+fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }

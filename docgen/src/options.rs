@@ -10,6 +10,18 @@ pub fn page(command: &Command) -> String {
         "<!-- written by `make docs` from src/cli.rs -->\n\n# Options of {}\n",
         command.get_name()
     );
+    text += &tables(command);
+    for command in crate::subcommands(command) {
+        let name = command.get_bin_name().unwrap_or(command.get_name());
+        let about = command.get_long_about().or(command.get_about());
+        let about = prose(&about.map(ToString::to_string).unwrap_or_default());
+        let _ = write!(text, "\n## `{name}`\n\n{about}\n{}", tables(command));
+    }
+    text
+}
+
+fn tables(command: &Command) -> String {
+    let mut text = String::new();
     let mut args: Vec<&Arg> = command.get_arguments().filter(|arg| !arg.is_hide_set()).collect();
     // Those without a heading come first, as in --help.
     args.sort_by_key(|arg| arg.get_help_heading().is_some());
