@@ -18,7 +18,7 @@ markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -na
 docgen = $(cargo) run --quiet -p docgen --
 # The name of each test program is that of its file or directory: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
-shell_files := scripts/*.sh fuzz/*.sh tests/kernels/* .ci/run
+shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* .ci/run
 
 .PHONY: build
 build: ## build the static binary, ./synflood-xdp (the default)
@@ -37,6 +37,10 @@ install: ## install the binary and its man page to $(PREFIX), below $(DESTDIR)
 	@install -D -m 755 synflood-xdp '$(DESTDIR)$(PREFIX)/bin/synflood-xdp'
 	@install -D -m 644 docs/synflood-xdp.8 '$(DESTDIR)$(PREFIX)/share/man/man8/synflood-xdp.8'
 	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp and its man page'
+
+.PHONY: deb
+deb: needs-build-package build ## make a Debian package of the binary, in target/debian
+	@deb=$$(packaging/build.sh target/debian); lintian --allow-root --fail-on error "$$deb"; echo "made $$deb"
 
 .PHONY: deps
 deps: ## install the packages for build, demo, tests and lint (Debian, Ubuntu)
@@ -75,7 +79,7 @@ test-kernels: needs-build-demo-test-kernels build ## test the binary on Debian's
 .PHONY: test-host
 test-host: ## run the tests that need no root
 	@$(deps) --check build
-	@scripts/test.sh --workspace --lib --bins --test rulesets $(host_tests:%=--test %)
+	@scripts/test.sh --workspace --lib --bins --test packaging --test rulesets $(host_tests:%=--test %)
 
 .PHONY: bench
 bench: root needs-build-bench build ## measure this project and other defences (about eleven minutes)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deps.sh [--check] [build|demo|test|bench|lint|kernels|fuzz]...   install what is missing for these
+# deps.sh [--check] [PURPOSE]...   install what is missing for these purposes: see REQUIREMENTS
 #
-# Without arguments: for all but `bench`, `kernels` and `fuzz`, which only their own targets need. With
-# --check it installs nothing and only reports. It looks for programs, not packages, so that the check
-# works on every distribution. It installs only on Debian and Ubuntu.
+# Without arguments: for `build`, `demo`, `test` and `lint`. The others are needed by their own targets
+# only. With --check it installs nothing and only reports. It looks for programs, not packages, so that
+# the check works on every distribution. It installs only on Debian and Ubuntu.
 set -euo pipefail
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # not in PATH after `su` without a dash
@@ -54,6 +54,8 @@ kernels debian-keyring     debian-archive-keyring
 kernels busybox            busybox-static
 kernels cpio               cpio
 kernels xz                 xz-utils
+package dpkg-deb          dpkg
+package lintian           lintian
 fuzz  libstdc++       g++
 fuzz  libfuzzer       libclang-rt-19-dev
 '
