@@ -56,6 +56,10 @@ kernels cpio               cpio
 kernels xz                 xz-utils
 package dpkg-deb          dpkg
 package lintian           lintian
+guest qemu-system-x86_64  qemu-system-x86
+guest debian-keyring      debian-archive-keyring
+guest mmdebstrap          mmdebstrap
+guest mke2fs              e2fsprogs
 fuzz  libstdc++       g++
 fuzz  libfuzzer       libclang-rt-19-dev
 '

@@ -9,6 +9,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+# shellcheck source=scripts/debian.sh
+source scripts/debian.sh
+
 # The binary must refuse the oldest. The last is the newest available.
 read -ra SERIES <<<"${KERNELS:-5.10 6.1 6.12 [0-9]+}"
 readonly SERIES
@@ -26,11 +29,6 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/synflood-xdp/kernels
 mkdir -p "$cache"
 scratch=$(mktemp -d)
 trap 'stop_guests; rm -rf "$scratch"' EXIT
-
-die() {
-	echo "error: $*" >&2
-	exit 1
-}
 
 # Ctrl-C does not reach background jobs.
 # shellcheck disable=SC2317 # called on exit
@@ -50,13 +48,6 @@ apt() { # TOOL ARGUMENT...
 		"${@:2}"
 }
 
-# The address from which this machine's apt gets this Debian archive.
-archive_of() { # LABEL
-	# shellcheck disable=SC2016 # apt-get's own variables
-	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
-		awk -v label="$1" '$1 == label { print $2; exit }'
-}
-
 # Once a day. Without a network, the cached lists are used.
 update_lists() {
 	local suite archive main security
@@ -66,9 +57,6 @@ update_lists() {
 	mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
 	main=$(archive_of Debian)
 	security=$(archive_of Debian-Security)
-	if [[ -z $main || -z $security ]]; then
-		die "this machine's apt knows no Debian archive; it must be a Debian with up-to-date lists"
-	fi
 	for suite in bullseye{,-security} bookworm{,-security} trixie{,-security,-backports}; do
 		archive=$main
 		[[ $suite != *-security ]] || archive=$security
