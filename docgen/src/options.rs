@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
 pub fn page(command: &Command) -> String {
     let mut text = format!(
@@ -32,13 +32,6 @@ fn tables(command: &Command) -> String {
         }
         text += &table(section);
         args = rest;
-    }
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let about = prose(&verb.get_about().map(ToString::to_string).unwrap_or_default());
-        let _ = write!(text, "\n## {} {}\n\n{about}.\n", command.get_name(), verb.get_name());
-        let is_help = |arg: &&Arg| matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort);
-        text +=
-            &table(verb.get_arguments().filter(|arg| !arg.is_hide_set() && !is_help(arg)).collect());
     }
     text
 }
@@ -98,7 +91,7 @@ fn prose(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use clap::builder::PossibleValue;
-    use clap::{Arg, ArgAction, Command};
+    use clap::{Arg, Command};
 
     #[test]
     fn options_are_in_tables_by_heading() {
