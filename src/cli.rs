@@ -29,7 +29,7 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
   synflood-xdp --iface eth0 --burst 5 --rate 1      five connections of each source at once, then one a second
-  synflood-xdp --config /etc/synflood-xdp.toml      the same options from a file
+  synflood-xdp --config FILE                        the same options from a file
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
   synflood-xdp status                               how the protection is

@@ -10,6 +10,9 @@ use synflood_xdp::kernel::sys;
 use synflood_xdp::settings::Settings;
 use synflood_xdp::show::out;
 
+/// The exit status for wrong words or a wrong configuration.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
     let cli = Cli::from_words();
     let is_run = !cli.dump && cli.verb.is_none();
@@ -25,6 +28,10 @@ fn main() -> ExitCode {
     } else {
         match Settings::try_from(&cli) {
             Ok(settings) => run::run(settings, again).map(|()| ExitCode::SUCCESS),
+            Err(error) if out::is_journal() => {
+                out::last_words(&error);
+                return ExitCode::from(USAGE);
+            }
             Err(error) => cli::usage_error(format!("{error:#}")),
         }
     };
@@ -34,7 +41,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         // The end of a run waits for no reader.
         Err(error) if is_run => {
-            out::last_words(&format!("error: {error:#}"));
+            out::last_words(&error);
             ExitCode::FAILURE
         }
         Err(error) => {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::run::place;
 use crate::advice::{self, preflight};
 use crate::cli::Cli;
 use crate::kernel::instance;
@@ -118,11 +119,11 @@ impl Findings {
             knowledge.tell(program, true).iter().for_each(|note| self.note(note));
         }
         // Whether the driver takes the program is known only when it is attached.
-        let mode = match settings.place.mode {
+        let mode = |interface| match place::mode_for(interface, settings).0 {
             Mode::Skb => AttachMode::Skb,
             Mode::Native | Mode::Auto => AttachMode::Native,
         };
-        let places: Vec<_> = interfaces.iter().map(|interface| (interface, mode)).collect();
+        let places: Vec<_> = interfaces.iter().map(|interface| (interface, mode(interface))).collect();
         for note in advice::on(&program.policy, &settings.lists, &places) {
             self.note(&note);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
-mod place;
+pub(super) mod place;
 mod reload;
 mod session;
 mod takeover;

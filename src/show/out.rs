@@ -3,6 +3,7 @@
 //! or a dead terminal lines are lost, and also if a reader stops reading. Lost lines are counted, and
 //! the count is printed as soon as that is possible.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -65,8 +66,18 @@ pub fn lost_text(count: u64) -> String {
     format!("note: {count} lines could not be written here\n")
 }
 
-/// Prints the last message of a command.
-pub fn last_words(text: &str) {
+/// Whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM). Then a line may begin with its
+/// priority (sd-daemon(3)).
+pub fn is_journal() -> bool {
+    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+    let stderr = fstat(io::stderr().as_fd());
+    stderr.is_ok_and(|file| stream == format!("{}:{}", file.st_dev, file.st_ino))
+}
+
+/// Says why a command fails, as its last message.
+pub fn last_words(error: &anyhow::Error) {
+    let priority = if is_journal() { "<3>" } else { "" };
+    let text = format!("{priority}error: {error:#}");
     let stderr = Stream::new(io::stderr().as_fd(), lost_text);
     if stderr.has_thread {
         stderr.send(format!("{text}\n"));

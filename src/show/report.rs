@@ -2,15 +2,13 @@
 //! The output of a run: messages on standard error, figures on standard output, as text or as JSON.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
-use std::{env, mem};
+use std::mem;
 
-use nix::sys::stat::fstat;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
 use super::model::{Event, Start, Status, Summary};
-use super::out::{Out, lost_text};
+use super::out::{Out, is_journal, lost_text};
 use super::{text, write_json};
 use crate::note::Note;
 
@@ -144,11 +142,4 @@ fn json(value: &impl Serialize) -> String {
 
 fn lost_json(count: u64) -> String {
     json(&Note::info(format!("{count} lines could not be written here")))
-}
-
-/// Whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM).
-fn is_journal() -> bool {
-    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
-    let stderr = fstat(io::stderr().as_fd());
-    stderr.is_ok_and(|file| stream == format!("{}:{}", file.st_dev, file.st_ino))
 }

@@ -50,3 +50,15 @@ impl<'a> Flood<'a> {
         println!("{sent} SYNs, all of them judged");
     }
 }
+
+/// SYNs from 65,536 forged addresses, until it is dropped.
+pub fn forged(pair: &Pair) -> Forger {
+    let syn = |host: u32| syn_from(pair, &Ipv4Addr::from_bits(0x0a10_0000 + host).to_string());
+    let mut frame = syn(0);
+    let frames = (0..1 << 16).map(|host: u32| {
+        // The last two octets of the source; the checksums are not looked at.
+        frame[28..30].copy_from_slice(&(host as u16).to_be_bytes());
+        frame.clone()
+    });
+    Forger::start(pair, "eth0", frames.collect(), Some(20_000))
+}

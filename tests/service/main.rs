@@ -6,3 +6,4 @@ mod flood;
 mod kept;
 mod reloaded;
 mod replaced;
+mod seen;

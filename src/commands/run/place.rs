@@ -38,7 +38,7 @@ pub fn find(names: &[String], manager: &Manager) -> Result<Vec<Interface>> {
 
 /// The mode of the settings; but behind the driver of a veth, unless that was asked for: the other end of a veth
 /// drops what XDP sends, unless it has an XDP program itself.
-fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Note>) {
+pub fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Note>) {
     let mode = settings.place.mode;
     let sends = settings.policy.challenge != Challenge::Off && !settings.policy.dry_run;
     if mode != Mode::Auto || !sends || interface.driver().as_deref() != Some("veth") {

@@ -42,7 +42,7 @@ impl Session {
             self.say(&[Note::warning(format!("{error:#}"))]);
         }
         self.hand_over();
-        self.manager.ready("protecting");
+        self.manager.ready(&self.state());
     }
 
     /// Makes these settings those of the run, or fails and changes nothing.

@@ -51,10 +51,22 @@ pub struct Session {
 impl Session {
     pub fn run(mut self, waker: &Waker) -> End {
         self.hand_over();
-        self.manager.ready("protecting");
+        self.manager.ready(&self.state());
         let end = self.watch(waker);
         self.finish(end);
         end
+    }
+
+    /// In a line, for the service manager.
+    pub fn state(&self) -> String {
+        let names: Vec<_> =
+            self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.as_str()).collect();
+        let fault = self
+            .info
+            .fault
+            .as_ref()
+            .map(|fault| format!("; the configuration has a fault: {}", fault.text));
+        format!("protecting {}{}", names.join(", "), fault.unwrap_or_default())
     }
 
     fn watch(&mut self, waker: &Waker) -> End {
@@ -139,7 +151,7 @@ impl Session {
         if self.manager.is_there()
             && let Some(status) = self.read_status(figures, now)
         {
-            self.manager.status(&text::status(&status));
+            self.manager.status(&format!("{}; {}", self.state(), text::status(&status)));
         }
     }
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What `status`, `check` and the service manager are told.
+
+use std::fs;
+use std::process::Output;
+
+use lab::defence::Defence;
+use lab::manager::Manager;
+use lab::pair::Pair;
+use lab::wait_for;
+use nix::sys::signal::{Signal, kill};
+use serde_json::Value;
+
+fn status(pair: &Pair) -> Value {
+    let output = pair.synflood(&["status", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let instances = status["instances"].as_array_mut().unwrap();
+    assert_eq!(instances.len(), 1, "{instances:?}");
+    instances.remove(0)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Who protects, since when, and what is wrong with the configuration until it is mended.
+#[test]
+fn a_fault_is_shown_until_it_is_mended() {
+    let pair = lab::pair!();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    fs::write(&config, "iface = 'eth0'\ndeny = ['192.0.2.0/24', '198.51.100.0/24']\n").unwrap();
+    let defence = Defence::start(&pair, &["--config", config.to_str().unwrap()]);
+    let shown = status(&pair);
+    assert_eq!(shown["pid"], defence.pid().as_raw());
+    assert_eq!(shown["networks"]["denied"], 2);
+    assert_eq!(shown["tables"]["networks"]["used"], 2);
+    assert_eq!([&shown["fault"], &shown["reloaded_s"]], [&Value::Null; 2]);
+
+    fs::write(&config, "iface = 'eth0'\nburst = 'x'\n").unwrap();
+    kill(defence.pid(), Signal::SIGHUP).unwrap();
+    let fault =
+        wait_for("the fault", || Some(status(&pair)["fault"].clone()).filter(|fault| !fault.is_null()));
+    assert!(fault["text"].as_str().unwrap().contains("config.toml:2: "), "{fault}");
+    let text = said(&pair.synflood(&["status"]).output().unwrap());
+    assert!(text.contains("FAULT") && text.contains("config.toml:2: "), "{text}");
+
+    fs::write(&config, "iface = 'eth0'\n").unwrap();
+    kill(defence.pid(), Signal::SIGHUP).unwrap();
+    wait_for("the reload", || (!status(&pair)["reloaded_s"].is_null()).then_some(()));
+    assert_eq!(status(&pair)["fault"], Value::Null);
+    assert_eq!(status(&pair)["networks"]["denied"], 0);
+}
+
+/// The service manager is no process of ours.
+#[test]
+fn a_run_whose_process_has_ended_is_shown_as_such() {
+    let pair = lab::pair!();
+    let manager = Manager::new(pair.server.name());
+    let command = manager.starts(&pair.synflood(&["--iface", "eth0"]));
+    let defence = Defence::start_command(command).unwrap();
+    wait_for("the service to be ready", || {
+        manager.heard().contains(&"STATUS=protecting eth0".into()).then_some(())
+    });
+    defence.signal(Signal::SIGKILL);
+    assert_eq!(status(&pair)["pid"], Value::Null);
+    let text = said(&pair.synflood(&["status"]).output().unwrap());
+    assert!(text.contains("by no process"), "{text}");
+}
+
+/// 0: it would start, 1: it would not, 3: it would, with warnings. Nothing is attached.
+#[test]
+fn check_says_whether_a_run_would_start() {
+    let pair = lab::pair!();
+    let check = |words: &[&str]| pair.synflood(&[&["check"], words].concat()).output().unwrap();
+    for (words, status, expected) in [
+        (&["--iface", "eth0"][..], 0, "✓ the kernel takes the program"),
+        (&["--iface", "eth0", "--mode", "native"], 3, "! eth0 is a veth"),
+        (&["--iface", "none"], 1, "✗ there is no interface none"),
+        (&["--iface", "lo"], 1, "✗ lo is not an Ethernet interface"),
+        (&["--iface", "eth0", "--burst", "5"], 1, "✗ "),
+        (&["--config", "/none.toml"], 1, "✗ --config: there is no file /none.toml"),
+        (&[], 1, "--iface"),
+    ] {
+        let output = check(words);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{words:?}: {text}");
+        assert!(text.contains(expected), "{words:?}: {text}");
+        assert_eq!(pair.server.xdp("eth0"), None, "{words:?}");
+    }
+    let _defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let text = said(&check(&["--iface", "eth0"]));
+    assert!(text.contains("! eth0: synflood-xdp protects it already"), "{text}");
+}
+
+/// As after a reboot: the tables are new, and the state directory is as it was.
+#[test]
+fn a_service_keeps_live_entries() {
+    let pair = lab::pair!();
+    let state = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = pair.synflood(&["--iface", "eth0"]);
+        command.env("STATE_DIRECTORY", state.path());
+        Defence::start_command(command).unwrap()
+    };
+    let defence = start();
+    let deny = ["deny", "192.0.2.0/24", "--for", "1h", "--note", "scans"];
+    assert!(pair.synflood(&deny).status().unwrap().success());
+    let kept = state.path().join("live-entries.json");
+    wait_for("the entry to be kept", || {
+        fs::read_to_string(&kept).unwrap_or_default().contains("scans").then_some(())
+    });
+    defence.signal(Signal::SIGTERM);
+    let _defence = start();
+    let lists = said(&pair.synflood(&["lists"]).output().unwrap());
+    assert!(
+        lists.contains("192.0.2.0/24") && lists.contains("59m") && lists.contains("scans"),
+        "{lists}"
+    );
+    let remove = ["deny", "192.0.2.0/24", "--remove"];
+    assert!(pair.synflood(&remove).status().unwrap().success());
+    wait_for("the entry to be gone", || {
+        (!fs::read_to_string(&kept).unwrap().contains("scans")).then_some(())
+    });
+}
+
+/// What cannot be read is said, and not overwritten.
+#[test]
+fn a_spoilt_state_is_left_alone() {
+    let pair = lab::pair!();
+    let state = tempfile::tempdir().unwrap();
+    let kept = state.path().join("live-entries.json");
+    fs::write(&kept, "not ours").unwrap();
+    let mut command = pair.synflood(&["--iface", "eth0"]);
+    command.env("STATE_DIRECTORY", state.path());
+    let defence = Defence::start_command(command).unwrap();
+    wait_for("the warning", || {
+        defence.stderr().contains("live entries are neither back nor kept").then_some(())
+    });
+    assert!(pair.synflood(&["deny", "192.0.2.0/24"]).status().unwrap().success());
+    defence.signal(Signal::SIGTERM);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "not ours");
+}
+
+/// Ten seconds of calm are the end of a flood.
+#[test]
+fn a_flood_is_said_when_it_begins_and_when_it_is_over() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--pass-rate", "1/h"]);
+    let flood = crate::flood::forged(&pair);
+    wait_for("the flood to be said", || {
+        defence.stderr().contains("note: a flood has begun: ").then_some(())
+    });
+    drop(flood);
+    let over = wait_for("its end", || {
+        defence
+            .stderr()
+            .lines()
+            .find(|line| line.contains("the flood is over after"))
+            .map(str::to_owned)
+    });
+    assert!(over.contains("never seen again"), "{over}");
+    let ended = defence.signal(Signal::SIGTERM);
+    assert!(!ended.stdout.contains("SYN/s"), "no line of figures: {}", ended.stdout);
+}
