@@ -111,6 +111,7 @@ fuzz-smoke: fuzz ## run fuzz in under two minutes
 soak: root needs-build-demo-test build ## stress the binary for SOAK_SECONDS=120: floods, restarts, kills; nothing may leak, no client may be locked out
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test soak -- --ignored --nocapture
 	@scripts/test.sh --test cookies -- --ignored idle
+	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test service -- --ignored --nocapture
 
 .PHONY: docs
 docs: ## update the generated files in docs/, and wrap all Markdown

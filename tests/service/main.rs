@@ -7,3 +7,4 @@ mod kept;
 mod reloaded;
 mod replaced;
 mod seen;
+mod strain;
