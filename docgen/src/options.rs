@@ -91,7 +91,7 @@ fn prose(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use clap::builder::PossibleValue;
-    use clap::{Arg, Command};
+    use clap::{Arg, ArgAction, Command};
 
     #[test]
     fn options_are_in_tables_by_heading() {
@@ -118,7 +118,7 @@ mod tests {
                  | `-q`, `--quiet` |  |  |  |\n\n\
                  ## Output\n\n{head}\
                  | `--rate <A\\|B>` |  | a \\< b, or `a < b`<br>more |  |\n\n\
-                 ## tool go\n\nBegin.\n\n{head}\
+                 ## `tool go`\n\nBegin\n\n{head}\
                  | `[PLACE]` |  |  |  |\n"
             )
         );
