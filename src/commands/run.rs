@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
 use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
+use reload::Reading;
 use session::{End, Session};
 use takeover::Predecessors;
 
@@ -64,6 +65,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         report,
         started: Instant::now(),
         keeping: Watched::new("handing over to the service manager"),
+        reading: Reading::default(),
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

@@ -19,7 +19,9 @@ pub enum Wake {
     Stop,
     /// SIGHUP. Those that came together count once.
     Reload,
-    /// [`Waker::sender`] was told that addresses have changed.
+    /// [`Waker::sender`] was told that the settings have been read again.
+    SettingsRead,
+    /// The same, that addresses have changed.
     HostChanged,
     Timeout,
 }

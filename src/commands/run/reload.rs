@@ -3,12 +3,15 @@
 //! was.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::SystemTime;
+use std::{mem, thread};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::place;
 use super::session::Session;
+use crate::commands::wake::{Wake, Waker};
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::lists::files;
@@ -20,10 +23,50 @@ use crate::settings::Settings;
 use crate::show::text;
 use crate::upkeep::{Upkeep, lists};
 
+/// The settings while they are read again. A thread of their own reads them, as a file may take its time: meanwhile the
+/// run looks after the host, or what the program knows of it would get old.
+#[derive(Debug, Default)]
+pub struct Reading {
+    settings: Option<Receiver<Result<Settings>>>,
+    /// Somebody asked again meanwhile.
+    once_more: bool,
+}
+
 impl Session {
-    pub fn reload(&mut self) {
+    /// Has the settings read again; [`Self::reload`] makes them the run's.
+    pub fn read_again(&mut self, waker: &Waker) {
+        if self.reading.settings.is_some() {
+            self.reading.once_more = true;
+            return;
+        }
         self.manager.reloading();
-        let done = (self.again)().and_then(|next| self.apply(next));
+        let (send, settings) = channel();
+        let (again, done) = (self.again, waker.sender());
+        let read = move || {
+            // Both fail only if the run has ended.
+            let _ = send.send(again());
+            let _ = done.send(Wake::SettingsRead);
+        };
+        match thread::Builder::new().name("settings".into()).spawn(read) {
+            Ok(_) => self.reading.settings = Some(settings),
+            Err(error) => self.conclude(Err(anyhow!(error).context("there can be no further thread"))),
+        }
+    }
+
+    /// Call it when the settings have been read.
+    pub fn reload(&mut self, waker: &Waker) {
+        let Some(settings) = self.reading.settings.take().and_then(|settings| settings.recv().ok())
+        else {
+            return;
+        };
+        let done = settings.and_then(|next| self.apply(next));
+        self.conclude(done);
+        if mem::take(&mut self.reading.once_more) {
+            self.read_again(waker);
+        }
+    }
+
+    fn conclude(&mut self, done: Result<Vec<Note>>) {
         let (notes, fault) = match done {
             Ok(notes) => {
                 self.info.reloaded = Some(SystemTime::now());

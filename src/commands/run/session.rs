@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Again;
+use super::reload::Reading;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
 use crate::kernel::handover;
@@ -46,6 +47,7 @@ pub struct Session {
     pub report: Report,
     pub started: Instant,
     pub keeping: Watched,
+    pub reading: Reading,
 }
 
 impl Session {
@@ -79,7 +81,8 @@ impl Session {
             let wake = [Some(tick), status, end].into_iter().flatten().min().unwrap_or(tick);
             match waker.wait(wake.saturating_duration_since(Instant::now())) {
                 Wake::Stop => return End::AsTold,
-                Wake::Reload => self.reload(),
+                Wake::Reload => self.read_again(waker),
+                Wake::SettingsRead => self.reload(waker),
                 Wake::HostChanged => self.look_at_host(),
                 Wake::Timeout => {}
             }
