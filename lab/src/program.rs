@@ -70,7 +70,7 @@ impl Program {
         let Settings { policy, lists, sizes, .. } = settings;
         let policy = program::resolve(&policy).unwrap();
         let program = program::load(policy, sizes, None).map_err(|error| format!("{error:#}"))?;
-        files::set(program.maps.lists(), &lists).unwrap();
+        files::fill(program.maps.lists(), &lists).unwrap();
         Ok(Self { program, told: Mutex::default() })
     }
 

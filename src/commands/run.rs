@@ -90,7 +90,7 @@ fn start(
     // In the tables of a program that runs they wait until nothing more can fail.
     let lists_wait = before.has_tables();
     if !lists_wait {
-        files::set(program.maps.lists(), &settings.lists)?;
+        files::fill(program.maps.lists(), &settings.lists)?;
     }
     let mut lists = Lists::default();
     let mut early = before.what_is_lost(&program);

@@ -109,8 +109,7 @@ fn has_ended(entry: &live::Entry) -> Note {
 fn restore(kept: &Kept, tables: Tables<'_>) -> Result<()> {
     let entries = kept.read(clock::now_ns()?)?;
     if !entries.is_empty() {
-        let lock = Lock::wait()?;
-        live::enter(&mut Writer::new(tables, &lock)?, &entries)?;
+        live::enter(&mut Writer::alone(tables)?, &entries)?;
     }
     Ok(())
 }

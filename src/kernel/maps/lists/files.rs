@@ -40,12 +40,21 @@ pub struct Changes {
     pub removed: usize,
 }
 
+/// Enters the networks of options and files in the tables of a program that was just loaded. It takes no lock, which a
+/// container may have no right to.
+pub fn fill(tables: Tables<'_>, lists: &Lists) -> Result<Changes> {
+    write(&mut Writer::alone(tables)?, lists)
+}
+
 /// Makes these the networks of options and files, from now on. Waits until nobody else writes.
 pub fn set(tables: Tables<'_>, lists: &Lists) -> Result<Changes> {
     let lock = Lock::wait()?;
-    let mut writer = Writer::new(tables, &lock)?;
-    name_origins(&writer, &lists.files)?;
-    apply(&mut writer, &entries(lists))
+    write(&mut Writer::new(tables, &lock)?, lists)
+}
+
+fn write(writer: &mut Writer<'_>, lists: &Lists) -> Result<Changes> {
+    name_origins(writer, &lists.files)?;
+    apply(writer, &entries(lists))
 }
 
 fn entries(lists: &Lists) -> BTreeMap<IpNet, Entry> {
