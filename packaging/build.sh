@@ -3,7 +3,8 @@
 #
 # build.sh PACKAGE [VERSION]   make a Debian package of ./synflood-xdp
 #
-# PACKAGE is the file to write, or its directory. Without VERSION it is that in Cargo.toml. Prints the file.
+# PACKAGE is the file to write, or its directory. Without VERSION it is that in Cargo.toml, with the time of the
+# last commit: a package of a later one is newer. Prints the file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,7 +12,8 @@ readonly CARGO_DEB=3.8.0
 
 made=target/package
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
-version=${2:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)-1}
+commit=$(git log -1 --format=%cd.%h --date=format:%Y%m%d%H%M%S 2>/dev/null) || commit=
+version=${2:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)${commit:++git$commit}-1}
 
 # Not in Debian.
 if [[ $("$made/bin/cargo-deb" --version 2>/dev/null) != "cargo-deb $CARGO_DEB" ]]; then

@@ -5,20 +5,37 @@ pub mod driver;
 pub mod preflight;
 pub mod ssh;
 
+use std::net::IpAddr;
+
 use crate::kernel::interface::Interface;
 use crate::kernel::sysctl;
 use crate::note::Note;
-use crate::policy::{AttachMode, Challenge, Cookies, Lists, Policy};
+use crate::policy::{AttachMode, Challenge, Cookies, Listed, Lists, Policy};
 
 /// All advice, the worst first.
 pub fn on(policy: &Policy, lists: &Lists, places: &[(&Interface, AttachMode)]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
+    advice.extend(places.iter().flat_map(|(interface, _)| on_neighbours(lists, interface)));
     // The rest is about challenged clients.
     if policy.challenge != Challenge::Off {
         advice.extend(places.iter().flat_map(|&(interface, mode)| driver::advice(interface, mode)));
         advice.extend(on_the_kernel(policy));
     }
     advice
+}
+
+/// A list of networks that nobody should come from on the Internet often has those of the host's own neighbours.
+fn on_neighbours(lists: &Lists, interface: &Interface) -> Vec<Note> {
+    let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+    let denied = interface.addresses().into_iter().filter(is_denied);
+    let note = |address| {
+        Note::warning(format!(
+            "{}'s own address {address} is in a denied network: its neighbours cannot connect; give --allow for \
+             their network",
+            interface.name
+        ))
+    };
+    denied.map(note).collect()
 }
 
 fn on_the_kernel(policy: &Policy) -> Vec<Note> {

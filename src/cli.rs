@@ -35,7 +35,8 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
   synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
 
-Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage."
+Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; of check also 3, with warnings.
+Signals: SIGHUP reads the configuration again, SIGINT and SIGTERM end a run."
 )]
 pub struct Cli {
     /// Interface to protect, or to ask with --dump; may be given several times

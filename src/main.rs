@@ -14,7 +14,17 @@ use synflood_xdp::show::out;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::from_words();
+    let cli = if out::is_journal() {
+        match Cli::try_from_words() {
+            Ok(cli) => cli,
+            Err(error) => {
+                out::last_words(&error);
+                return ExitCode::from(USAGE);
+            }
+        }
+    } else {
+        Cli::from_words()
+    };
     let is_run = !cli.dump && cli.verb.is_none();
     // A file that may grow no further is an error like a full disk, and no end of the process.
     let _ = sys::ignore(&[Signal::SIGXFSZ]);

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
-use clap::error::ErrorKind;
+use anyhow::{Result, anyhow, ensure};
+use clap::error::{ContextKind, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 
@@ -28,6 +28,15 @@ impl Cli {
         Self::read(env::args_os().collect()).unwrap_or_else(|error| error.exit())
     }
 
+    /// The same where nobody sees several lines together, as in the journal.
+    pub fn try_from_words() -> Result<Self> {
+        match Self::read(env::args_os().collect()) {
+            Err(error) if error.use_stderr() => Err(anyhow!(sentence(&error))),
+            Err(error) => error.exit(),
+            Ok(cli) => Ok(cli),
+        }
+    }
+
     /// The same once more, as the file may have changed.
     pub fn again() -> Result<Self> {
         Self::read(env::args_os().collect()).map_err(|error| anyhow!(sentence(&error)))
@@ -37,7 +46,12 @@ impl Cli {
     pub fn of_run(words: &[OsString]) -> Result<Self> {
         let name = OsString::from(Self::command().get_name());
         let words = [&[name], words].concat();
-        Self::read(words).map_err(|error| anyhow!(sentence(&error)))
+        let cli = Self::read(words).map_err(|error| anyhow!(sentence(&error)))?;
+        ensure!(
+            cli.verb.is_none() && !cli.dump,
+            "these are no options of a run: give --iface or --config"
+        );
+        Ok(cli)
     }
 
     /// The first word is the command's name.
@@ -86,7 +100,8 @@ impl Cli {
     /// The words of the file stand before the others, as if they had been typed.
     fn parse(given: &Given) -> Result<Self, clap::Error> {
         let (name, own) = given.words.split_at(given.words.len().min(1));
-        let mut cli = Self::try_parse_from(name.iter().chain(given.config.words()).chain(own))?;
+        let mut cli = Self::try_parse_from(name.iter().chain(given.config.words()).chain(own))
+            .map_err(|error| plainer(error, given))?;
         if let Some(word) = &cli.word {
             return Err(refusal(hint(word)));
         }
@@ -107,6 +122,23 @@ impl Given {
 /// Says what is wrong with the words, and ends with status 2.
 pub fn usage_error(text: impl Display) -> ! {
     refusal(text).exit()
+}
+
+/// A run without an interface is what somebody meets who has just installed it.
+fn plainer(error: clap::Error, given: &Given) -> clap::Error {
+    let missing = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let is_place = error.kind() == ErrorKind::MissingRequiredArgument && missing.contains("--iface");
+    let is_bare = given.words.len() <= 1;
+    match given.config.file.as_os_str().is_empty() {
+        false if is_place => refusal(format!(
+            "no interface is named, so that nothing is protected: set iface = \"eth0\" in {}, or give --iface",
+            given.config.file.display()
+        )),
+        true if is_place && !is_bare => {
+            refusal("no interface is named: give --iface eth0; `ip link` lists those there are")
+        }
+        _ => error,
+    }
 }
 
 fn refusal(text: impl Display) -> clap::Error {

@@ -52,7 +52,7 @@ pub struct Change {
     #[arg(long, short, value_name = "IF", value_parser = values::interface)]
     pub iface: Vec<String>,
 
-    /// Even if you are connected over ssh from there
+    /// Even if you are connected over ssh from there, or if it is larger than a /8
     #[arg(long)]
     pub yes: bool,
 }

@@ -25,6 +25,9 @@ pub fn change(listed: Listed, words: &Change) -> Result<()> {
     if let Some(peer) = peer.filter(|_| listed == Listed::Denied && !words.remove) {
         check_peer(peer, &words.networks);
     }
+    if listed == Listed::Denied && !words.remove && !words.yes {
+        check_size(&words.networks);
+    }
     let found = running::find(&words.iface)?;
     let lock = Lock::wait()?;
     let mut writers = found
@@ -47,6 +50,16 @@ fn check_peer(peer: IpAddr, denied: &[IpNet]) {
             "you are connected over ssh from {peer}, which {} covers: this session would go on, but no new one \
              would get in; if you mean it, give --yes",
             network_name(network)
+        ));
+    }
+}
+
+/// As a file may deny nothing larger either. Ends the process.
+fn check_size(denied: &[IpNet]) {
+    const SHORTEST: u8 = 8;
+    if let Some(network) = denied.iter().find(|network| network.prefix_len() < SHORTEST) {
+        cli::usage_error(format!(
+            "{network} is a large part of the Internet, and nobody there would get in: if you mean it, give --yes"
         ));
     }
 }

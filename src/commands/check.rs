@@ -62,14 +62,15 @@ struct Findings {
 
 impl Findings {
     fn look(&mut self, settings: Result<Settings>) {
-        self.outcome(
-            "the kernel has what is needed, and this user may use it",
-            preflight::check_can_protect(),
-        );
+        const ABLE: &str = "the kernel has what is needed, and this user may use it";
+        let is_able = self.outcome(ABLE, preflight::check_can_protect()).is_some();
         let Some(settings) = self.outcome("the options and the configuration are right", settings)
         else {
             return;
         };
+        if !is_able {
+            return;
+        }
         lists::contradictions(&settings.lists).iter().for_each(|note| self.note(note));
         let found: Vec<_> = settings
             .place

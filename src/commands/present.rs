@@ -39,6 +39,11 @@ pub fn look(instances: &[Found]) -> Result<Vec<Look>> {
     Ok(before.into_iter().zip(now).map(look).collect())
 }
 
+/// For how long a flood has been on. None: there is none.
+pub fn flood(running: &Running) -> Result<Option<Duration>> {
+    Ok(rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?.flood)
+}
+
 /// The rates of all sources together that have a limit.
 pub fn rates_left(running: &Running) -> Result<BTreeMap<&'static str, SharedBucket>> {
     let rates = rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?;

@@ -66,6 +66,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         started: Instant::now(),
         keeping: Watched::new("handing over to the service manager"),
         reading: Reading::default(),
+        is_flood_told: false,
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

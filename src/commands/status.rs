@@ -44,6 +44,7 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         since: running.age,
         process_since: info.map(|info| age(info.started)),
         rates: look.rates,
+        flood: present::flood(&running)?,
         rates_left: present::rates_left(&running)?,
         tables: tables(&running)?,
         networks: networks(&running)?,
@@ -66,7 +67,7 @@ fn tables(running: &Running) -> Result<BTreeMap<&'static str, Fill>> {
         ("networks", &running.files),
         ("own_addresses", &running.own_addresses),
         ("routes", &running.routes),
-        ("listeners", &running.listeners),
+        ("single_listeners", &running.listeners),
     ];
     let fill = |(name, map)| {
         let (used, room) = maps::fill(map)?;

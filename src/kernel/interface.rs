@@ -2,10 +2,11 @@
 //! Network interfaces and their abilities.
 
 use std::fs;
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use super::sys;
@@ -53,6 +54,19 @@ impl Interface {
             index: each.index(),
         };
         Ok(all.iter().map(interface).collect())
+    }
+
+    /// Its addresses, but for those of the link alone.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let addresses =
+            getifaddrs().into_iter().flatten().filter(|each| each.interface_name == self.name);
+        let ip = |each: InterfaceAddress| {
+            let address = each.address?;
+            let ipv4 = address.as_sockaddr_in().map(|ipv4| IpAddr::V4(ipv4.ip()));
+            ipv4.or_else(|| Some(IpAddr::V6(address.as_sockaddr_in6()?.ip())))
+        };
+        let is_of_the_link = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        addresses.filter_map(ip).filter(|ip| !is_of_the_link(ip)).collect()
     }
 
     /// The name of its driver, as `ethtool -i` shows it; None for an interface without one.

@@ -36,6 +36,9 @@ pub struct OfInstance {
     pub process_since: Option<Duration>,
     #[serde(flatten)]
     pub rates: Rates,
+    /// The time since the pass rate began to refuse SYNs. null: it does not.
+    #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
+    pub flood: Option<Duration>,
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
     pub tables: BTreeMap<&'static str, Fill>,
     pub networks: Networks,
@@ -79,10 +82,13 @@ fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
         (Some(pid), Some(version), Some(since)) => {
             format!("by process {pid} (synflood-xdp {version}, started {} ago)", age(since))
         }
-        _ => "by no process: the service manager holds the program, and nobody is challenged".into(),
+        _ => "by no process: after five seconds without one nobody is challenged any more".into(),
     };
     writeln!(out, "protecting for {}, {by}", age(status.since))?;
     writeln!(out, "now {}", text::rates(&status.rates, status.policy.dry_run))?;
+    if let Some(flood) = status.flood {
+        writeln!(out, "flood for {}", age(flood))?;
+    }
     text::write_refusing(out, &status.rates_left)?;
     for (name, Fill { used, room }) in &status.tables {
         writeln!(out, "{:<16} {used} of {room}", name.replace('_', " "))?;

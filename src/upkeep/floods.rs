@@ -86,7 +86,8 @@ impl Floods {
 
     fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
         let time = Instant::now();
-        let (before, then) = self.last.replace((now, time)).unwrap_or((now, time));
+        // What was counted before the first look is no rate.
+        let Some((before, then)) = self.last.replace((now, time)) else { return Ok(None) };
         let seconds = (time - then).as_secs_f64();
         let syns = now.since(before).all() as f64;
         let rate = if seconds > 0.0 { (syns / seconds) as u64 } else { 0 };

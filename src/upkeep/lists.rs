@@ -4,7 +4,12 @@
 
 mod kept;
 
+use std::collections::BTreeMap;
+use std::mem;
+use std::time::Duration;
+
 use anyhow::Result;
+use ipnet::IpNet;
 
 use super::Watched;
 use crate::kernel::clock;
@@ -18,6 +23,9 @@ use kept::Kept;
 pub struct Lists {
     /// The count of their changes, when they were last read.
     changes: Option<u32>,
+    known: BTreeMap<IpNet, live::Entry>,
+    /// What has changed since the last look.
+    said: Vec<Note>,
     /// When the next one is over: CLOCK_MONOTONIC ns. None: none ever.
     next_end: Option<u64>,
     tidying: Watched,
@@ -32,6 +40,8 @@ impl Default for Lists {
     fn default() -> Self {
         Self {
             changes: None,
+            known: BTreeMap::new(),
+            said: Vec::new(),
             next_end: None,
             tidying: Watched::new("removing live entries that are over"),
             kept: Kept::find(),
@@ -57,7 +67,8 @@ impl Lists {
         let ended = ended.unwrap_or_default();
         let kept = self.keep(program.maps.lists());
         let (_, unkept) = self.keeping.check(kept);
-        ended.iter().map(has_ended).chain(note).chain(unkept).collect()
+        let said = mem::take(&mut self.said);
+        said.into_iter().chain(ended.iter().map(has_ended)).chain(note).chain(unkept).collect()
     }
 
     /// Writes them if they changed. What fails is tried again.
@@ -75,8 +86,12 @@ impl Lists {
         let now = clock::now_ns()?;
         let changes = tables.live_changes()?;
         if self.changes != Some(changes) {
+            let entries = live::read(tables)?;
             // The earliest end, also of one that a later change removes.
-            self.next_end = live::read(tables)?.iter().filter_map(|entry| entry.until).min();
+            self.next_end = entries.iter().filter_map(|entry| entry.until).min();
+            self.said =
+                self.changes.map(|_| differences(&self.known, &entries, now)).unwrap_or_default();
+            self.known = entries.into_iter().map(|entry| (entry.network, entry)).collect();
             self.changes = Some(changes);
         }
         if self.next_end.is_none_or(|end| now < end) {
@@ -98,12 +113,47 @@ pub fn contradictions(lists: &policy::Lists) -> Option<Note> {
     })
 }
 
-fn has_ended(entry: &live::Entry) -> Note {
-    let did = match entry.listed {
+/// A note for each entry that somebody has made or removed: afterwards the log says who was denied, and when.
+fn differences(before: &BTreeMap<IpNet, live::Entry>, entries: &[live::Entry], now: u64) -> Vec<Note> {
+    let is_new = |entry: &&live::Entry| {
+        let same = |old: &live::Entry| {
+            (old.listed, old.until, old.added) == (entry.listed, entry.until, entry.added)
+        };
+        !before.get(&entry.network).is_some_and(same)
+    };
+    let made = entries.iter().filter(is_new).map(|entry| {
+        let time =
+            entry.until.map(|until| Duration::from_nanos(until.saturating_sub(now)).as_secs() + 1);
+        let time = time.map_or(String::new(), |time| {
+            format!(" for {}", humantime::format_duration(Duration::from_secs(time)))
+        });
+        let note = if entry.note.is_empty() { String::new() } else { format!(": {}", entry.note) };
+        Note::info(format!(
+            "by command, {} is {}{time}{note}",
+            network_name(&entry.network),
+            verdict(entry.listed)
+        ))
+    });
+    let is_there = |network: &IpNet| entries.iter().any(|entry| entry.network == *network);
+    let is_removed =
+        |entry: &&live::Entry| !is_there(&entry.network) && entry.until.is_none_or(|until| until > now);
+    let removed = before.values().filter(is_removed).map(|entry| {
+        let name = network_name(&entry.network);
+        Note::info(format!("by command, {name} is no longer {}", verdict(entry.listed)))
+    });
+    made.chain(removed).collect()
+}
+
+fn verdict(listed: Listed) -> &'static str {
+    match listed {
         Listed::Allowed => "allowed",
         Listed::Denied => "denied",
-    };
-    Note::info(format!("the live entry {} ({did}) has ended", network_name(&entry.network)))
+    }
+}
+
+fn has_ended(entry: &live::Entry) -> Note {
+    let name = network_name(&entry.network);
+    Note::info(format!("the live entry {name} ({}) has ended", verdict(entry.listed)))
 }
 
 fn restore(kept: &Kept, tables: Tables<'_>) -> Result<()> {

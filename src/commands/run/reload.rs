@@ -109,6 +109,9 @@ impl Session {
         }
         if next.lists != self.settings.lists {
             notes.extend(lists::contradictions(&next.lists));
+            if next.lists.is_empty() {
+                notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
+            }
             notes.push(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
                 Ok(files::Changes { entered, removed }) => {
                     Note::info(format!("lists: {entered} networks new or changed, {removed} removed"))
@@ -118,6 +121,9 @@ impl Session {
         }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
+        }
+        if (next.json, next.stop_after) != (self.settings.json, self.settings.stop_after) {
+            notes.push(Note::info("--json and --for count from the next start on"));
         }
         let what = text::policy(&self.upkeep.program.policy);
         notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));

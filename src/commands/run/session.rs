@@ -48,6 +48,8 @@ pub struct Session {
     pub started: Instant,
     pub keeping: Watched,
     pub reading: Reading,
+    /// The service manager knows that a flood is on.
+    pub is_flood_told: bool,
 }
 
 impl Session {
@@ -63,12 +65,18 @@ impl Session {
     pub fn state(&self) -> String {
         let names: Vec<_> =
             self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.as_str()).collect();
+        let flood = self.upkeep.rates.flood().map(|time| format!("; flood for {}s", time.as_secs()));
         let fault = self
             .info
             .fault
             .as_ref()
             .map(|fault| format!("; the configuration has a fault: {}", fault.text));
-        format!("protecting {}{}", names.join(", "), fault.unwrap_or_default())
+        format!(
+            "protecting {}{}{}",
+            names.join(", "),
+            flood.unwrap_or_default(),
+            fault.unwrap_or_default()
+        )
     }
 
     fn watch(&mut self, waker: &Waker) -> End {
@@ -82,7 +90,10 @@ impl Session {
             match waker.wait(wake.saturating_duration_since(Instant::now())) {
                 Wake::Stop => return End::AsTold,
                 Wake::Reload => self.read_again(waker),
-                Wake::SettingsRead => self.reload(waker),
+                Wake::SettingsRead => {
+                    self.reload(waker);
+                    status = self.interval().map(|interval| Instant::now() + interval);
+                }
                 Wake::HostChanged => self.look_at_host(),
                 Wake::Timeout => {}
             }
@@ -119,6 +130,10 @@ impl Session {
         self.say(&notes);
         self.hand_over();
         self.manager.alive();
+        if self.upkeep.rates.flood().is_some() != self.is_flood_told {
+            self.is_flood_told = !self.is_flood_told;
+            self.manager.status(&self.state());
+        }
     }
 
     /// Whoever has taken over knows the host better.
@@ -192,7 +207,9 @@ impl Session {
         match self.counters() {
             Ok(counters) => {
                 let dry_run = self.upkeep.program.policy.dry_run;
-                self.report.summary(&summary(counters, self.started.elapsed(), dry_run));
+                // As long as they have been counting, before this process too.
+                let elapsed = self.info.age().unwrap_or_else(|_| self.started.elapsed());
+                self.report.summary(&summary(counters, elapsed, dry_run));
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
         }
