@@ -39,6 +39,9 @@ pub fn change(listed: Listed, words: &Change) -> Result<()> {
     } else {
         enter(listed, words, &found, &mut writers)?
     };
+    // Nobody waits for whoever reads this.
+    drop(writers);
+    drop(lock);
     let mut out = io::stdout().lock();
     said.iter().try_for_each(|line| writeln!(out, "{line}")).context("cannot say what was done")
 }

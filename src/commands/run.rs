@@ -15,7 +15,7 @@ use crate::advice::{self, preflight};
 use crate::kernel::attach::Attachment;
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
-use crate::kernel::maps::lists::files;
+use crate::kernel::maps::lists::{Lock, files};
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::program::{self, Program};
 use crate::kernel::{handover, netlink, privileges};
@@ -86,6 +86,8 @@ fn start(
     let policy = program::resolve(&settings.policy)?;
     let mut knowledge = Knowledge::default();
     knowledge.protect(&policy, interfaces)?;
+    // Two that would take over wait for each other, and the commands that change lists for both.
+    let lock = settings.replace.then(Lock::wait).transpose()?;
     let before = Predecessors::find(settings, interfaces, manager, report)?;
     let program = program::load(policy, settings.sizes, before.legacy())?;
     // In the tables of a program that runs they wait until nothing more can fail.
@@ -106,14 +108,16 @@ fn start(
     watch_addresses(waker, report);
     early.extend(knowledge.tell(&program, true));
     let mut filter = Filter::new(&program)?;
-    let info = info_of(&program)?;
 
     let mut new = Hooks::new(&program)?;
     place::attach_all(&program, &before.not_on(interfaces), settings, &mut new, report)?;
     manager.keep(&handover::of_program(&program)?)?;
+    manager.keep(&handover::of_hooks(&new)?)?;
     let sysctls = (!settings.keep_sysctls).then(|| before.sysctls());
     let (hooks, note) = before.give_way_to(&program, interfaces, new)?;
     early.extend(note);
+    let info = info_of(&program)?;
+    drop(lock);
     if lists_wait && let Err(error) = files::set(program.maps.lists(), &settings.lists) {
         early.push(Note::warning(format!("the lists are those of before: {error:#}")));
     }

@@ -165,8 +165,9 @@ impl Predecessor {
         for (info, fd) in self.links {
             match info.info {
                 LinkTypeInfo::Xdp(xdp) if info.prog_id == self.judge => {
+                    // The link of an interface that has gone has no index.
                     let interface = interfaces.iter().find(|each| each.index == xdp.ifindex);
-                    let attached = sys::xdp_query(xdp.ifindex)?;
+                    let attached = interface.and_then(|each| sys::xdp_query(each.index).ok().flatten());
                     if let (Some(interface), Some(attached)) = (interface, attached) {
                         hooks.attachments.push(Attachment::take_over(
                             interface.clone(),

@@ -12,7 +12,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
 use super::legacy::{Legacy, Shape, Tables};
-use super::maps::{Maps, handles, host};
+use super::maps::{Maps, connections, handles, host};
 use super::secret::Secret;
 use super::skel::{
     OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
@@ -131,6 +131,9 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
     *secret_of(&mut open)? = secret.constants();
     let config = config_of(&mut open)?;
     encode::write_policy(&policy, config);
+    // Of two that are to succeed the same program only one may charge.
+    config.generation =
+        getrandom::u32().map_err(|error| anyhow!("the kernel gives no random numbers: {error}"))?;
     config.netns_cookie = sys::netns_cookie().context("cannot tell this network namespace's cookie")?;
     size_tables(&mut open, sizes)?;
     size_maps_of_user_space(&mut open)?;
@@ -144,6 +147,9 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
     let shape = Shape::of(config_of(&mut open)?);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
     let maps = Maps::of(&skel)?;
+    if tables.is_none() {
+        connections::charge_by(&maps, shape.generation)?;
+    }
     let constant = |map: &Map<'_>| MapHandle::try_from(map).context("cannot keep the constants");
     let programs = Programs::of(&skel, has_redeemer)?;
     for map in maps.each() {
@@ -166,12 +172,15 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
 /// Makes the program use these tables. Those of sources only where it would make them alike.
 fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) -> Result<()> {
     let config = config_of(open)?;
-    config.generation = tables.shape.generation + 1;
     let is_alike = tables.max_sources == sizes.max_sources
         && tables.shape.has_sources_of(&Shape::of(config))
         && tables.shape.known_bits == config.known_bits
         && tables.shape.refusal_bits == config.refusal_bits;
-    Maps::reuse(open, &tables.maps, if is_alike { &[] } else { &handles::OF_SOURCES })
+    Maps::reuse(
+        open,
+        &tables.maps,
+        if is_alike { &handles::OF_ONE } else { &handles::OF_ONE_AND_SOURCES },
+    )
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.

@@ -2,6 +2,7 @@
 //! Tells the program this host's addresses, interfaces and settings, which may change while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use anyhow::Result;
 use ipnet::IpNet;
@@ -32,6 +33,8 @@ pub struct Host {
     /// The interfaces on which packets reach IP that came in by a protected one.
     devices: BTreeSet<u32>,
     lacked_cookies: bool,
+    /// The other process is to see that the tables are somebody else's.
+    has_taken_over: bool,
     reading: Watched,
     reading_settings: Watched,
     telling: Watched,
@@ -46,6 +49,7 @@ impl Default for Host {
             routes: Routes::default(),
             devices: BTreeSet::new(),
             lacked_cookies: false,
+            has_taken_over: false,
             reading: Watched::new("the look at this host's addresses"),
             reading_settings: Watched::new("the look at the kernel's settings"),
             telling: Watched::new("telling the program this host's addresses"),
@@ -62,7 +66,15 @@ impl Host {
     /// Goes on with tables that another process has kept so far.
     pub fn take_over(&mut self, maps: &Maps) -> Result<()> {
         self.settings = host::get(maps)?;
-        self.tables.take_over(maps)
+        self.tables.take_over(maps)?;
+        self.has_taken_over = true;
+        Ok(())
+    }
+
+    /// Whether another process has written the tables since the last look.
+    pub fn is_overwritten(&self, maps: &Maps) -> bool {
+        let is_other = |now: types::host| now.generation != self.settings.generation;
+        self.settings.looked_at != 0 && host::get(maps).is_ok_and(is_other)
     }
 
     /// The interfaces, by index, on which packets reach IP that came in by a protected one.
@@ -109,7 +121,7 @@ impl Host {
         let (new_links, links_outcome) =
             self.tables.tell_links(maps, self.routes.links(), &self.devices);
         let routes_outcome = self.tables.tell_routes(maps, self.routes.routes());
-        if new_addresses || new_links {
+        if new_addresses || new_links || mem::take(&mut self.has_taken_over) {
             self.settings.generation += 1;
             self.settings.address_bits = host::address_bits(&networks, program.secret.hash_key);
         }

@@ -62,10 +62,14 @@ impl Knowledge {
     /// Tells the program what there is to know now. Call it before the first frame, and whenever addresses or
     /// routes may have changed.
     pub fn tell(&mut self, program: &Program, may_have_changed: bool) -> Vec<Note> {
+        // By a process that was to take over, and has not.
+        let is_overwritten = self.host.is_overwritten(&program.maps);
+        let outcome = if is_overwritten { self.take_over(&program.maps) } else { Ok(()) };
+        let reread = outcome.err().map(|error| Note::warning(format!("{error:#}")));
         let host = self.host.tick(program, may_have_changed);
         let firewall = self.ask_firewall(may_have_changed);
         let ports = self.ports.tick(program, self.host.devices());
-        [host, firewall, ports].concat()
+        [host, firewall, ports].concat().into_iter().chain(reread).collect()
     }
 
     /// The interfaces, by index, on which packets reach IP that came in by a protected one.

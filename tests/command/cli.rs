@@ -70,7 +70,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--challenge-port", "80"], &["unexpected argument"]),
     (&["--max-sources", "99999999999"], &["--max-sources", "at most 4294967295"]),
     (&["eth0"], &["'eth0' belongs to no option", "--iface eth0"]),
-    (&["status"], &["'status' belongs to no option", "--dump"]),
+    (&["dump"], &["'dump' belongs to no option", "--dump"]),
     (&["--port", "80", "443"], &["'443' belongs to no option", "--port 80,443"]),
     (&["--allow", "10.0.0.0/8", "--deny", "10.0.0.0/8"], &["10.0.0.0/8 is both allowed and denied"]),
     (&["--iface", "none0"], &["--iface none0 is given twice"]),

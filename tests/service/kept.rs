@@ -3,6 +3,7 @@
 
 use lab::defence::{Defence, dump};
 use lab::manager::Manager;
+use lab::netns::connect;
 use lab::pair::Pair;
 use lab::{wait_for, wire};
 use nix::sys::signal::Signal;
@@ -86,4 +87,20 @@ fn what_cannot_be_used_is_let_go() {
     let next = start(&manager, &pair, &["--iface", "eth0"]);
     assert!(next.said.contains("cannot be taken over"), "{}", next.said);
     assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"));
+}
+
+/// An interface that goes while no process lives does not keep the next one from starting.
+#[test]
+fn an_interface_may_go_meanwhile() {
+    let pair = lab::pair!();
+    let (server, client) = (&pair.server, &pair.client);
+    connect(client, "eth1", server, "eth1");
+    let manager = Manager::new(server.name());
+    let options = ["--iface", "eth0", "--iface", "eth1"];
+    let defence = start(&manager, &pair, &options);
+    defence.signal(Signal::SIGKILL);
+    server.run("ip", &["link", "delete", "eth1"]);
+    connect(client, "eth1", server, "eth1");
+    let _next = start(&manager, &pair, &options);
+    assert_eq!([server.xdp("eth0"), server.xdp("eth1")], [Some("xdpgeneric"); 2]);
 }

@@ -8,13 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use lab::defence::{Defence, dump, source};
+use lab::netns::connect as connect_pair;
 use lab::pair::Pair;
 use lab::program::load_as_version;
 use lab::stranger::Stranger;
-use lab::{wait_for, xdp};
+use lab::{pass, wait_for, wire, xdp};
 use nix::sys::signal::Signal;
 
-use crate::flood::{Flood, OPTIONS};
+use crate::flood::{Flood, OPTIONS, syn_from};
 
 fn replace(pair: &Pair, options: &[&str]) -> Defence {
     Defence::start(pair, &[options, &["--replace"]].concat())
@@ -174,4 +175,31 @@ fn listen(pair: &Pair) -> TcpListener {
 /// From 10.0.0.1, which gets an answer at once or none.
 fn connect(pair: &Pair) -> std::io::Result<TcpStream> {
     pair.client.enter(|| TcpStream::connect_timeout(&server(), Duration::from_millis(500)))
+}
+
+/// One that cannot take over leaves the other as it was, with all that it knows of the host.
+#[test]
+fn a_failed_takeover_changes_nothing() {
+    let pair = lab::pair!();
+    let (server, client) = (&pair.server, &pair.client);
+    connect_pair(client, "eth1", server, "eth1");
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--pass-rate", "1/h"]);
+    let _listener = listen(&pair);
+    let mut host = 0;
+    let mut challenged = || {
+        let count = || dump(&pair, &[])["reasons"]["challenge_sent"].as_u64().unwrap();
+        let before = count();
+        host += 1;
+        wire::send(client, "eth0", &[syn_from(&pair, &format!("10.0.1.{host}"))]);
+        count() > before
+    };
+    wait_for("challenges", || challenged().then_some(()));
+    let _other = pass::attach(server, "eth1");
+    let failing = ["--iface", "eth0", "--iface", "eth1", "--challenge", "off", "--replace"];
+    let refused = pair.synflood(&failing).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    wait_for("challenges again", || challenged().then_some(()));
+    let status = pair.synflood(&["status", "--iface", "eth0"]).output().unwrap();
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains(&format!("by process {}", defence.pid())), "{status}");
 }

@@ -119,7 +119,7 @@ fn wrong_words_are_not_blamed_on_the_file() {
             &["--brust", "5"],
             "unexpected argument '--brust' found tip: a similar argument exists: '--burst'",
         ),
-        (&["status"], "the word 'status' belongs to no option: who is blocked now is shown by --dump"),
+        (&["dump"], "the word 'dump' belongs to no option: who is blocked now is shown by --dump"),
         (&["--dump"], "--config does not go with --dump: it is for a run that protects"),
     ] {
         assert_eq!(file.with(words).unwrap_err(), said);

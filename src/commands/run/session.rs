@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A run, from the first link to the summary.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -24,6 +25,9 @@ use crate::upkeep::{Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Between two looks for the name of a successor.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Between two lines to the service manager.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -219,8 +223,14 @@ impl Session {
 
     /// The process that has taken over. None: it works on other tables.
     fn successor(&self) -> Option<u32> {
-        let info = RunInfo::read(&self.upkeep.program.maps.run_info).ok().flatten()?;
-        Some(info.pid).filter(|&pid| pid != std::process::id())
+        let pid =
+            || RunInfo::read(&self.upkeep.program.maps.run_info).ok().flatten().map(|info| info.pid);
+        // It says who it is just after it has taken over.
+        let until = Instant::now() + TICK;
+        while pid() == Some(std::process::id()) && Instant::now() < until {
+            thread::sleep(PAUSE);
+        }
+        pid().filter(|&pid| pid != std::process::id())
     }
 
     fn counters(&self) -> Result<Counters> {

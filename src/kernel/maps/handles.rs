@@ -61,8 +61,12 @@ maps! {
     live, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
 }
 
-/// The maps whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
-pub const OF_SOURCES: [&str; 4] = ["data_known", "known", "refusals", "sources"];
+/// The maps that each program has for itself: what user space asks it through them is for no other.
+pub const OF_ONE: [&str; 2] = ["data_limits", "query"];
+
+/// And those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
+pub const OF_ONE_AND_SOURCES: [&str; 6] =
+    ["data_limits", "query", "data_known", "known", "refusals", "sources"];
 
 /// The kernel's name of a map, by the skeleton's: that of a section has dots in it.
 fn kernel_name(field: &str) -> String {
