@@ -154,7 +154,7 @@ struct config {
 	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
 	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
 	__u8 has_services;     /* --service is given; without, no SYN pays for the look-up */
-	__u32 generation; /* drawn for each program; see charge.bpf.h */
+	__u32 generation;      /* drawn for each program; see charge.bpf.h */
 	__u32 padding;
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	/* The first is no service: the ports of none, with --burst and --rate. */

@@ -20,6 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::Result;
 
 use crate::kernel::hooks::{Before, Hooks};
+use crate::kernel::maps::rescale::{self, Moment};
 use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
@@ -83,7 +84,12 @@ impl Upkeep {
             redeem: redeem.as_ref().map(OwnedFd::as_fd),
             policy: Some(&self.program.policy),
         };
-        let mut notes: Vec<_> = self.hooks.succeed(&before, &next, new)?.into_iter().collect();
+        let swapped = self.hooks.succeed(&before, &next, new);
+        if swapped.is_err() {
+            // Nothing is said if this fails, too: the buckets then wait for as long as the slower limits say.
+            let _ = rescale::from(&self.program, &next.policy, Moment::Undone);
+        }
+        let mut notes: Vec<_> = swapped?.into_iter().collect();
         notes.extend(filter.start(&next));
         (self.program, self.filter) = (next, filter);
         Ok(notes)

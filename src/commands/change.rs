@@ -123,36 +123,52 @@ fn remove(
     writers: &mut [Writer<'_>],
 ) -> Result<Vec<String>> {
     let networks: BTreeSet<IpNet> = words.networks.iter().copied().collect();
-    let mut said = Vec::new();
+    let (mut said, mut of_instances) = (Vec::new(), Vec::new());
     for (found, writer) in found.iter().zip(writers.iter()) {
         let place = show::lists::place(&found.interfaces);
+        let mut present = BTreeSet::new();
         for network in &networks {
-            said.push(format!("{place}: {}", would_remove(listed, network, writer.tables)?));
+            if let Some(line) = would_remove(listed, network, writer.tables)? {
+                said.push(format!("{place}: {line}"));
+                present.insert(*network);
+            }
         }
         if let Some(peer) = peer {
-            check_uncovered(peer, &networks, writer.tables)?;
+            check_uncovered(peer, &present, writer.tables)?;
         }
+        of_instances.push(present);
     }
-    for writer in writers {
-        live::remove(writer, &networks)?;
+    // Before the first instance is changed.
+    let is_nowhere = |network: &&IpNet| !of_instances.iter().any(|present| present.contains(*network));
+    if let Some(network) = networks.iter().find(is_nowhere) {
+        bail!(not_there(listed, network, writers)?);
+    }
+    for (writer, present) in writers.iter_mut().zip(&of_instances) {
+        live::remove(writer, present)?;
     }
     Ok(said)
 }
 
-/// What to say when the live entry of this network is removed. Fails if there is none of this kind.
-fn would_remove(listed: Listed, network: &IpNet, tables: Tables<'_>) -> Result<String> {
+/// Why nothing can be removed for this network.
+fn not_there(listed: Listed, network: &IpNet, writers: &[Writer<'_>]) -> Result<String> {
+    let mut hint = "`synflood-xdp lists` shows what there is".to_owned();
+    for writer in writers {
+        let under = files::get(writer.tables, network)?;
+        if let Some(under) = under.filter(|under| under.entry.listed == listed) {
+            hint = format!("{} does: take it out there", show::lists::origin(&under.origin));
+        }
+    }
+    let (does, name) = (show::lists::does(listed), network_name(network));
+    Ok(format!("no live entry {does} {name}: {hint}; nothing was changed"))
+}
+
+/// What to say when the live entry of this network is removed. None: there is none of this kind.
+fn would_remove(listed: Listed, network: &IpNet, tables: Tables<'_>) -> Result<Option<String>> {
     let now = clock::now_ns()?;
     let name = network_name(network);
     let under = files::get(tables, network)?;
     let live = live::get(tables, network)?.filter(|entry| !entry.is_over(now));
-    let Some(entry) = live.filter(|entry| entry.listed == listed) else {
-        let other = under.filter(|under| under.entry.listed == listed);
-        let hint = match other {
-            Some(under) => format!("{} does: take it out there", show::lists::origin(&under.origin)),
-            None => "`synflood-xdp lists` shows what there is".into(),
-        };
-        bail!("no live entry {} {name}: {hint}; nothing was changed", show::lists::does(listed));
-    };
+    let Some(entry) = live.filter(|entry| entry.listed == listed) else { return Ok(None) };
     let mut line = format!(
         "the live entry of {name} is removed, which {} {} SYNs",
         show::lists::verdict(entry.listed),
@@ -163,7 +179,7 @@ fn would_remove(listed: Listed, network: &IpNet, tables: Tables<'_>) -> Result<S
             (show::lists::origin(&under.origin), show::lists::does(under.entry.listed));
         line += &format!("; now {origin} {does} it");
     }
-    Ok(line)
+    Ok(Some(line))
 }
 
 /// A deny must not come to light for the ssh peer either. Ends the process.

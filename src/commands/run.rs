@@ -20,6 +20,7 @@ use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::program::{self, Program};
 use crate::kernel::{handover, netlink, privileges};
 use crate::note::Note;
+use crate::policy::Listed;
 use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
@@ -155,7 +156,10 @@ fn announce(settings: &Settings, upkeep: &Upkeep, report: &mut Report) {
         mode: attachment.mode,
     };
     let interfaces: Vec<_> = upkeep.hooks.attachments.iter().map(mode).collect();
+    let denied = settings.lists.entries().filter(|(_, listed)| *listed == Listed::Denied).count();
     report.start(Start {
+        allowed_networks: settings.lists.len() - denied,
+        denied_networks: denied,
         interfaces: &interfaces,
         policy: &upkeep.program.policy,
         unchallenged: upkeep.knowledge.ports.unchallenged(),

@@ -30,6 +30,9 @@ pub struct Start<'a> {
     pub policy: &'a Policy,
     /// Ports that are not challenged, and why.
     pub unchallenged: &'a BTreeMap<u16, String>,
+    /// Networks of options and files.
+    pub allowed_networks: usize,
+    pub denied_networks: usize,
     /// The time after which it ends by itself.
     #[serde(skip)]
     pub stop_after: Option<Duration>,

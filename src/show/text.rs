@@ -64,15 +64,24 @@ pub fn interfaces(interfaces: &[InterfaceMode]) -> String {
 
 pub fn start(start: &Start<'_>) -> String {
     format!(
-        "protecting {}: {}{}; {}",
+        "protecting {}: {}{}{}; {}",
         interfaces(start.interfaces),
         policy(start.policy),
+        listed(start),
         unchallenged(start.unchallenged.keys().copied()),
         match start.stop_after {
             Some(time) => format!("ends in {}", exact(time)),
             None => "Ctrl-C ends".into(),
         }
     )
+}
+
+/// "; networks: 2 allowed, 13 denied", or nothing.
+fn listed(start: &Start<'_>) -> String {
+    match (start.allowed_networks, start.denied_networks) {
+        (0, 0) => String::new(),
+        (allowed, denied) => format!("; networks: {allowed} allowed, {denied} denied"),
+    }
 }
 
 /// Ports in a text, before it says how many more there are.

@@ -184,10 +184,14 @@ fn all_instances_are_changed_or_the_one_that_is_named() {
     assert!(said(&pair, &["allow", "192.0.2.8", "--iface", "eth1"]).starts_with("eth1: "));
     let text = said(&pair, &["lists", "--iface", "eth0"]);
     assert!(text.contains("192.0.2.7") && !text.contains("192.0.2.8"), "{text}");
-    // One of the two has none: nothing is removed of the other.
-    let error = refusal(&run(&pair, &["allow", "192.0.2.8", "--remove"]), 1);
-    assert!(error.contains("nothing was changed"), "{error}");
+    // One network is nowhere: the other is not removed either.
+    let error = refusal(&run(&pair, &["allow", "192.0.2.8", "192.0.2.99", "--remove"]), 1);
+    assert!(error.contains("192.0.2.99") && error.contains("nothing was changed"), "{error}");
     assert!(said(&pair, &["lists", "--iface", "eth1"]).contains("192.0.2.8"));
+    // It is removed where it is.
+    let removed = said(&pair, &["allow", "192.0.2.8", "--remove"]);
+    assert!(removed.starts_with("eth1: ") && removed.lines().count() == 1, "{removed}");
+    assert!(!said(&pair, &["lists"]).contains("192.0.2.8"));
 }
 
 #[test]

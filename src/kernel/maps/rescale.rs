@@ -22,6 +22,8 @@ pub enum Moment {
     BeforeSwap,
     /// For the others. Also removes the entries of services that are gone or whose number is another's now.
     AfterSwap,
+    /// Takes back what was done before a swap that failed: `program` is the one that stays.
+    Undone,
 }
 
 /// Translates the buckets in the program's tables from the `old` policy to its own. Call it at both moments.
@@ -41,6 +43,7 @@ pub fn from(program: &Program, old: &Policy, moment: Moment) -> Result<()> {
 /// What changes at this moment; where nothing does, the old limits are the new ones.
 fn old_limits(old: &Policy, new: &Policy, moment: Moment) -> types::old_limits {
     let at_this_moment = |old: types::limit, new: types::limit| {
+        // What got slower gets faster again when it is undone.
         let is_due = slows_down(&old, &new) == (moment == Moment::BeforeSwap);
         if is_due { old } else { new }
     };
