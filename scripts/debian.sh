@@ -17,3 +17,11 @@ archive_of() { # LABEL
 	[[ -n $found ]] || die "this machine's apt knows no archive of $1; it must be a Debian with up-to-date lists"
 	echo "$found"
 }
+
+# Ends the guests whose process numbers are in this directory. Ctrl-C does not reach background jobs.
+stop_guests() { # DIRECTORY
+	local file
+	for file in "$1"/*.pid; do
+		[[ ! -e $file ]] || kill "$(cat "$file")" 2>/dev/null || true
+	done
+}

@@ -12,15 +12,18 @@ mod running;
 pub mod status;
 mod wake;
 
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::cli::{Verb, Words};
 use crate::kernel::maps::counters::Counters;
 use crate::policy::Listed;
 use crate::show::model::{Summary, Syns};
+use crate::show::write_json;
 
 /// What changes or shows a running instance.
 pub fn verb(verb: Verb) -> Result<ExitCode> {
@@ -32,6 +35,17 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Check(Words { words }) => return check::check(&words).map(ExitCode::from),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a command was asked for: one JSON object, or the text that `write` makes of it.
+fn print<T: Serialize>(
+    value: &T,
+    json: bool,
+    write: impl FnOnce(&mut BufWriter<StdoutLock<'_>>, &T) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if json { write_json(&mut out, value) } else { write(&mut out, value) }?;
+    out.flush()
 }
 
 /// Counters as the model has them.

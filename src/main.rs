@@ -17,10 +17,7 @@ fn main() -> ExitCode {
     let cli = if out::is_journal() {
         match Cli::try_from_words() {
             Ok(cli) => cli,
-            Err(error) => {
-                out::last_words(&error);
-                return ExitCode::from(USAGE);
-            }
+            Err(error) => return refused(&error),
         }
     } else {
         Cli::from_words()
@@ -38,10 +35,7 @@ fn main() -> ExitCode {
     } else {
         match Settings::try_from(&cli) {
             Ok(settings) => run::run(settings, again).map(|()| ExitCode::SUCCESS),
-            Err(error) if out::is_journal() => {
-                out::last_words(&error);
-                return ExitCode::from(USAGE);
-            }
+            Err(error) if out::is_journal() => return refused(&error),
             Err(error) => cli::usage_error(format!("{error:#}")),
         }
     };
@@ -59,6 +53,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// In one line, as the journal wants it.
+fn refused(error: &anyhow::Error) -> ExitCode {
+    out::last_words(error);
+    ExitCode::from(USAGE)
 }
 
 /// The settings as the command line and the configuration say now.

@@ -14,7 +14,7 @@ use crate::advice::{preflight, ssh};
 use crate::cli::{self, Change};
 use crate::kernel::clock;
 use crate::kernel::maps::lists::{self, Entry, Lock, Tables, Writer, files, live};
-use crate::policy::{Listed, ListedBy, network_name};
+use crate::policy::{Listed, ListedBy, SHORTEST_PREFIX, network_name};
 use crate::show;
 
 /// Changes all instances or none.
@@ -59,8 +59,7 @@ fn check_peer(peer: IpAddr, denied: &[IpNet]) {
 
 /// As a file may deny nothing larger either. Ends the process.
 fn check_size(denied: &[IpNet]) {
-    const SHORTEST: u8 = 8;
-    if let Some(network) = denied.iter().find(|network| network.prefix_len() < SHORTEST) {
+    if let Some(network) = denied.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
         cli::usage_error(format!(
             "{network} is a large part of the Internet, and nobody there would get in: if you mean it, give --yes"
         ));
@@ -98,11 +97,11 @@ fn enter(
             let mut line = format!(
                 "{place}: {} is {}{}",
                 network_name(&entry.network),
-                show::lists::verdict(listed),
+                listed,
                 show::lists::for_time(words.time),
             );
             if let Some(before) = before {
-                line += &format!("; before, a live entry {} it", show::lists::verdict(before.listed));
+                line += &format!("; before, a live entry {} it", before.listed);
             }
             if let Some(under) = under.filter(|under| under.entry.listed != listed) {
                 let (origin, does) =
@@ -169,11 +168,8 @@ fn would_remove(listed: Listed, network: &IpNet, tables: Tables<'_>) -> Result<O
     let under = files::get(tables, network)?;
     let live = live::get(tables, network)?.filter(|entry| !entry.is_over(now));
     let Some(entry) = live.filter(|entry| entry.listed == listed) else { return Ok(None) };
-    let mut line = format!(
-        "the live entry of {name} is removed, which {} {} SYNs",
-        show::lists::verdict(entry.listed),
-        entry.syns
-    );
+    let mut line =
+        format!("the live entry of {name} is removed, which {} {} SYNs", entry.listed, entry.syns);
     if let Some(under) = under {
         let (origin, does) =
             (show::lists::origin(&under.origin), show::lists::does(under.entry.listed));

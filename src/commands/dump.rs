@@ -2,14 +2,13 @@
 //! `--dump`: who is blocked now, by all instances that run.
 
 use std::cmp::Reverse;
-use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 
 use super::present::{self, Look};
 use super::running::{self, Found};
-use super::summary;
+use super::{print, summary};
 use crate::advice::preflight;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
@@ -18,7 +17,7 @@ use crate::kernel::maps::ports;
 use crate::kernel::maps::sources::{self, Source};
 use crate::policy::{Challenge, network_name};
 use crate::show::model;
-use crate::show::{text, write_json};
+use crate::show::text;
 
 /// The instances and sources to show.
 #[derive(Debug, Clone)]
@@ -34,15 +33,10 @@ pub fn dump(request: &Request) -> Result<()> {
     preflight::check_can_look("--dump")?;
     let instances = running::find(&request.interfaces)?;
     let dump = model::Dump { instances: read(instances, request.all)? };
-    let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out, &dump, request).and_then(|()| out.flush()).context("cannot write the dump")
-}
-
-fn write(out: &mut impl Write, dump: &model::Dump, request: &Request) -> io::Result<()> {
-    if request.json {
-        return write_json(out, dump);
-    }
-    dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
+    print(&dump, request.json, |out, dump| {
+        dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
+    })
+    .context("cannot write the dump")
 }
 
 fn read(instances: Vec<Found>, all: bool) -> Result<Vec<model::Instance>> {

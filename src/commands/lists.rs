@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `lists`: the networks that running instances allow or deny.
 
-use std::io::{self, BufWriter, Write};
-
 use anyhow::{Context, Result};
 
+use super::print;
 use super::running::{self, Found};
 use crate::advice::preflight;
 use crate::cli::Show;
 use crate::kernel::clock;
 use crate::kernel::maps::lists::{self, Entry};
 use crate::policy::network_name;
+use crate::show;
 use crate::show::lists::{Lists, Network, OfInstance};
-use crate::show::{self, write_json};
 
 pub fn show(words: &Show) -> Result<()> {
     preflight::check_can_look("lists")?;
     let instances = running::find(&words.iface)?.into_iter().map(read).collect::<Result<_>>()?;
     let lists = Lists { instances };
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = match words.json {
-        true => write_json(&mut out, &lists),
-        false => show::lists::write(&mut out, &lists),
-    };
-    written.and_then(|()| out.flush()).context("cannot write the lists")
+    print(&lists, words.json, |out, lists| show::lists::write(out, lists))
+        .context("cannot write the lists")
 }
 
 fn read(found: Found) -> Result<OfInstance> {

@@ -2,12 +2,12 @@
 //! `status`: how running instances are.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
 use super::present::{self, Look};
+use super::print;
 use super::running::{self, Found};
 use crate::advice::preflight;
 use crate::cli::Show;
@@ -15,8 +15,8 @@ use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::{self, lists};
 use crate::policy::{Listed, ListedBy};
+use crate::show;
 use crate::show::status::{Fault, Fill, Networks, OfInstance, Statuses};
-use crate::show::{self, write_json};
 
 pub fn show(words: &Show) -> Result<()> {
     preflight::check_can_look("status")?;
@@ -25,12 +25,8 @@ pub fn show(words: &Show) -> Result<()> {
     let read = |(found, look)| read(found, look);
     let statuses =
         Statuses { instances: instances.into_iter().zip(looks).map(read).collect::<Result<_>>()? };
-    let mut out = BufWriter::new(io::stdout().lock());
-    let written = match words.json {
-        true => write_json(&mut out, &statuses),
-        false => show::status::write(&mut out, &statuses),
-    };
-    written.and_then(|()| out.flush()).context("cannot write the status")
+    print(&statuses, words.json, |out, statuses| show::status::write(out, statuses))
+        .context("cannot write the status")
 }
 
 fn read(found: Found, look: Look) -> Result<OfInstance> {

@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 256 << 20;
 const MAX_NETWORKS: usize = 10_000_000;
 
 /// Whoever wants a larger network has `--allow` and `--deny`.
-const SHORTEST_PREFIX: u8 = 8;
+pub const SHORTEST_PREFIX: u8 = 8;
 
 /// The networks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

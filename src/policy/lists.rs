@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Networks that are exempt from the limits, one way or the other.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,16 @@ use super::list_file::{Entry, ListFile};
 pub enum Listed {
     Allowed,
     Denied,
+}
+
+/// As an adjective: "denied".
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+        })
+    }
 }
 
 /// Where a network was named.

@@ -80,7 +80,7 @@ fn write_network(out: &mut impl Write, network: &Network, width: usize) -> io::R
         out,
         "{:<width$} {:<7} {:>9} {:>10} {}",
         network.network,
-        verdict(network.verdict),
+        network.verdict.to_string(),
         network.left.map_or("for ever".into(), age),
         network.syns,
         origin(&network.origin)
@@ -119,13 +119,6 @@ pub fn verb(listed: Listed) -> &'static str {
     match listed {
         Listed::Allowed => "allow",
         Listed::Denied => "deny",
-    }
-}
-
-pub fn verdict(listed: Listed) -> &'static str {
-    match listed {
-        Listed::Allowed => "allowed",
-        Listed::Denied => "denied",
     }
 }
 

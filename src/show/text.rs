@@ -10,7 +10,7 @@ use super::model::{
     Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start, Status, Summary,
 };
 use super::units::{age, exact};
-use crate::policy::{Challenge, Listed, Policy, Service};
+use crate::policy::{Challenge, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
@@ -195,11 +195,7 @@ fn refuses(bucket: &SharedBucket) -> Option<String> {
 fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Result<()> {
     let shown = if all { lists.len() } else { MAX_LISTED };
     for entry in lists.iter().take(shown) {
-        let verdict = match entry.verdict {
-            Listed::Allowed => "allowed",
-            Listed::Denied => "denied",
-        };
-        writeln!(out, "{verdict} {}: {} SYNs", entry.network, entry.syns)?;
+        writeln!(out, "{} {}: {} SYNs", entry.verdict, entry.network, entry.syns)?;
     }
     if lists.len() > shown {
         writeln!(out, "and {} more networks allowed or denied: --all shows them", lists.len() - shown)?;

@@ -16,7 +16,7 @@ use crate::kernel::clock;
 use crate::kernel::maps::lists::{Lock, Tables, Writer, live};
 use crate::kernel::program::Program;
 use crate::note::Note;
-use crate::policy::{self, Listed, network_name};
+use crate::policy::{self, network_name};
 use kept::Kept;
 
 /// What is known of the live entries.
@@ -131,7 +131,7 @@ fn differences(before: &BTreeMap<IpNet, live::Entry>, entries: &[live::Entry], n
         Note::info(format!(
             "by command, {} is {}{time}{note}",
             network_name(&entry.network),
-            verdict(entry.listed)
+            entry.listed
         ))
     });
     let is_there = |network: &IpNet| entries.iter().any(|entry| entry.network == *network);
@@ -139,21 +139,14 @@ fn differences(before: &BTreeMap<IpNet, live::Entry>, entries: &[live::Entry], n
         |entry: &&live::Entry| !is_there(&entry.network) && entry.until.is_none_or(|until| until > now);
     let removed = before.values().filter(is_removed).map(|entry| {
         let name = network_name(&entry.network);
-        Note::info(format!("by command, {name} is no longer {}", verdict(entry.listed)))
+        Note::info(format!("by command, {name} is no longer {}", entry.listed))
     });
     made.chain(removed).collect()
 }
 
-fn verdict(listed: Listed) -> &'static str {
-    match listed {
-        Listed::Allowed => "allowed",
-        Listed::Denied => "denied",
-    }
-}
-
 fn has_ended(entry: &live::Entry) -> Note {
     let name = network_name(&entry.network);
-    Note::info(format!("the live entry {name} ({}) has ended", verdict(entry.listed)))
+    Note::info(format!("the live entry {name} ({}) has ended", entry.listed))
 }
 
 fn restore(kept: &Kept, tables: Tables<'_>) -> Result<()> {

@@ -28,16 +28,7 @@ PATH=$PATH:/usr/sbin:/sbin
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/synflood-xdp/kernels
 mkdir -p "$cache"
 scratch=$(mktemp -d)
-trap 'stop_guests; rm -rf "$scratch"' EXIT
-
-# Ctrl-C does not reach background jobs.
-# shellcheck disable=SC2317 # called on exit
-stop_guests() {
-	local file
-	for file in "$scratch"/*.pid; do
-		[[ ! -e $file ]] || kill "$(cat "$file")" 2>/dev/null || true
-	done
-}
+trap 'stop_guests "$scratch"; rm -rf "$scratch"' EXIT
 
 # Runs an apt tool with lists and settings that are separate from this machine's.
 apt() { # TOOL ARGUMENT...

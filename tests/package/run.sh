@@ -30,16 +30,7 @@ readonly NOT_COMPARED='^\./(var/(lib/dpkg|lib/systemd|log|cache)|boot)(/|$)'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/synflood-xdp/package
 mkdir -p "$cache"
 scratch=$(mktemp -d)
-trap 'stop_guests; rm -rf "$scratch"' EXIT
-
-# Ctrl-C does not reach background jobs.
-# shellcheck disable=SC2317 # called on exit
-stop_guests() {
-	local file
-	for file in "$scratch"/*.pid; do
-		[[ ! -e $file ]] || kill "$(cat "$file")" 2>/dev/null || true
-	done
-}
+trap 'stop_guests "$scratch"; rm -rf "$scratch"' EXIT
 
 # Prints the name of a tar file of a fresh root with PACKAGES.
 fetch() { # SUITE
