@@ -14,7 +14,7 @@
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
-#define TABLES_VERSION 3
+#define TABLES_VERSION 4
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -442,12 +442,15 @@ struct lists {
 _Static_assert(sizeof(struct lists) == 16, "the layout of struct lists");
 
 /* The filter in front of the lists, see listed.bpf.h: where its parts begin, in words of 64 bits. */
-#define LIST_COARSE_BITS 18 /* 2^this bits */
-#define LIST_BLOOM_BITS 18  /* 2^this words */
+#define LIST_COARSE_BITS 18  /* 2^this bits */
+#define LIST_COARSE6_BITS 14 /* 2^this words, as the next two */
+#define LIST_BLOCKS_BITS 17
+#define LIST_SURE_BITS 19
 #define LIST_COARSE4_SHORT 0
 #define LIST_COARSE4_LONG (LIST_COARSE4_SHORT + (1 << LIST_COARSE_BITS) / 64)
 #define LIST_COARSE6 (LIST_COARSE4_LONG + (1 << LIST_COARSE_BITS) / 64)
-#define LIST_SHORT6 (LIST_COARSE6 + (1 << LIST_COARSE_BITS) / 64)
+#define LIST_SHORT6 (LIST_COARSE6 + (1 << LIST_COARSE6_BITS))
 #define LIST_SHORT4 (LIST_SHORT6 + (1 << 16) / 64)
-#define LIST_BLOOM (LIST_SHORT4 + (1 << 24) / 64)
-#define LIST_FILTER_WORDS (LIST_BLOOM + (1 << LIST_BLOOM_BITS))
+#define LIST_BLOCKS (LIST_SHORT4 + (1 << 24) / 64)
+#define LIST_SURE (LIST_BLOCKS + (1 << LIST_BLOCKS_BITS))
+#define LIST_FILTER_WORDS (LIST_SURE + (1 << LIST_SURE_BITS))

@@ -13,16 +13,19 @@ use crate::kernel::sys::MappedWords;
 
 /// LIST_COARSE_BITS and so on of `bpf/intf.h`.
 const COARSE_BITS: u32 = 18;
-const BLOOM_BITS: u32 = 18;
+const COARSE6_BITS: u32 = 14;
+const BLOCKS_BITS: u32 = 17;
+const SURE_BITS: u32 = 19;
 
 /// Where its parts begin, in words.
 const COARSE4_SHORT: usize = 0;
 const COARSE4_LONG: usize = COARSE4_SHORT + (1 << COARSE_BITS) / 64;
 const COARSE6: usize = COARSE4_LONG + (1 << COARSE_BITS) / 64;
-const SHORT6: usize = COARSE6 + (1 << COARSE_BITS) / 64;
+const SHORT6: usize = COARSE6 + (1 << COARSE6_BITS);
 const SHORT4: usize = SHORT6 + (1 << 16) / 64;
-const BLOOM: usize = SHORT4 + (1 << 24) / 64;
-const WORDS: usize = BLOOM + (1 << BLOOM_BITS);
+const BLOCKS: usize = SHORT4 + (1 << 24) / 64;
+const SURE: usize = BLOCKS + (1 << BLOCKS_BITS);
+const WORDS: usize = SURE + (1 << SURE_BITS);
 
 /// What the first bits of an address stand for in [`hash`]: the word of a block, or a network. Of an IPv6 network it is
 /// their number.
@@ -112,34 +115,40 @@ fn enter4(network: &Ipv4Net, mut set: impl FnMut(usize, u64)) -> u32 {
         return 0;
     }
     enter_range(COARSE4_LONG, blocks(COARSE_BITS), &mut set);
-    let word = bloom_word(hash(*blocks(24).start(), WORD4));
+    let block = hash(*blocks(24).start(), WORD4);
     let (bits, what, level) =
         if network.prefix_len() <= 28 { (28, FIRST_28, HAS_28) } else { (32, FIRST_32, HAS_32) };
-    blocks(bits).for_each(|block| set(word, bloom_bits(hash(block, what))));
+    blocks(bits).for_each(|prefix| enter_in_block(block, hash(prefix, what), &mut set));
     level
 }
 
 fn enter6(network: &Ipv6Net, mut set: impl FnMut(usize, u64)) -> u32 {
     let first_bits = |ip: Ipv6Addr, bits: u32| (ip.to_bits() >> (128 - bits)) as u64;
-    let blocks = |bits| first_bits(network.network(), bits)..=first_bits(network.broadcast(), bits);
+    let prefixes = |bits| first_bits(network.network(), bits)..=first_bits(network.broadcast(), bits);
     let len = u32::from(network.prefix_len());
     if len <= 16 {
-        enter_range(SHORT6, blocks(16), &mut set);
+        enter_range(SHORT6, prefixes(16), &mut set);
         return 0;
     }
     let level = len.next_multiple_of(4).clamp(32, 64);
-    for block in blocks(level) {
-        let first_32 = hash(block >> (level - 32), WORD6_32);
-        let coarse = first_32 >> (64 - COARSE_BITS);
-        enter_range(COARSE6, coarse..=coarse, &mut set);
-        let word = if level < 48 { first_32 } else { hash(block >> (level - 48), WORD6_48) };
-        set(bloom_word(word), bloom_bits(hash(block, level)));
+    for prefix in prefixes(level) {
+        let first_32 = hash(prefix >> (level - 32), WORD6_32);
+        set(bloom_word(COARSE6, COARSE6_BITS, first_32), bloom_bits(first_32));
+        let block = if level < 48 { first_32 } else { hash(prefix >> (level - 48), WORD6_48) };
+        enter_in_block(block, hash(prefix, level), &mut set);
     }
     HAS_IPV6 << ((level - 32) / 4)
 }
 
-fn bloom_word(hash: u64) -> usize {
-    BLOOM + (hash >> (64 - BLOOM_BITS)) as usize
+/// What `list_block_holds()` of the program looks for.
+fn enter_in_block(block: u64, network: u64, set: &mut impl FnMut(usize, u64)) {
+    set(bloom_word(BLOCKS, BLOCKS_BITS, block), bloom_bits(network));
+    set(bloom_word(SURE, SURE_BITS, network), bloom_bits(network << 38));
+}
+
+/// Of a part of 2^`bits` words.
+fn bloom_word(part: usize, bits: u32, hash: u64) -> usize {
+    part + (hash >> 26 & ((1 << bits) - 1)) as usize
 }
 
 fn bloom_bits(hash: u64) -> u64 {
@@ -187,36 +196,36 @@ mod tests {
             let count = |part: std::ops::Range<usize>| -> u32 {
                 words.range(part).map(|(_, bits)| bits.count_ones()).sum()
             };
-            let found = (levels, count(COARSE4_SHORT..COARSE4_LONG), count(SHORT4..BLOOM));
+            let found = (levels, count(COARSE4_SHORT..COARSE4_LONG), count(SHORT4..BLOCKS));
             assert_eq!(found, (0, coarse, fine), "{network}");
-            assert_eq!(words.range(COARSE4_LONG..SHORT4).count() + words.range(BLOOM..).count(), 0);
+            assert_eq!(words.range(COARSE4_LONG..SHORT4).count() + words.range(BLOCKS..).count(), 0);
         }
     }
 
     #[test]
     fn longer_networks_stand_at_the_next_level() {
         let ipv6 = |len: u32| HAS_IPV6 << ((len - 32) / 4);
-        for (network, level, words_of_bloom) in [
+        for (network, level, prefixes) in [
             ("192.0.2.7/32", HAS_32, 1),
-            ("192.0.2.0/25", HAS_28, 1),
+            ("192.0.2.0/25", HAS_28, 8),
             ("2001::/16", 0, 0),
-            ("2001:d00::/24", ipv6(32), 256),
+            ("2001:d00::/28", ipv6(32), 16),
             ("2001:db8::/32", ipv6(32), 1),
-            ("2001:db8::/33", ipv6(36), 1),
+            ("2001:db8::/33", ipv6(36), 8),
             ("2001:db8::/45", ipv6(48), 8),
             ("2001:db8:7::/48", ipv6(48), 1),
             ("2001:db8:7:8::/64", ipv6(64), 1),
             ("2001:db8:7:8::9/128", ipv6(64), 1),
         ] {
             let (levels, words) = bits_of(network);
-            assert_eq!((levels, words.range(BLOOM..).count()), (level, words_of_bloom), "{network}");
+            assert_eq!((levels, words.range(SURE..).count()), (level, prefixes), "{network}");
         }
     }
 
     /// Networks of one word have bits of their own.
     #[test]
     fn the_bits_do_not_follow_from_the_word() {
-        let bits = |network: &str| bits_of(network).1.range(BLOOM..).map(|(_, bits)| *bits).next();
+        let bits = |network: &str| bits_of(network).1.range(BLOCKS..SURE).map(|(_, bits)| *bits).next();
         let of_one_word: std::collections::BTreeSet<_> =
             (0..16).map(|host| bits(&format!("192.0.2.{host}/32"))).collect();
         assert!(of_one_word.len() > 12);
@@ -224,13 +233,13 @@ mod tests {
         assert!((0..64).all(|first| !own(hash(first, 32), hash(first, WORD6_32))));
     }
 
-    /// Few networks of a list share bits.
+    /// Few networks of a list share a word, or bits in it.
     #[test]
     fn hashes_spread() {
-        let coarse = |bits: u64, what| hash(bits, what) >> (64 - COARSE_BITS);
-        for shift in [0, 16, 32] {
+        let fields: [fn(u64) -> u64; 3] = [|hash| hash >> 46, |hash| hash >> 28, |hash| hash >> 8];
+        for (field, shift) in fields.iter().flat_map(|field| [0, 16, 32].map(|shift| (field, shift))) {
             let places: std::collections::BTreeSet<_> =
-                (0..10_000_u64).map(|n| coarse(n << shift, 64)).collect();
+                (0..10_000_u64).map(|n| field(hash(n << shift, 64)) % (1 << 18)).collect();
             // By chance 9,812.
             assert!(places.len() > 9_700, "{} with {shift}", places.len());
         }
