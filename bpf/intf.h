@@ -10,7 +10,7 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 6
+#define DUMP_VERSION 7
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
@@ -287,7 +287,8 @@ struct rate {
 	__u64 last_refusal;   /* to REFUSAL_RESOLUTION_NS; 0: never. Of the pass rate also where a
 				 listener's queue refused, or the kernel a cookie */
 	__u64 refusing_since; /* when refusals began that have not been over since */
-	__u64 padding[5];
+	struct limit limit;   /* the one that full_at is meant by, written by rescale() */
+	__u64 padding[3];
 };
 _Static_assert(sizeof(struct rate) == 64, "the layout of struct rate");
 
@@ -296,8 +297,10 @@ struct rates {
 	struct rate unchallenged; /* to this host's own ports */
 	struct rate forwarded;    /* unchallenged too, but to other hosts */
 	struct rate challenges;
+	__u32 rescaled_by; /* the generation of the program whose limits the buckets have */
+	__u32 padding[15];
 };
-_Static_assert(sizeof(struct rates) == 256, "the layout of struct rates");
+_Static_assert(sizeof(struct rates) == 320, "the layout of struct rates");
 
 /* The key of the table of sources: a source has an entry for each service that it used. The kernel
  * compares keys by words of 8 bytes, and what is left over byte by byte. */
@@ -404,16 +407,18 @@ struct list_entry {
 };
 _Static_assert(sizeof(struct list_entry) == 32, "the layout of struct list_entry");
 
-/* What the limits were before a change of them, for rescale(). */
-struct old_limits {
+/* The limits that the words in the table of sources are meant by, of each service. */
+struct bucket_limits {
 	struct source_limits services[1 + MAX_SERVICES];
-	struct limit pass;
-	struct limit unchallenged;
-	struct limit challenges;
-	__u32 forgotten; /* bit n: service n is another one now, or none: its entries are removed */
-	__u32 padding;
 };
-_Static_assert(sizeof(struct old_limits) == 17 * 32 + 56, "the layout of struct old_limits");
+_Static_assert(sizeof(struct bucket_limits) == 17 * 32, "the layout of struct bucket_limits");
+
+/* What rescale() is given. */
+struct rescaling {
+	__u32 only_slower; /* leave rates alone that stay as fast, or get faster */
+	__u32 forgotten;   /* bit n: service n is another one now, or none: its entries are removed */
+};
+_Static_assert(sizeof(struct rescaling) == 8, "the layout of struct rescaling");
 
 /* Bytes of a note, with the zero at its end. */
 #define LIST_NOTE_SIZE 88

@@ -227,8 +227,8 @@ struct {
 	__uint(max_entries, 64);
 } list_origins SEC(".maps");
 
-/* User space writes it and then runs rescale(), which reads it. */
-struct old_limits old_limits SEC(".data.limits");
+/* User space writes it before load; then rescale() does. */
+struct bucket_limits bucket_limits SEC(".data.limits");
 
 /* Only user space writes and reads it. */
 struct {

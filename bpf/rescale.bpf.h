@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Translates every bucket from the limits of the program before this one to its own.
- *
- * The old limits come in a map, as a program's context can only be read at constant places, and the
- * service of an entry chooses among them.
+ * Translates every bucket from the limits that its word is meant by to those of this program. The
+ * former stand beside the buckets, and change with them in one run: a process that is killed around a
+ * run leaves no bucket that would be misread.
  */
 #pragma once
 
@@ -11,17 +10,38 @@
 #include "rescale.h"
 #include "source.bpf.h"
 
-static __always_inline void rescale_bucket(__u64 *full_at, const struct limit *old,
-					   const volatile struct limit *new, __u64 now)
-{
-	const struct limit from = limit_of(old), to = limit_of(new);
+struct rescale_walk {
+	__u64 now;
+	struct rescaling how;
+};
 
-	bucket_rescale_at(full_at, &from, &to, now);
+/* An interval of 0 is no limit. */
+static __always_inline bool rescale_is_due(const struct limit *old, const volatile struct limit *new,
+					   const struct rescaling *how)
+{
+	return !how->only_slower || new->interval_ns > old->interval_ns;
+}
+
+static __always_inline void rescale_bucket(__u64 *full_at, const struct limit *old,
+					   const volatile struct limit *new,
+					   const struct rescale_walk *walk)
+{
+	const struct limit from = *old, to = limit_of(new);
+
+	if (rescale_is_due(&from, new, &walk->how))
+		bucket_rescale_at(full_at, &from, &to, walk->now);
+}
+
+static __always_inline void rescale_limit(struct limit *old, const volatile struct limit *new,
+					  const struct rescale_walk *walk)
+{
+	if (rescale_is_due(old, new, &walk->how))
+		*old = limit_of(new);
 }
 
 /* Of each entry in the table; 0: go on with the next. */
 static long rescale_source(void *map, const struct source_key *key, struct source *source,
-			   const __u64 *now)
+			   const struct rescale_walk *walk)
 {
 	const volatile struct source_limits *limits;
 	const struct source_limits *old;
@@ -29,23 +49,40 @@ static long rescale_source(void *map, const struct source_key *key, struct sourc
 
 	if (service > MAX_SERVICES)
 		return 0;
-	if (old_limits.forgotten >> service & 1) {
+	if (walk->how.forgotten >> service & 1) {
 		bpf_map_delete_elem(map, key);
 		return 0;
 	}
-	old = &old_limits.services[service];
+	old = &bucket_limits.services[service];
 	limits = &service_at(service)->limits;
-	rescale_bucket(&source->syns_full_at, &old->syns, &limits->syns, *now);
-	rescale_bucket(&source->connections_full_at, &old->connections, &limits->connections, *now);
+	rescale_bucket(&source->syns_full_at, &old->syns, &limits->syns, walk);
+	rescale_bucket(&source->connections_full_at, &old->connections, &limits->connections, walk);
 	return 0;
 }
 
-static __always_inline void rescale_rates(__u64 now)
+/* Behind the walk through the entries. */
+static __always_inline void rescale_limits_of_sources(const struct rescale_walk *walk)
 {
-	rescale_bucket(&rates.pass.full_at, &old_limits.pass, &config.pass_limit, now);
-	rescale_bucket(&rates.unchallenged.full_at, &old_limits.unchallenged,
-		       &config.unchallenged_limit, now);
-	rescale_bucket(&rates.forwarded.full_at, &old_limits.unchallenged, &config.unchallenged_limit,
-		       now);
-	rescale_bucket(&rates.challenges.full_at, &old_limits.challenges, &config.challenge_limit, now);
+	for (int i = 0; i <= MAX_SERVICES; i++) {
+		const volatile struct source_limits *limits = &service_at(i)->limits;
+		struct source_limits *old = &bucket_limits.services[i];
+
+		rescale_limit(&old->syns, &limits->syns, walk);
+		rescale_limit(&old->connections, &limits->connections, walk);
+	}
+}
+
+static __always_inline void rescale_rate(struct rate *rate, const volatile struct limit *new,
+					 const struct rescale_walk *walk)
+{
+	rescale_bucket(&rate->full_at, &rate->limit, new, walk);
+	rescale_limit(&rate->limit, new, walk);
+}
+
+static __always_inline void rescale_rates(const struct rescale_walk *walk)
+{
+	rescale_rate(&rates.pass, &config.pass_limit, walk);
+	rescale_rate(&rates.unchallenged, &config.unchallenged_limit, walk);
+	rescale_rate(&rates.forwarded, &config.unchallenged_limit, walk);
+	rescale_rate(&rates.challenges, &config.challenge_limit, walk);
 }

@@ -122,11 +122,14 @@ int inspect(struct xdp_md *ctx)
  * walk through a large table holds up no packet. Returns the entries that it saw.
  */
 SEC("syscall")
-int rescale(void *ctx)
+int rescale(const struct rescaling *how)
 {
-	__u64 now = bpf_ktime_get_ns();
+	struct rescale_walk walk = { .now = bpf_ktime_get_ns(), .how = *how };
+	long seen;
 
-	(void)ctx;
-	rescale_rates(now);
-	return bpf_for_each_map_elem(&sources, rescale_source, &now, 0);
+	rescale_rates(&walk);
+	seen = bpf_for_each_map_elem(&sources, rescale_source, &walk, 0);
+	rescale_limits_of_sources(&walk);
+	rates.rescaled_by = config.generation;
+	return seen;
 }

@@ -2,6 +2,7 @@
 //! The tasks of a run once per second. Nothing here prints or ends a run: a finding becomes a [`Note`],
 //! and a failed task is tried again.
 
+pub mod buckets;
 pub mod filter;
 pub mod firewall;
 pub mod floods;
@@ -20,10 +21,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::Result;
 
 use crate::kernel::hooks::{Before, Hooks};
-use crate::kernel::maps::rescale::{self, Moment};
+use crate::kernel::maps::rescale;
 use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
+pub use buckets::Buckets;
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use floods::Floods;
@@ -48,6 +50,7 @@ pub struct Upkeep {
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
+    pub buckets: Buckets,
     pub lists: Lists,
 }
 
@@ -71,6 +74,7 @@ impl Upkeep {
             floods: Floods::default(),
             sysctls,
             links: Links::default(),
+            buckets: Buckets::default(),
             lists,
         }
     }
@@ -86,8 +90,8 @@ impl Upkeep {
         };
         let swapped = self.hooks.succeed(&before, &next, new);
         if swapped.is_err() {
-            // Nothing is said if this fails, too: the buckets then wait for as long as the slower limits say.
-            let _ = rescale::from(&self.program, &next.policy, Moment::Undone);
+            // If this fails, the next second tries again.
+            let _ = rescale::settle(&self.program);
         }
         let mut notes: Vec<_> = swapped?.into_iter().collect();
         notes.extend(filter.start(&next));
@@ -113,8 +117,9 @@ impl Upkeep {
         }
         let sysctls = self.sysctls.as_mut().map(|sysctls| sysctls.tick(refuses)).unwrap_or_default();
         let filter = self.filter.tick(&self.program);
+        let buckets = self.buckets.tick(&self.program);
         let lists = self.lists.tick(&self.program);
-        [links, host, rates, floods, told, sysctls, filter, lists].concat()
+        [links, host, rates, floods, told, sysctls, filter, buckets, lists].concat()
     }
 
     /// Tells the program what it must know of this host, and has it take answers where they come in. Call it

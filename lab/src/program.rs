@@ -18,6 +18,7 @@ use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, OpenObject};
 use synflood_xdp::cli::Cli;
+use synflood_xdp::kernel::legacy::Legacy;
 use synflood_xdp::kernel::maps::lists::files;
 use synflood_xdp::kernel::maps::sources;
 use synflood_xdp::kernel::skel::{SynfloodSkelBuilder, config_of, from_bytes};
@@ -65,11 +66,22 @@ impl Program {
 
     /// The same. The error is the command's message for the kernel's refusal.
     pub fn try_load(options: &[&str]) -> Result<Self, String> {
+        Self::load_after(options, None)
+    }
+
+    /// Loads another one beside it, which goes on with its tables.
+    pub fn successor(&self, options: &[&str]) -> Self {
+        let legacy = self.legacy().unwrap();
+        Self::load_after(options, Some(&legacy)).expect("the kernel takes the program")
+    }
+
+    /// Loads it as the successor of a program that left this.
+    pub fn load_after(options: &[&str], before: Option<&Legacy>) -> Result<Self, String> {
         let command = ["synflood-xdp", "--iface", "none"].iter().chain(options);
         let settings = Settings::try_from(&Cli::try_parse_from(command).unwrap()).unwrap();
         let Settings { policy, lists, sizes, .. } = settings;
         let policy = program::resolve(&policy).unwrap();
-        let program = program::load(policy, sizes, None).map_err(|error| format!("{error:#}"))?;
+        let program = program::load(policy, sizes, before).map_err(|error| format!("{error:#}"))?;
         files::fill(program.maps.lists(), &lists).unwrap();
         Ok(Self { program, told: Mutex::default() })
     }

@@ -32,7 +32,7 @@ pub struct Tables {
     pub maps: BTreeMap<String, OwnedFd>,
     pub max_sources: u32,
     pub shape: Shape,
-    /// Its limits are those of the buckets.
+    /// Of the program that had them.
     pub policy: Policy,
 }
 

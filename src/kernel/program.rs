@@ -12,7 +12,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
 use super::legacy::{Legacy, Shape, Tables};
-use super::maps::{Maps, connections, handles, host};
+use super::maps::{Maps, connections, handles, host, rescale};
 use super::secret::Secret;
 use super::skel::{
     OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
@@ -156,7 +156,7 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
         sys::bind_map(programs.synflood.as_fd(), map.as_fd())
             .context("cannot keep the program's maps")?;
     }
-    Ok(Program {
+    let program = Program {
         id: libbpf_rs::Program::id_from_fd(programs.synflood.as_fd())
             .context("cannot ask the kernel for the program's number")?,
         programs,
@@ -166,7 +166,11 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
         secret,
         reasons: reason_names(&skel)?,
         policy,
-    })
+    };
+    if tables.is_none() {
+        rescale::settle(&program)?;
+    }
+    Ok(program)
 }
 
 /// Makes the program use these tables. Those of sources only where it would make them alike.

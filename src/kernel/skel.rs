@@ -32,6 +32,7 @@ macro_rules! plain {
 
 plain! {
     addr: 16,
+    bucket_limits: 17 * 32,
     config: 120 + 8192 + 17 * 64 + 65_536,
     host: 32,
     link: 24,
@@ -43,11 +44,11 @@ plain! {
     lists: 16,
     live_entry: 128,
     mac: 8,
-    old_limits: 17 * 32 + 56,
     port: 8,
     port_connections: 8,
-    rates: 256,
+    rates: 320,
     refusal: 32,
+    rescaling: 8,
     route: 16,
     run_info: 1024,
     secret: 32,

@@ -10,10 +10,13 @@ use std::time::Duration;
 use lab::defence::{Defence, dump, source};
 use lab::netns::connect as connect_pair;
 use lab::pair::Pair;
-use lab::program::load_as_version;
+use lab::program::{Program, load_as_version};
 use lab::stranger::Stranger;
 use lab::{pass, wait_for, wire, xdp};
 use nix::sys::signal::Signal;
+use synflood_xdp::kernel::interface::Interface;
+use synflood_xdp::kernel::maps::rescale::{self, Moment};
+use synflood_xdp::kernel::predecessor::Predecessor;
 
 use crate::flood::{Flood, OPTIONS, syn_from};
 
@@ -81,6 +84,33 @@ fn buckets_and_counters_go_on() {
     let client = source(&shown, "10.0.0.1").unwrap();
     assert_eq!(client["connected"], 2, "{client}");
     assert_eq!(client["connections"]["tokens"], 0, "{client}");
+}
+
+/// It was killed when it had given the buckets its limits, and not yet taken the first one's place.
+#[test]
+fn a_successor_that_ends_halfway_leaves_the_buckets_as_they_were() {
+    let pair = lab::pair!();
+    let options = ["--iface", "eth0", "--burst", "3", "--rate", "1/m"];
+    let defence = Defence::start(&pair, &options);
+    let _listener = listen(&pair);
+    (0..3).for_each(|_| drop(connect(&pair).unwrap()));
+    pair.server.enter(|| {
+        let interface = Interface::ethernet("eth0").unwrap();
+        let running = Predecessor::on(&[interface]).unwrap().unwrap();
+        let legacy = running.legacy().unwrap();
+        let old = &legacy.tables.as_ref().unwrap().policy;
+        let next = Program::load_after(&["--burst", "3", "--rate", "1/h"], Some(&legacy)).unwrap();
+        rescale::from(&next, old, Moment::BeforeSwap).unwrap();
+    });
+    let next_token = || {
+        let shown = dump(&pair, &["--all"]);
+        let client = source(&shown, "10.0.0.1").unwrap();
+        client["connections"]["next_token_s"].as_f64().unwrap()
+    };
+    assert!(next_token() > 3_600.0, "the buckets have other limits");
+    let said = || defence.stderr().contains("the buckets have this one's limits again").then_some(());
+    wait_for("the run to see it", said);
+    assert!(next_token() <= 60.0);
 }
 
 /// The client has its answer from the one, and gives it to the other.

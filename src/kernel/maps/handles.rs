@@ -61,8 +61,8 @@ maps! {
     live, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
 }
 
-/// The maps that each program has for itself: what user space asks it through them is for no other.
-pub const OF_ONE: [&str; 2] = ["data_limits", "query"];
+/// The map that each program has for itself: what user space asks it through it is for no other.
+pub const OF_ONE: [&str; 1] = ["query"];
 
 /// And those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
 pub const OF_ONE_AND_SOURCES: [&str; 6] =
