@@ -145,7 +145,7 @@ impl Findings {
 
     fn note(&mut self, note: &Note) {
         match note {
-            Note::Info { text } | Note::Warning { text } => self.warn(text.clone()),
+            Note::Info { text } | Note::Notice { text } | Note::Warning { text } => self.warn(text.clone()),
             Note::Detached { .. } => {}
         }
     }
