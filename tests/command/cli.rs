@@ -40,7 +40,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["--rate", "1e10"], &["--rate", "at most 1000000000/s"]),
     (&["--rate", "1e-300"], &["--rate", "higher rate"]),
     (&["--rate", "5/d"], &["--rate", "s, m or h"]),
-    (&["--rate", "fast"], &["--rate", "SYNs per second"]),
+    (&["--rate", "fast"], &["--rate", "like 5 or 0.5, or with its time: 1000/s, 30/m, 10/h"]),
     (&["--ipv4-prefix", "33"], &["--ipv4-prefix", "1..=32"]),
     (&["--ipv4-prefix", "0"], &["--ipv4-prefix", "1..=32"]),
     (&["--ipv6-prefix", "129"], &["--ipv6-prefix", "1..=128"]),
