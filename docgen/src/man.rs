@@ -12,7 +12,7 @@ const FILES: [(&str, &str); 4] = [
         "/etc/synflood-xdp/config.toml",
         "The configuration of the service, with the names of the options as its keys.",
     ),
-    ("/lib/systemd/system/synflood-xdp.service", "The service of the Debian package."),
+    ("/usr/lib/systemd/system/synflood-xdp.service", "The service of the Debian package."),
     (
         "/var/lib/synflood-xdp/live-entries.json",
         "What allow and deny have entered at the service; after a reboot it is read again.",
