@@ -68,6 +68,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         report,
         started: Instant::now(),
         keeping: Watched::new("handing over to the service manager"),
+        kept: None,
         reading: Reading::default(),
         is_flood_told: false,
     };
