@@ -16,8 +16,8 @@ pub const OF_A_RUN: [Capability; 4] =
 /// What the tools that print the firewall's rules need.
 pub const OF_FIREWALL_TOOLS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
 
-/// Does this in a thread that has none but these: threads that it makes never have more. Without it a thread that was made
-/// before [`keep_only`] would keep all.
+/// Does this in a thread that has none but these: threads that it makes never have more. A thread that is made before
+/// [`keep_only`] would keep all.
 pub fn with_only<T: Send>(wanted: &[Capability], act: impl FnOnce() -> T + Send) -> Result<T> {
     let limited = || {
         // What cannot be given up does no harm: the thread that calls this says so of itself.
