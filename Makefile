@@ -29,14 +29,18 @@ build: ## build the static binary, ./synflood-xdp (the default)
 	@echo ./synflood-xdp: $$(stat -Lc %s synflood-xdp | numfmt --to=si --suffix=B)
 
 .PHONY: install
-install: ## install the binary and its man page to $(PREFIX), below $(DESTDIR)
+install: share = $(DESTDIR)$(PREFIX)/share
+install: ## install the binary, its man page and completions to $(PREFIX), below $(DESTDIR)
 	@# If root has no Rust, install the binary that the user has built.
 	@if [[ ! -x synflood-xdp ]] || $(cargo) --version >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory build; \
 	fi
 	@install -D -m 755 synflood-xdp '$(DESTDIR)$(PREFIX)/bin/synflood-xdp'
-	@install -D -m 644 docs/synflood-xdp.8 '$(DESTDIR)$(PREFIX)/share/man/man8/synflood-xdp.8'
-	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp and its man page'
+	@install -D -m 644 docs/synflood-xdp.8 '$(share)/man/man8/synflood-xdp.8'
+	@install -D -m 644 docs/completions/synflood-xdp.bash '$(share)/bash-completion/completions/synflood-xdp'
+	@install -D -m 644 docs/completions/_synflood-xdp '$(share)/zsh/site-functions/_synflood-xdp'
+	@install -D -m 644 docs/completions/synflood-xdp.fish '$(share)/fish/vendor_completions.d/synflood-xdp.fish'
+	@echo 'installed $(DESTDIR)$(PREFIX)/bin/synflood-xdp, its man page and completions for bash, zsh and fish'
 
 .PHONY: deb
 deb: needs-build-package build ## make a Debian package of the binary, in target/debian

@@ -26,6 +26,10 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
     version,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
+    override_usage = "synflood-xdp --iface <IF>... [OPTIONS]
+       synflood-xdp --config <FILE> [OPTIONS]
+       synflood-xdp --dump [--all] [--json] [--iface <IF>]
+       synflood-xdp <COMMAND> [OPTIONS]",
     after_help = "Examples:
   synflood-xdp --iface eth0                         protect eth0 until Ctrl-C
   synflood-xdp --iface eth0 --burst 5 --rate 1      five connections of each source at once, then one a second
@@ -35,7 +39,8 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
   synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
 
-Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; of check also 3, with warnings.
+Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; 3 of check: with warnings, of status: with a fault.
+
 Signals: SIGHUP reads the configuration again, SIGINT and SIGTERM end a run."
 )]
 pub struct Cli {
@@ -163,7 +168,8 @@ pub struct Protect {
     #[arg(long, value_enum, default_value = "auto", help_heading = RUN)]
     pub mode: Mode,
 
-    /// Take over from a run that protects these interfaces, without a moment unprotected
+    /// Take over from a run that protects these interfaces, without a moment unprotected. That run ends, with its --for
+    /// and --dry-run, and does not come back when this one ends
     #[arg(long, help_heading = RUN)]
     pub replace: bool,
 

@@ -25,14 +25,28 @@ use crate::policy::Listed;
 use crate::show::model::{Summary, Syns};
 use crate::show::write_json;
 
+/// The exit status of `status` and `check` for what works, but not as it should.
+const LOOK_AT_IT: u8 = 3;
+
 /// What changes or shows a running instance.
 pub fn verb(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Allow(change) => change::change(Listed::Allowed, &change)?,
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
-        Verb::Status(show) => status::show(&show)?,
-        Verb::Check(Words { words }) => return check::check(&words).map(ExitCode::from),
+        Verb::Status(show) => {
+            return Ok(match status::show(&show)? {
+                status::Verdict::Fine => ExitCode::SUCCESS,
+                status::Verdict::Fault => ExitCode::from(LOOK_AT_IT),
+            });
+        }
+        Verb::Check(Words { words }) => {
+            return Ok(match check::check(&words)? {
+                check::Verdict::Fine => ExitCode::SUCCESS,
+                check::Verdict::Warnings => ExitCode::from(LOOK_AT_IT),
+                check::Verdict::WouldNotStart => ExitCode::FAILURE,
+            });
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,9 @@ pub enum Note {
     /// Good to know.
     #[serde(rename = "note")]
     Info { text: String },
+    /// The same, and worth a look among many lines.
+    #[serde(rename = "note")]
+    Notice { text: String },
     /// Clients or the protection suffer.
     Warning { text: String },
     /// An interface is no longer protected.
@@ -24,6 +27,10 @@ impl Note {
         Self::Info { text: text.into() }
     }
 
+    pub fn notice(text: impl Into<String>) -> Self {
+        Self::Notice { text: text.into() }
+    }
+
     pub fn warning(text: impl Into<String>) -> Self {
         Self::Warning { text: text.into() }
     }
@@ -33,7 +40,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Info { text } => write!(f, "note: {text}"),
+            Self::Info { text } | Self::Notice { text } => write!(f, "note: {text}"),
             Self::Warning { text } => write!(f, "warning: {text}"),
             Self::Detached { interface } => write!(
                 f,

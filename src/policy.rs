@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub use limit::{Limit, Rate, TotalRate, burst};
-pub use list_file::{ListFile, SHORTEST_PREFIX};
+pub use list_file::{Entry as ListEntry, ListFile, SHORTEST_PREFIX};
 pub use lists::{Listed, ListedBy, Listing, Lists, Origin};
 pub use network::{network, network_name};
 pub use place::{AttachMode, Mode, Place, Sizes};

@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 use std::{env, process};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sd_notify::NotifyState;
 
 use crate::kernel::sys;
@@ -18,11 +18,14 @@ pub struct Manager {
     is_there: bool,
     /// The names of the descriptors that it keeps.
     kept: BTreeSet<String>,
+    /// How many it keeps at most. None: it does not tell (before systemd 254).
+    room: Option<usize>,
 }
 
 impl Manager {
     pub fn find() -> Self {
-        Self { is_there: env::var_os("NOTIFY_SOCKET").is_some(), kept: BTreeSet::new() }
+        let room = env::var("FDSTORE").ok().and_then(|room| room.parse().ok());
+        Self { is_there: env::var_os("NOTIFY_SOCKET").is_some(), kept: BTreeSet::new(), room }
     }
 
     /// It waits for this process to be ready, and keeps descriptors.
@@ -59,7 +62,7 @@ impl Manager {
         Ok(())
     }
 
-    /// Has it let go of all others.
+    /// Has it let go of all others. Fails where it has not the room: what is beyond it is not kept.
     pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
         self.keep(wanted)?;
         for name in self.kept.iter().filter(|name| !wanted.contains_key(*name)) {
@@ -67,6 +70,13 @@ impl Manager {
                 .context("cannot tell the service manager to let go")?;
         }
         self.kept.retain(|name| wanted.contains_key(name));
+        let (count, room) = (self.kept.len(), self.room.unwrap_or(usize::MAX));
+        ensure!(
+            count <= room,
+            "the service manager keeps {room} of {count} descriptors, so that a restart may leave interfaces \
+             unprotected for a moment: set FileDescriptorStoreMax={} in the unit",
+            count.next_power_of_two()
+        );
         Ok(())
     }
 

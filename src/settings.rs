@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use ipnet::IpNet;
 
 use crate::cli::{Cli, Protect};
 use crate::policy::{
-    Limit, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
+    Limit, ListEntry, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -43,7 +44,7 @@ impl TryFrom<&Cli> for Settings {
     fn try_from(cli: &Cli) -> Result<Self> {
         let mut settings = without_files(cli)
             .map_err(|error| cli.located(error, |less| without_files(less).is_ok()))?;
-        settings.lists = lists(&cli.protect)?;
+        settings.lists = lists(cli)?;
         Ok(settings)
     }
 }
@@ -115,13 +116,29 @@ fn check_services(words: &Protect) -> Result<()> {
     Ok(())
 }
 
-fn lists(words: &Protect) -> Result<Lists> {
+fn lists(cli: &Cli) -> Result<Lists> {
+    let words = &cli.protect;
     let read = |paths: &[PathBuf], listed| {
         paths.iter().map(|path| ListFile::read(path, listed)).collect::<Result<Vec<_>>>()
     };
     let mut files = read(&words.allow_file, Listed::Allowed)?;
     files.extend(read(&words.deny_file, Listed::Denied)?);
-    Ok(Lists::merge(&words.allow, &words.deny, files))
+    let (allow, allowed_by) = of_option(cli, "allow", &words.allow, Listed::Allowed);
+    let (deny, denied_by) = of_option(cli, "deny", &words.deny, Listed::Denied);
+    Ok(Lists::merge(allow, deny, allowed_by.into_iter().chain(denied_by).collect(), files))
+}
+
+/// The networks of an option: as they are if the command line gives it, or with the line of the configuration that
+/// does. Never both do.
+fn of_option<'n>(
+    cli: &Cli,
+    option: &str,
+    networks: &'n [IpNet],
+    listed: Listed,
+) -> (&'n [IpNet], Option<ListFile>) {
+    let Some((path, line)) = cli.configured(option) else { return (networks, None) };
+    let entries = networks.iter().map(|&network| ListEntry { network, line }).collect();
+    (&[], Some(ListFile { path: path.into(), listed, entries }))
 }
 
 fn place(cli: &Cli) -> Result<Place> {

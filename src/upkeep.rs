@@ -94,7 +94,10 @@ impl Upkeep {
             let _ = rescale::settle(&self.program);
         }
         let mut notes: Vec<_> = swapped?.into_iter().collect();
-        notes.extend(filter.start(&next));
+        // One that the next program goes on with has missed no source.
+        if !next.shares_filter_with(&self.program) {
+            notes.extend(filter.start(&next));
+        }
         (self.program, self.filter) = (next, filter);
         Ok(notes)
     }

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Completions for shells.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::builder::Resettable;
 use clap::{Arg, Command};
-use clap_complete::{Shell, generate_to};
+use clap_complete::{Generator, Shell, generate};
 
-pub fn write(command: &Command, directory: &Path) -> Result<()> {
-    let cannot = || format!("cannot write to {}", directory.display());
-    fs::create_dir_all(directory).with_context(cannot)?;
+/// For bash, zsh and fish: the name of each file, and what is in it.
+pub fn scripts(command: &Command) -> Result<Vec<(String, String)>> {
     let name = command.get_name();
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let file = generate_to(shell, &mut visible(command), name, directory).with_context(cannot)?;
-        if shell == Shell::Bash {
-            let text = fs::read_to_string(&file).with_context(cannot)?;
-            fs::write(&file, with_right_labels(&text, name)).with_context(cannot)?;
-        }
-    }
-    Ok(())
+    let script = |shell: Shell| {
+        let mut text = Vec::new();
+        generate(shell, &mut visible(command), name, &mut text);
+        let text = String::from_utf8(text)?;
+        let text = if shell == Shell::Bash { with_right_labels(&text, name) } else { text };
+        Ok((shell.file_name(name), text))
+    };
+    [Shell::Bash, Shell::Zsh, Shell::Fish].into_iter().map(script).collect()
 }
 
 /// clap_complete 4.6 writes a command's name with a dash in one way where it chooses a label, and in another in the
@@ -55,8 +51,6 @@ fn alone(arg: Arg) -> Arg {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use clap::{Arg, Command};
 
     #[test]
@@ -67,15 +61,15 @@ mod tests {
             .args([open, secret])
             .subcommand(Command::new("add").arg(Arg::new("for").long("for")))
             .subcommand(Command::new("keep").hide(true));
-        let directory = tempfile::tempdir().unwrap();
-        super::write(&command, directory.path()).unwrap();
-        for file in ["my-tool.bash", "_my-tool", "my-tool.fish"] {
-            let text = fs::read_to_string(directory.path().join(file)).unwrap();
+        let scripts = super::scripts(&command).unwrap();
+        let names: Vec<_> = scripts.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["my-tool.bash", "_my-tool", "my-tool.fish"]);
+        for (file, text) in &scripts {
             let has = |word: &str| text.contains(word);
             assert!(has("open") && has("add") && has("for"), "{file}: {text}");
             assert!(!has("secret") && !has("keep"), "{file}: {text}");
         }
-        let bash = fs::read_to_string(directory.path().join("my-tool.bash")).unwrap();
+        let bash = &scripts[0].1;
         let chosen = bash.split("cmd=\"").skip(1).filter_map(|rest| rest.split('"').next());
         for label in chosen.filter(|label| !label.is_empty()) {
             assert!(bash.contains(&format!("        {label})\n")), "{label}: {bash}");

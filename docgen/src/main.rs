@@ -20,10 +20,6 @@ struct Cli {
     #[arg(long)]
     check: bool,
 
-    /// Write completions for bash, zsh and fish to this directory instead
-    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["check", "markdown"])]
-    completions: Option<PathBuf>,
-
     /// Markdown files to wrap
     markdown: Vec<PathBuf>,
 }
@@ -31,11 +27,7 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = synflood_xdp::cli::Cli::command();
-    let done = match &cli.completions {
-        Some(directory) => completions::write(&command, directory),
-        None => renew(command, &cli),
-    };
-    match done {
+    match renew(command, &cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -45,6 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn renew(mut command: Command, cli: &Cli) -> Result<()> {
+    // Before it is built: each shell is told what a user may type, not what clap adds.
+    let completions = completions::scripts(&command)?;
     command.build();
     let options = markdown::wrap(&options::page(&command))?;
     let man = man::page(command)?;
@@ -59,6 +53,9 @@ fn renew(mut command: Command, cli: &Cli) -> Result<()> {
     };
     renew(Path::new("docs/options.md"), options)?;
     renew(Path::new("docs/synflood-xdp.8"), man)?;
+    for (name, text) in completions {
+        renew(&Path::new("docs/completions").join(name), text)?;
+    }
     for path in &cli.markdown {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

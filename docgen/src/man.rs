@@ -6,18 +6,36 @@ use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+/// A section of the page that no option tells.
+const FILES: [(&str, &str); 4] = [
+    (
+        "/etc/synflood-xdp/config.toml",
+        "The configuration of the service, with the names of the options as its keys.",
+    ),
+    ("/usr/lib/systemd/system/synflood-xdp.service", "The service of the Debian package."),
+    (
+        "/var/lib/synflood-xdp/live-entries.json",
+        "What allow and deny have entered at the service; after a reboot it is read again.",
+    ),
+    ("/usr/share/doc/synflood-xdp/", "More about the service, challenges, output and troubleshooting."),
+];
+
+const SEE_ALSO: &str =
+    "systemctl(1), journalctl(1), ip-link(8), nft(8), ipset(8), ss(8), tcpdump(8), tcp(7)";
+
 /// What comes before each text that is rendered alone. The page needs it once.
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 pub fn page(command: Command) -> Result<String> {
     let after_help = sections(&after_help(&command));
     let commands = crate::subcommands(&command).map(subsection).collect::<Result<String>>()?;
+    let synopsis = synopsis(&mut command.clone())?;
     let says_more = command.get_long_about().is_some();
     let man = Man::new(command).section("8");
     let mut page = b".\\\" written by `make docs` from src/cli.rs\n".to_vec();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    page.extend(synopsis);
     if says_more {
         man.render_description_section(&mut page)?;
     }
@@ -27,7 +45,47 @@ pub fn page(command: Command) -> Result<String> {
         page.extend(commands.bytes());
     }
     after_help.to_writer(&mut page)?;
-    Ok(String::from_utf8(page)?)
+    ends().to_writer(&mut page)?;
+    let page = String::from_utf8(page)?;
+    let (head, rest) = page.split_once(PREAMBLE).unwrap_or(("", &page));
+    Ok([head, PREAMBLE, &rest.replace(PREAMBLE, "")].concat())
+}
+
+/// A line for each way of use: those that `--help` shows, and in place of the one for all commands, one for each.
+fn synopsis(command: &mut Command) -> Result<Vec<u8>> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    let own = usage(command);
+    let verbs: Vec<_> = crate::subcommands(command).cloned().collect();
+    let own = own.lines().filter(|line| !line.contains("<COMMAND>")).map(str::to_owned);
+    let of_verbs = verbs.into_iter().map(|mut verb| usage(&mut verb));
+    for (number, line) in own.chain(of_verbs).enumerate() {
+        if number > 0 {
+            roff.control("br", []);
+        }
+        let line = line.trim();
+        let is_word = |word: &&str| !word.starts_with(['-', '[', '<']);
+        let named: usize = line.split_inclusive(' ').take_while(is_word).map(str::len).sum();
+        roff.text([bold(line[..named].trim_end()), roman(format!(" {}", line[named..].trim_end()))]);
+    }
+    let mut text = Vec::new();
+    roff.to_writer(&mut text)?;
+    Ok(text)
+}
+
+fn usage(command: &mut Command) -> String {
+    let usage = command.render_usage().to_string();
+    usage.trim_start_matches("Usage:").trim().to_owned()
+}
+
+fn ends() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["FILES"]);
+    for (path, meaning) in FILES {
+        roff.control("TP", []).text([bold(path)]).text([roman(meaning)]);
+    }
+    roff.control("SH", ["SEE ALSO"]).text([roman(SEE_ALSO)]);
+    roff
 }
 
 fn after_help(command: &Command) -> String {
@@ -92,6 +150,8 @@ mod tests {
         let help = "Examples:\n  tool --go      go on\n  tool\n\nExit status: 0 fine\n";
         let page = super::page(Command::new("tool").after_help(help)).unwrap();
         let (_, sections) = page.split_once(".SH EXAMPLES\n").unwrap();
+        let (sections, ends) = sections.split_once(".SH FILES\n").unwrap();
+        assert!(ends.contains(".SH \"SEE ALSO\"\n"), "{ends}");
         assert_eq!(sections, ".TP\n\\fBtool \\-\\-go\\fR\ngo on\ntool\n.SH \"EXIT STATUS\"\n0 fine\n");
     }
 
@@ -123,7 +183,20 @@ What to add
 \\fBtool add 192.0.2.7\\fR
 one address
 ";
-        let (commands, _) = commands.split_once(super::PREAMBLE).unwrap();
+        let (commands, _) = commands.split_once(".SH \"SEE ALSO\"\nip(8)\n").unwrap();
         assert_eq!(commands, expected);
+    }
+
+    #[test]
+    fn each_way_of_use_is_a_line_of_the_synopsis() {
+        let add = Command::new("add").arg(Arg::new("net").value_name("NET").required(true));
+        let mut tool = Command::new("tool")
+            .override_usage("tool --go [OPTIONS]\n       tool <COMMAND> [OPTIONS]")
+            .subcommands([add, Command::new("secret").hide(true)]);
+        tool.build();
+        let page = super::page(tool).unwrap();
+        let (_, synopsis) = page.split_once(".SH SYNOPSIS\n").unwrap();
+        let (synopsis, _) = synopsis.split_once(".SH ").unwrap();
+        assert_eq!(synopsis, "\\fBtool\\fR \\-\\-go [OPTIONS]\n.br\n\\fBtool add\\fR <NET>\n");
     }
 }

@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::error::{ContextKind, ErrorKind};
@@ -60,7 +60,7 @@ impl Cli {
         // Whether it is enough is for these words and the file together to say.
         let matches = Self::command().ignore_errors(true).try_get_matches_from(&words)?;
         if matches.subcommand().is_some() && has_options(&matches) {
-            let order = "options stand behind the command, as in `deny 192.0.2.7 --iface eth0`";
+            let order = "the options of a command stand behind it, as in `deny 192.0.2.7 --iface eth0`";
             return Err(refusal(order));
         }
         if is_given(&command, &matches, "dump")
@@ -95,6 +95,12 @@ impl Cli {
             Some(place) => error.context(place),
             None => error,
         }
+    }
+
+    /// The file that gives this option, and the line of it. None: the command line does, or nobody.
+    pub fn configured(&self, option: &str) -> Option<(&Path, u32)> {
+        let Config { file, items } = &self.given.config;
+        items.iter().find(|item| item.key == option).map(|item| (file.as_path(), item.line))
     }
 
     /// The words of the file stand before the others, as if they had been typed.

@@ -21,7 +21,8 @@ pub enum Verb {
     Deny(Change),
     /// Show the networks that are allowed or denied
     Lists(Show),
-    /// Show how running instances are: limits in force, present rates, tables, the last reload
+    /// Show how running instances are: limits in force, present rates, tables, the last reload. Exit status: 0 fine, 1
+    /// none runs, 3 with a fault: a reload was refused, or no process looks after the interfaces
     Status(Show),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
     /// fine, 1 it would not start, 3 with warnings

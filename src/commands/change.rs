@@ -28,7 +28,7 @@ pub fn change(listed: Listed, words: &Change) -> Result<()> {
     if listed == Listed::Denied && !words.remove && !words.yes {
         check_size(&words.networks);
     }
-    let found = running::find(&words.iface)?;
+    let found = running::find(&words.iface, &format!("{verb} …"))?;
     let lock = Lock::wait()?;
     let mut writers = found
         .iter()
@@ -101,7 +101,7 @@ fn enter(
                 show::lists::for_time(words.time),
             );
             if let Some(before) = before {
-                line += &format!("; before, a live entry {} it", before.listed);
+                line += &replaces(before, words.time);
             }
             if let Some(under) = under.filter(|under| under.entry.listed != listed) {
                 let (origin, does) =
@@ -112,6 +112,21 @@ fn enter(
         }
     }
     Ok(said)
+}
+
+/// What becomes of the live entry that a new one replaces: it is gone, also when the new one is over.
+fn replaces(before: &live::Entry, time: Option<Duration>) -> String {
+    let does = format!("; this replaces a live entry that {} it", before.listed);
+    match (before.until, time) {
+        (None, Some(_)) => {
+            let verb = show::lists::verb(before.listed);
+            format!(
+                "{does} without end and does not come back afterwards: what is to last belongs in the configuration, \
+                 as {verb} or {verb}-file"
+            )
+        }
+        _ => does,
+    }
 }
 
 fn remove(

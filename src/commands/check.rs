@@ -4,17 +4,15 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
 use super::run::place;
 use crate::advice::{self, preflight};
 use crate::cli::Cli;
-use crate::kernel::instance;
+use crate::kernel::attach::{self, Occupant};
 use crate::kernel::interface::Interface;
 use crate::kernel::program::{self, Program};
-use crate::kernel::sys;
 use crate::note::Note;
 use crate::policy::{AttachMode, Mode};
 use crate::settings::Settings;
@@ -30,16 +28,6 @@ pub enum Verdict {
     Warnings,
     /// It would not start.
     WouldNotStart,
-}
-
-impl From<Verdict> for ExitCode {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Fine => Self::SUCCESS,
-            Verdict::WouldNotStart => Self::FAILURE,
-            Verdict::Warnings => Self::from(3),
-        }
-    }
 }
 
 /// Prints a line for each finding. `words`: the options of a run.
@@ -88,20 +76,12 @@ impl Findings {
     fn interface(&mut self, name: &str, settings: &Settings) -> Option<Interface> {
         let interface =
             self.outcome(&format!("{name} is an Ethernet interface"), Interface::ethernet(name))?;
-        let attached = sys::xdp_query(interface.index).ok().flatten();
-        if let Some(attached) = attached {
-            let is_ours =
-                instance::program(attached.id).is_some_and(|program| instance::is_ours(&program));
-            if is_ours && !settings.replace {
-                self.warn(format!(
-                    "{name}: synflood-xdp protects it already: a run needs --replace to take over"
-                ));
-            } else if !is_ours {
-                self.fault(format!(
-                    "{name}: another XDP program is attached (id {}), and an interface holds one: detach it",
-                    attached.id
-                ));
+        match attach::occupant(&interface) {
+            Some(Occupant { is_ours: true, text }) if !settings.replace => {
+                self.warn(format!("{name}: {text}"));
             }
+            Some(Occupant { is_ours: false, text }) => self.fault(format!("{name}: {text}")),
+            _ => {}
         }
         Some(interface)
     }
@@ -145,7 +125,9 @@ impl Findings {
 
     fn note(&mut self, note: &Note) {
         match note {
-            Note::Info { text } | Note::Warning { text } => self.warn(text.clone()),
+            Note::Info { text } | Note::Notice { text } | Note::Warning { text } => {
+                self.warn(text.clone())
+            }
             Note::Detached { .. } => {}
         }
     }

@@ -15,7 +15,7 @@ use crate::kernel::instance::Running;
 use crate::kernel::maps::lists;
 use crate::kernel::maps::ports;
 use crate::kernel::maps::sources::{self, Source};
-use crate::policy::{Challenge, network_name};
+use crate::policy::network_name;
 use crate::show::model;
 use crate::show::text;
 
@@ -31,7 +31,7 @@ pub struct Request {
 
 pub fn dump(request: &Request) -> Result<()> {
     preflight::check_can_look("--dump")?;
-    let instances = running::find(&request.interfaces)?;
+    let instances = running::find(&request.interfaces, "--dump")?;
     let dump = model::Dump { instances: read(instances, request.all)? };
     print(&dump, request.json, |out, dump| {
         dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
@@ -66,7 +66,7 @@ fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
         totals: summary(look.counters, running.age, running.policy.dry_run),
         rates: look.rates,
         unchallenged: unchallenged(&running)?,
-        rates_left: present::rates_left(&running)?,
+        rates_left: present::shared(&running)?.rates_left,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,
@@ -74,8 +74,7 @@ fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
 }
 
 fn unchallenged(running: &Running) -> Result<Vec<u16>> {
-    let policy = &running.policy;
-    let is_meant = |port: &u16| policy.challenge != Challenge::Off && policy.ports.contains(*port);
+    let is_meant = |port: &u16| running.policy.challenges(*port);
     Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
 }
 

@@ -15,7 +15,8 @@ use crate::show::lists::{Lists, Network, OfInstance};
 
 pub fn show(words: &Show) -> Result<()> {
     preflight::check_can_look("lists")?;
-    let instances = running::find(&words.iface)?.into_iter().map(read).collect::<Result<_>>()?;
+    let instances =
+        running::find(&words.iface, "lists")?.into_iter().map(read).collect::<Result<_>>()?;
     let lists = Lists { instances };
     print(&lists, words.json, |out, lists| show::lists::write(out, lists))
         .context("cannot write the lists")

@@ -39,13 +39,15 @@ pub fn look(instances: &[Found]) -> Result<Vec<Look>> {
     Ok(before.into_iter().zip(now).map(look).collect())
 }
 
-/// For how long a flood has been on. None: there is none.
-pub fn flood(running: &Running) -> Result<Option<Duration>> {
-    Ok(rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?.flood)
+/// What all sources share.
+pub struct Shared {
+    /// For how long a flood has been on. None: there is none.
+    pub flood: Option<Duration>,
+    /// The rates that have a limit.
+    pub rates_left: BTreeMap<&'static str, SharedBucket>,
 }
 
-/// The rates of all sources together that have a limit.
-pub fn rates_left(running: &Running) -> Result<BTreeMap<&'static str, SharedBucket>> {
+pub fn shared(running: &Running) -> Result<Shared> {
     let rates = rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?;
     let shown = |bucket: Bucket| SharedBucket {
         left: bucket.tokens,
@@ -59,5 +61,6 @@ pub fn rates_left(running: &Running) -> Result<BTreeMap<&'static str, SharedBuck
         ("unchallenged_rate_forwarded", rates.forwarded),
         ("challenge_rate", rates.challenges),
     ];
-    Ok(named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?)))).collect())
+    let limited = named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?))));
+    Ok(Shared { flood: rates.flood, rates_left: limited.collect() })
 }

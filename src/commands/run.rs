@@ -6,6 +6,7 @@ mod reload;
 mod session;
 mod takeover;
 
+use std::convert::identity;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -40,7 +41,8 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     // Before the first link and the first thread: a signal that comes early must not be lost.
     let waker = Waker::install()?;
     let mut manager = Manager::find();
-    let mut report = Report::new(settings.json);
+    // What is done with the privileges of the start is done in this thread; no other ever has them.
+    let mut report = privileges::with_only(&privileges::OF_A_RUN, || Report::new(settings.json))?;
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
 
@@ -66,6 +68,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         report,
         started: Instant::now(),
         keeping: Watched::new("handing over to the service manager"),
+        kept: None,
         reading: Reading::default(),
         is_flood_told: false,
     };
@@ -98,6 +101,7 @@ fn start(
     }
     let mut lists = Lists::default();
     let mut early = before.what_is_lost(&program);
+    early.extend(before.what_ends(settings));
     early.extend(lists::contradictions(&settings.lists));
     if !before.has_tables() {
         early.extend(lists.restore(&program));
@@ -141,10 +145,12 @@ fn info_of(program: &Program) -> Result<RunInfo> {
 /// Without it addresses are looked at once a second only.
 fn watch_addresses(waker: &Waker, report: &mut Report) {
     let changed = waker.sender();
-    let watching = netlink::watch(move || {
+    let notify = move || {
         // Fails only when the run has ended.
         let _ = changed.send(Wake::HostChanged);
-    });
+    };
+    let watching =
+        privileges::with_only(&privileges::OF_A_RUN, || netlink::watch(notify)).and_then(identity);
     if let Err(error) = watching {
         report.note(&Note::info(format!("{error:#}: they are looked at once a second instead")));
     }

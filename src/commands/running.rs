@@ -19,8 +19,8 @@ pub struct Found {
 }
 
 /// Each instance on these interfaces, or on any if none is given, once: it may be on several of them. Names those that
-/// cannot be read. Fails if there is none.
-pub fn find(names: &[String]) -> Result<Vec<Found>> {
+/// cannot be read. Fails if there is none: the hint then has the command that looks for one.
+pub fn find(names: &[String], command: &str) -> Result<Vec<Found>> {
     let interfaces = match names {
         [] => Interface::all()?,
         names => names.iter().map(|name| Interface::by_name(name)).collect::<Result<_>>()?,
@@ -44,12 +44,12 @@ pub fn find(names: &[String]) -> Result<Vec<Found>> {
         }
     }
     if found.is_empty() {
-        bail!(nothing_found(names));
+        bail!(nothing_found(names, command));
     }
     Ok(found)
 }
 
-fn nothing_found(names: &[String]) -> String {
+fn nothing_found(names: &[String], command: &str) -> String {
     let place = match names {
         [] => "in this network namespace".into(),
         names => format!("on {}", names.join(", ")),
@@ -60,7 +60,7 @@ fn nothing_found(names: &[String]) -> String {
             format!("process {pid} protects another interface here: leave out --iface to see it")
         }
         [Process { pid, .. }, ..] => format!(
-            "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp --dump` asks it; or \
+            "one runs elsewhere, as process {pid}: `nsenter -t {pid} -n synflood-xdp {command}` reaches it; or \
              start one with --iface, as root"
         ),
     };

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::present::{self, Look};
+use super::present::{self, Look, Shared};
 use super::print;
 use super::running::{self, Found};
 use crate::advice::preflight;
@@ -18,20 +18,31 @@ use crate::policy::{Listed, ListedBy};
 use crate::show;
 use crate::show::status::{Fault, Fill, Networks, OfInstance, Statuses};
 
-pub fn show(words: &Show) -> Result<()> {
+/// The status for a monitor: of all instances, the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Fine,
+    /// The interfaces are protected, but somebody should look.
+    Fault,
+}
+
+pub fn show(words: &Show) -> Result<Verdict> {
     preflight::check_can_look("status")?;
-    let instances = running::find(&words.iface)?;
+    let instances = running::find(&words.iface, "status")?;
     let looks = present::look(&instances)?;
     let read = |(found, look)| read(found, look);
     let statuses =
         Statuses { instances: instances.into_iter().zip(looks).map(read).collect::<Result<_>>()? };
     print(&statuses, words.json, |out, statuses| show::status::write(out, statuses))
-        .context("cannot write the status")
+        .context("cannot write the status")?;
+    let is_fine = statuses.instances.iter().all(|of| of.fault.is_none() && of.pid.is_some());
+    Ok(if is_fine { Verdict::Fine } else { Verdict::Fault })
 }
 
 fn read(found: Found, look: Look) -> Result<OfInstance> {
     let Found { program_id, interfaces, running } = found;
     let info = running.info.as_ref();
+    let Shared { flood, rates_left } = present::shared(&running)?;
     Ok(OfInstance {
         program_id,
         interfaces,
@@ -40,8 +51,8 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         since: running.age,
         process_since: info.map(|info| age(info.started)),
         rates: look.rates,
-        flood: present::flood(&running)?,
-        rates_left: present::rates_left(&running)?,
+        flood,
+        rates_left,
         tables: tables(&running)?,
         networks: networks(&running)?,
         reloaded: info.and_then(|info| info.reloaded).map(age),

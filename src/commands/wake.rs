@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::kernel::sys;
+use crate::kernel::{privileges, sys};
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,18 @@ impl Waker {
     pub fn install() -> Result<Self> {
         let (send, receive) = channel();
         let reload_is_due = Arc::new(AtomicBool::new(false));
-        watch_hangups(send.clone(), reload_is_due.clone()).context("cannot listen for SIGHUP")?;
-        let stop = send.clone();
-        ctrlc::set_handler(move || {
-            // Fails only if nobody waits any more, as the run is ending.
-            let _ = stop.send(Wake::Stop);
-        })
-        .context("cannot listen for signals")?;
+        // ctrlc's handler cannot tell SIGHUP from the others. So it is blocked, and a thread waits for it.
+        let hangup = SigSet::from(Signal::SIGHUP);
+        hangup.thread_block().context("cannot listen for SIGHUP")?;
+        let (reload, stop) = ((send.clone(), reload_is_due.clone()), send.clone());
+        privileges::with_only(&privileges::OF_A_RUN, move || {
+            watch_hangups(hangup, reload.0, reload.1).context("cannot listen for SIGHUP")?;
+            ctrlc::set_handler(move || {
+                // Fails only if nobody waits any more, as the run is ending.
+                let _ = stop.send(Wake::Stop);
+            })
+            .context("cannot listen for signals")
+        })??;
         sys::ignore(&IGNORED).context("cannot ignore signals")?;
         Ok(Self { receive, send, reload_is_due })
     }
@@ -74,10 +79,8 @@ impl Waker {
     }
 }
 
-/// ctrlc's handler cannot tell SIGHUP from the others. So it is blocked, and a thread waits for it.
-fn watch_hangups(send: Sender<Wake>, reload_is_due: Arc<AtomicBool>) -> Result<()> {
-    let hangup = SigSet::from(Signal::SIGHUP);
-    hangup.thread_block()?;
+/// `hangup` is blocked.
+fn watch_hangups(hangup: SigSet, send: Sender<Wake>, reload_is_due: Arc<AtomicBool>) -> Result<()> {
     let watch = move || {
         while hangup.wait().is_ok() {
             let is_first = !reload_is_due.swap(true, Ordering::SeqCst);

@@ -104,7 +104,12 @@ fn is_drivers_refusal(error: &io::Error) -> bool {
 fn attach_error(error: &io::Error, interface: &Interface, mode: AttachMode) -> anyhow::Error {
     let name = &interface.name;
     match errno(error) {
-        Errno::EEXIST | Errno::EBUSY => anyhow!("cannot attach to {name}: {}", occupant(interface)),
+        Errno::EEXIST | Errno::EBUSY => {
+            let unseen =
+                || "another XDP program is, or was just now, attached; `ip link` shows it".into();
+            let occupant = occupant(interface).map_or_else(unseen, |occupant| occupant.text);
+            anyhow!("cannot attach to {name}: {occupant}")
+        }
         Errno::EPERM | Errno::EACCES => anyhow!(
             "cannot attach to {name}: the kernel does not let this user; run it as root (with sudo)"
         ),
@@ -131,30 +136,38 @@ fn drivers_reason(error: &io::Error, interface: &Interface) -> String {
     format!("its driver refuses native XDP: {why} ({error}{driver})")
 }
 
-/// Names the program that is there already, and how to detach it.
-fn occupant(interface: &Interface) -> String {
-    let Ok(Some(attached)) = sys::xdp_query(interface.index) else {
-        return "another XDP program is, or was just now, attached; `ip link` shows it".into();
+/// The program that an interface has already, so that there is no place for another.
+#[derive(Debug)]
+pub struct Occupant {
+    /// Of synflood-xdp: it may be replaced.
+    pub is_ours: bool,
+    /// Names it, and how to detach it.
+    pub text: String,
+}
+
+/// None: there is none, or none that can be seen.
+pub fn occupant(interface: &Interface) -> Option<Occupant> {
+    let attached = sys::xdp_query(interface.index).ok()??;
+    let id = attached.id;
+    let program = instance::program(id);
+    let is_ours = program.as_ref().is_some_and(instance::is_ours);
+    let text = if is_ours {
+        let process = program.as_ref().and_then(instance::process_of);
+        let process = process.map_or(String::new(), |pid| format!(", process {pid}"));
+        format!(
+            "synflood-xdp already protects it (program id {id}{process}); give --replace to take over from it, or \
+             stop it first"
+        )
+    } else {
+        let name = program.map_or(String::new(), |program| format!(", '{}'", program.name.display()));
+        let place = if attached.mode == AttachMode::Skb { "xdpgeneric" } else { "xdp" };
+        format!(
+            "another XDP program is attached (id {id}{name}); end the process that attached it, or, if there is \
+             none, `ip link set dev {} {place} off`",
+            interface.name
+        )
     };
-    match instance::program(attached.id) {
-        Some(program) if instance::is_ours(&program) => {
-            let process = instance::process_of(&program);
-            format!(
-                "synflood-xdp already protects it (program id {}{}); give --replace to take over from it, or stop \
-                 it first",
-                attached.id,
-                process.map_or(String::new(), |pid| format!(", process {pid}"))
-            )
-        }
-        program => format!(
-            "another XDP program is attached (id {}{}); end the process that attached it, or, if there is \
-             none, `ip link set dev {} {} off`",
-            attached.id,
-            program.map_or(String::new(), |program| format!(", '{}'", program.name.display())),
-            interface.name,
-            if attached.mode == AttachMode::Skb { "xdpgeneric" } else { "xdp" }
-        ),
-    }
+    Some(Occupant { is_ours, text })
 }
 
 fn errno(error: &io::Error) -> Errno {

@@ -27,6 +27,8 @@ pub struct Hooks {
     pub redeemers: BTreeMap<u32, OwnedFd>,
     /// By which connections are charged. None: the next program's is to come.
     pub charger: Option<OwnedFd>,
+    /// Counts the changes of all these: they are as they were if it is.
+    pub changes: u64,
 }
 
 /// What another program is to take the place of.
@@ -66,7 +68,12 @@ impl Hooks {
     pub fn new(program: &Program) -> Result<Self> {
         let charger = sys::attach_tracing(program.programs.charge.as_fd())
             .context("cannot see the kernel's connections")?;
-        Ok(Self { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: Some(charger) })
+        Ok(Self {
+            attachments: Vec::new(),
+            redeemers: BTreeMap::new(),
+            charger: Some(charger),
+            changes: 0,
+        })
     }
 
     /// Has the program judge what arrives at an interface.
@@ -78,17 +85,21 @@ impl Hooks {
     ) -> Result<Option<Note>> {
         let (attachment, note) = attach::attach(program.programs.synflood.as_fd(), interface, mode)?;
         self.attachments.push(attachment);
+        self.changes += 1;
         Ok(note)
     }
 
     /// Has the program take the answers on these devices, given by index, and on no others.
     pub fn take_answers(&mut self, redeem: BorrowedFd<'_>, devices: &BTreeSet<u32>) -> Result<()> {
+        let before = self.redeemers.len();
         self.redeemers.retain(|device, _| devices.contains(device));
+        self.changes += (before - self.redeemers.len()) as u64;
         for &device in devices {
             if let Entry::Vacant(vacant) = self.redeemers.entry(device) {
                 let link = sys::tcx_link_create(redeem, device)
                     .with_context(|| format!("cannot attach to interface {device}"))?;
                 vacant.insert(link);
+                self.changes += 1;
             }
         }
         Ok(())
@@ -115,6 +126,7 @@ impl Hooks {
             changes.iter().rev().for_each(Change::undo);
             return Err(error);
         }
+        self.changes += 1;
         self.charger = new.charger;
         self.attachments.extend(new.attachments);
         if next.programs.redeem.is_none() {
@@ -128,13 +140,21 @@ impl Hooks {
     /// Detaches the program from all interfaces but these.
     pub fn keep_only(&mut self, interfaces: &[Interface]) {
         let is_kept = |index: u32| interfaces.iter().any(|each| each.index == index);
-        self.attachments.retain(|attachment| is_kept(attachment.interface.index));
+        self.retain(|attachment| is_kept(attachment.interface.index));
+    }
+
+    /// Keeps the links to these interfaces only.
+    pub fn retain(&mut self, is_kept: impl FnMut(&Attachment) -> bool) {
+        let before = self.attachments.len();
+        self.attachments.retain(is_kept);
+        self.changes += (before - self.attachments.len()) as u64;
     }
 
     /// Detaches the program from all interfaces. Connections are charged on.
     pub fn release(&mut self) {
         self.attachments.clear();
         self.redeemers.clear();
+        self.changes += 1;
     }
 
     fn changes<'a>(&'a self, before: &Before<'a>, after: &'a Programs) -> Vec<Change<'a>> {

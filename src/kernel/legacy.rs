@@ -67,6 +67,12 @@ impl Shape {
 }
 
 impl Program {
+    /// Whether both have the same filter of known sources.
+    pub fn shares_filter_with(&self, other: &Self) -> bool {
+        let id = |of: &Self| sys::map_info(of.maps.known.as_fd()).ok().map(|info| info.id);
+        id(self).is_some() && id(self) == id(other)
+    }
+
     /// A note if this program could not go on with the sources of its predecessor.
     pub fn what_is_new_beside(&self, before: &Tables) -> Option<Note> {
         let id = |map: BorrowedFd<'_>| sys::map_info(map).ok().map(|info| info.id);

@@ -160,7 +160,8 @@ impl Predecessor {
         new: Hooks,
         policy: Option<&Policy>,
     ) -> Result<(Hooks, Option<Note>)> {
-        let mut hooks = Hooks { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: None };
+        let mut hooks =
+            Hooks { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: None, changes: 0 };
         let mut redeem = None;
         for (info, fd) in self.links {
             match info.info {

@@ -38,8 +38,9 @@ impl FromStr for Rate {
             "h" => 3600e9,
             _ => return Err("the time after the slash is s, m or h: like 5/s, 30/m or 10/h".into()),
         };
-        let count: f64 =
-            count.parse().map_err(|_| "give SYNs per second, or like 30/m, 1000/s, 10/h")?;
+        let count: f64 = count.parse().map_err(
+            |_| "give a number per second, like 5 or 0.5, or with its time: 1000/s, 30/m, 10/h",
+        )?;
         if !(count.is_finite() && count > 0.0) {
             return Err("a rate is a number above 0; for less than one a second: 30/m or 10/h".into());
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Files of networks, in the forms in which lists are published and kept: one network, address or range
-//! a line, or the output of `ipset save`.
+//! a line, an object of JSON a line, or the output of `ipset save`.
 //!
 //! A line is taken for what it says or refused, never mended, and a file with a wrong line is refused
 //! as a whole: lists are often fetched by machines, and half a list or a line that was cut short
@@ -14,6 +14,7 @@ use std::str;
 
 use anyhow::{Context, Result};
 use ipnet::IpNet;
+use serde::Deserialize;
 
 use super::faults::{Faults, excerpt};
 use super::lists::Listed;
@@ -66,8 +67,25 @@ fn parse(file: &Path, text: &[u8], max_networks: usize) -> Result<Vec<Entry>, Fa
     faults.or(entries)
 }
 
+/// A line of Spamhaus' lists in JSON: a network, or what is said of the whole list at its end.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Object {
+    Network { cidr: String },
+    Metadata { r#type: Metadata },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Metadata {
+    Metadata,
+}
+
 /// Comments are of any encoding.
 fn read_line(line: u32, text: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
+    if text.trim_ascii_start().starts_with(b"{") {
+        return read_object(line, text, entries);
+    }
     let end = text.iter().position(|byte| b"#;".contains(byte)).unwrap_or(text.len());
     let text = text[..end].trim_ascii();
     if text.is_empty() {
@@ -79,16 +97,32 @@ fn read_line(line: u32, text: &[u8], entries: &mut Vec<Entry>) -> Result<(), Str
     if !word.contains('-') && word.contains(char::is_whitespace) {
         return Err(format!("'{}': give one network a line, nothing behind it", excerpt(word)));
     }
-    let mut enter = |network: IpNet| {
-        refuse_large(&network)?;
-        entries.push(Entry { network, line });
-        Ok(())
-    };
+    let mut enter = |network| enter(line, network, entries);
     let entered = match word.contains('-') {
         true => network::range(word).and_then(|mut networks| networks.try_for_each(enter)),
         false => network::network(word).and_then(&mut enter),
     };
     entered.map_err(|why| format!("'{}': {why}", excerpt(word)))
+}
+
+/// Such lines have no comments: there may be a `#` in an address of the web.
+fn read_object(line: u32, text: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
+    let object = serde_json::from_slice(text).map_err(|_| {
+        let shown = excerpt(&String::from_utf8_lossy(text.trim_ascii()));
+        format!("'{shown}': give one object a line, with the network as its cidr, like {{\"cidr\":\"192.0.2.0/24\"}}")
+    })?;
+    match object {
+        Object::Network { cidr } => network::network(&cidr)
+            .and_then(|network| enter(line, network, entries))
+            .map_err(|why| format!("'{}': {why}", excerpt(&cidr))),
+        Object::Metadata { r#type: Metadata::Metadata } => Ok(()),
+    }
+}
+
+fn enter(line: u32, network: IpNet, entries: &mut Vec<Entry>) -> Result<(), String> {
+    refuse_large(&network)?;
+    entries.push(Entry { network, line });
+    Ok(())
 }
 
 /// What a line lists; None for the line that creates a set of ipset. ipset's time limits, comments and

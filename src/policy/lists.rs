@@ -32,12 +32,10 @@ impl fmt::Display for Listed {
 /// Where a network was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
+    /// Of the command line.
     Option,
-    /// `file` is an index of [`Lists::files`].
-    File {
-        file: u32,
-        line: u32,
-    },
+    /// A list, or the configuration. `file` is an index of [`Lists::files`].
+    File { file: u32, line: u32 },
 }
 
 /// A network that is listed.
@@ -61,8 +59,9 @@ pub struct Lists {
 /// Where a listed network of a running program comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListedBy {
-    /// --allow or --deny.
+    /// --allow or --deny of the command line.
     Option,
+    /// A list, or the configuration.
     File {
         path: Arc<Path>,
         /// From 1.
@@ -74,10 +73,17 @@ pub enum ListedBy {
 
 impl Lists {
     /// Where a network is named several times, an option counts before a file, allowed before denied,
-    /// and then the first file and line.
-    pub fn merge(allow: &[IpNet], deny: &[IpNet], files: Vec<ListFile>) -> Self {
+    /// and then the first file and line. `configured` are the options that a configuration file gives.
+    pub fn merge(
+        allow: &[IpNet],
+        deny: &[IpNet],
+        configured: Vec<ListFile>,
+        files: Vec<ListFile>,
+    ) -> Self {
         let of_option =
             |listed| move |&network: &IpNet| Listing { network, listed, origin: Origin::Option };
+        let options_end = configured.len() as u32;
+        let files: Vec<ListFile> = configured.into_iter().chain(files).collect();
         let named =
             allow.len() + deny.len() + files.iter().map(|file| file.entries.len()).sum::<usize>();
         let mut listings = Vec::with_capacity(named);
@@ -93,7 +99,8 @@ impl Lists {
                 origin: Origin::File { file, line },
             }));
         }
-        let rank = |of: &Listing| (of.network, of.origin != Origin::Option, of.listed, of.origin);
+        let is_of_file = |origin| matches!(origin, Origin::File { file, .. } if file >= options_end);
+        let rank = |of: &Listing| (of.network, is_of_file(of.origin), of.listed, of.origin);
         listings.sort_unstable_by_key(rank);
         let of_a_network = listings.chunk_by(|one, other| one.network == other.network);
         let is_contradicted = |of: &&[Listing]| of.iter().any(|each| each.listed != of[0].listed);
@@ -178,7 +185,7 @@ mod tests {
             file("more", Listed::Denied, &["10.0.0.0/8", "198.51.100.0/24"]),
             file("office", Listed::Allowed, &["192.0.2.0/24", "203.0.113.0/24", "198.51.100.0/24"]),
         ];
-        let lists = Lists::merge(&[net("10.0.0.0/9")], &[net("203.0.113.0/24")], files);
+        let lists = Lists::merge(&[net("10.0.0.0/9")], &[net("203.0.113.0/24")], vec![], files);
         let from = |name: &str, line| Some((name.to_owned(), line));
         assert_eq!(of(&lists, "10.0.0.0/8"), (Listed::Denied, from("drop", 2)), "the first line");
         assert_eq!(of(&lists, "10.0.0.0/9"), (Listed::Allowed, None), "an option");
@@ -189,11 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_configuration_gives_counts_as_an_option() {
+        let configured = vec![file("config", Listed::Allowed, &["192.0.2.0/24"])];
+        let files = vec![file("drop", Listed::Denied, &["10.0.0.0/8", "192.0.2.0/24"])];
+        let lists = Lists::merge(&[], &[], configured, files);
+        let from = |name: &str, line| Some((name.to_owned(), line));
+        assert_eq!(of(&lists, "192.0.2.0/24"), (Listed::Allowed, from("config", 1)));
+        assert_eq!(of(&lists, "10.0.0.0/8"), (Listed::Denied, from("drop", 1)));
+    }
+
+    #[test]
     fn what_is_named_twice_alike_is_no_contradiction() {
         let files = vec![file("one", Listed::Denied, &["10.0.0.0/8"; 3])];
-        let lists = Lists::merge(&[], &[net("10.0.0.0/8")], files);
+        let lists = Lists::merge(&[], &[net("10.0.0.0/8")], vec![], files);
         assert_eq!((lists.len(), lists.contradictions), (1, 0));
-        assert!(Lists::merge(&[], &[], vec![]).is_empty());
+        assert!(Lists::merge(&[], &[], vec![], vec![]).is_empty());
     }
 
     proptest! {
@@ -209,7 +226,7 @@ mod tests {
             let of = |wanted: bool| {
                 networks.iter().filter(|(.., is)| *is == wanted).map(network).collect::<Vec<_>>()
             };
-            let lists = Lists::merge(&of(true), &of(false), vec![]);
+            let lists = Lists::merge(&of(true), &of(false), vec![], vec![]);
             let address = IpAddr::from([10, 0, address << 4, address]);
             let covering = lists.entries().filter(|(network, _)| network.contains(&address));
             let expected = covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, of)| of);

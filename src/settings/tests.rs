@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Arg, CommandFactory};
+use ipnet::IpNet;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestRunner;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 
 use super::Settings;
 use crate::cli::Cli;
-use crate::policy::Listed;
+use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
 const VALUES: [&str; 18] = [
@@ -62,6 +63,14 @@ impl Folder {
 
 /// An option with a value, or none for a flag.
 type Given = (String, Option<String>);
+
+/// Settings, and the networks on their lists, wherever these were named.
+fn meaning(read: Result<Settings, String>) -> Result<(Settings, Vec<(IpNet, Listed)>), String> {
+    read.map(|mut settings| {
+        let lists = std::mem::take(&mut settings.lists);
+        (settings, lists.entries().map(|(&network, listed)| (network, listed)).collect())
+    })
+}
 
 /// Every option that a file may give, with each of the values that it takes.
 fn all_given(folder: &Path) -> Vec<Vec<Given>> {
@@ -133,7 +142,7 @@ fn every_option_of_a_run_can_be_given_in_a_file() {
             let with = [&without[..], std::slice::from_ref(given)].concat();
             let of_words = read(&words(&with));
             assert!(of_words.is_ok(), "{given:?}: {of_words:?}");
-            assert_eq!(folder.read(&config(&with)), of_words, "{given:?}");
+            assert_eq!(meaning(folder.read(&config(&with))), meaning(of_words.clone()), "{given:?}");
             of_words != read(&words(&without))
         };
         let in_force = values.iter().filter(|given| is_in_force(given)).count();
@@ -174,7 +183,13 @@ fn files_of_networks_are_merged_with_the_options() {
     let listed: Vec<_> = lists.entries().map(|(network, of)| (network.to_string(), of)).collect();
     let expected = [("192.0.2.0/24", Listed::Allowed), ("198.51.100.0/24", Listed::Denied)];
     assert_eq!(listed, expected.map(|(network, of)| (network.to_owned(), of)));
-    assert_eq!((lists.contradictions, lists.files), (1, vec![folder.0.path().join("LIST")]));
+    assert_eq!(lists.contradictions, 1);
+    let origin = |network: &str| match lists.get(&network.parse().unwrap()).unwrap().origin {
+        Origin::File { file, line } => (lists.files[file as usize].clone(), line),
+        Origin::Option => panic!("{network} is of the command line"),
+    };
+    assert_eq!(origin("192.0.2.0/24"), (folder.0.path().join("config.toml"), 2));
+    assert_eq!(origin("198.51.100.0/24").0, folder.0.path().join("LIST"));
     let error = folder.read("iface = 'eth0'\ndeny-file = 'NONE'\n").unwrap_err();
     assert!(error.starts_with("a list cannot be read: there is no file ") && error.ends_with("NONE"));
 }
@@ -206,8 +221,8 @@ fn a_file_means_what_the_words_mean() {
     let mut runner =
         TestRunner::new(ProptestConfig { failure_persistence: None, ..Default::default() });
     let done = runner.run(&some, |(given, is_typed)| {
-        let of_words = read(&words(&given)).ok();
-        prop_assert_eq!(&folder.read(&config(&given)).ok(), &of_words);
+        let of_words = meaning(read(&words(&given))).ok();
+        prop_assert_eq!(&meaning(folder.read(&config(&given))).ok(), &of_words);
         let part = |wanted: bool| -> Vec<Given> {
             let part = given.iter().zip(&is_typed).filter(|(_, is)| **is == wanted);
             part.map(|(given, _)| given.clone()).collect()
@@ -215,7 +230,7 @@ fn a_file_means_what_the_words_mean() {
         let path = folder.0.path().join("mixed.toml");
         fs::write(&path, config(&part(false)))?;
         let mixed = [words(&part(true)), vec![format!("--config={}", path.display())]].concat();
-        prop_assert_eq!(&read(&mixed).ok(), &of_words);
+        prop_assert_eq!(&meaning(read(&mixed)).ok(), &of_words);
         Ok(())
     });
     done.unwrap();

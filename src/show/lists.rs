@@ -91,10 +91,10 @@ fn write_network(out: &mut impl Write, network: &Network, width: usize) -> io::R
     writeln!(out, "{}", if network.is_covered { ", covered by the live entry" } else { "" })
 }
 
-/// "a live entry", "--deny", "/etc/synflood-xdp/deny:12"
+/// "live", "an option of the command line", "/etc/synflood-xdp/deny:12"
 pub fn origin(origin: &ListedBy) -> String {
     match origin {
-        ListedBy::Option => "an option of the run".into(),
+        ListedBy::Option => "an option of the command line".into(),
         ListedBy::File { path, line } => format!("{}:{line}", on_one_line(&path.to_string_lossy())),
         ListedBy::Live => "live".into(),
     }

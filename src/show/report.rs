@@ -14,6 +14,7 @@ use crate::note::Note;
 
 /// Priorities of the journal.
 const WARNING: &str = "<4>";
+const NOTICE: &str = "<5>";
 const INFO: &str = "<6>";
 
 pub struct Report {
@@ -60,6 +61,7 @@ impl Report {
         let priority = match note {
             _ if !self.in_journal => "",
             Note::Info { .. } => INFO,
+            Note::Notice { .. } => NOTICE,
             Note::Warning { .. } | Note::Detached { .. } => WARNING,
         };
         self.talk(&format!("{priority}{note}"));

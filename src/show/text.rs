@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use super::model::{
     Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start, Status, Summary,
 };
-use super::units::{age, exact};
+use super::units::{age, exact, whole};
 use crate::policy::{Challenge, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
@@ -130,8 +129,7 @@ pub fn status(status: &Status) -> String {
 }
 
 pub fn summary(summary: &Summary) -> String {
-    let elapsed = Duration::from_secs(summary.elapsed.as_secs());
-    let mut text = format!("ended after {}: {}\n", exact(elapsed), totals(summary));
+    let mut text = format!("ended after {}: {}\n", whole(summary.elapsed), totals(summary));
     for (reason, count) in summary.reasons.iter().filter(|&(_, &count)| count > 0) {
         let _ = writeln!(text, "  {reason:<26} {count:>14}");
     }

@@ -31,6 +31,14 @@ pub fn exact(time: Duration) -> String {
     if text.is_empty() { "0s".into() } else { text }
 }
 
+/// The same to the second, where there is one.
+pub fn whole(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "less than a second".into(),
+        seconds => exact(Duration::from_secs(seconds)),
+    }
+}
+
 /// In seconds, to the millisecond.
 pub fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(rounded(*time))
@@ -52,7 +60,7 @@ fn rounded(time: Duration) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{age, exact};
+    use super::{age, exact, whole};
 
     #[test]
     fn ages_are_short() {
@@ -69,5 +77,7 @@ mod tests {
             assert_eq!(exact(humantime::parse_duration(text).unwrap()), text);
         }
         assert_eq!(exact(Duration::ZERO), "0s");
+        assert_eq!(whole(Duration::from_millis(90_700)), "1m30s");
+        assert_eq!(whole(Duration::from_millis(999)), "less than a second");
     }
 }

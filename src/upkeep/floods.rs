@@ -104,7 +104,7 @@ impl Floods {
                 peak: rate,
                 refused,
             });
-            return Ok(Some(Note::info(format!("a flood has begun: {rate} SYN/s"))));
+            return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
         };
         flood.peak = flood.peak.max(rate);
         if refuses {
@@ -119,7 +119,7 @@ impl Floods {
         }
         flood.told = time;
         let lasted = whole_seconds(time - flood.began);
-        Ok(Some(Note::info(format!(
+        Ok(Some(Note::notice(format!(
             "the flood has lasted {lasted}: {rate} SYN/s now, {} at most; {}",
             flood.peak,
             counted(now.since(flood.before))
@@ -134,7 +134,7 @@ impl Flood {
         let lasted = whole_seconds(self.last_refusal - self.began);
         let peak = self.peak;
         let counted = counted(syns);
-        Ok(Note::info(format!(
+        Ok(Note::notice(format!(
             "the flood is over after {lasted}: {peak} SYN/s at most, {counted}; {from}"
         )))
     }
@@ -146,8 +146,12 @@ fn counted(syns: Syns) -> String {
     format!("{passed} SYNs passed, {challenged} challenged, {dropped} dropped; {connected} connected")
 }
 
-fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(time.as_secs()))
+/// Floods are looked at once a second, and some are over by then.
+fn whole_seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "less than a second".into(),
+        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+    }
 }
 
 /// Where most of the SYNs that did not pass came from.

@@ -25,7 +25,7 @@ impl Links {
     pub fn tick(&mut self, program: &Program, hooks: &mut Hooks) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut outcome = Ok(());
-        hooks.attachments.retain(|attachment| match attachment.state(program.id) {
+        hooks.retain(|attachment| match attachment.state(program.id) {
             Ok(State::Attached) => true,
             Ok(State::Succeeded(by)) => {
                 self.successor = Some(by);

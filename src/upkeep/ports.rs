@@ -128,7 +128,7 @@ impl Ports {
                 continue;
             }
             // The table has all, so that it is right whatever the policy becomes.
-            let is_meant = policy.challenge != Challenge::Off && policy.ports.contains(listener.port);
+            let is_meant = policy.challenges(listener.port);
             let about = ports::inspect(program, address, listener.port)?;
             let about = Self::about(listener, address, about);
             if about.listens_here {

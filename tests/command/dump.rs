@@ -104,13 +104,23 @@ fn an_instance_of_another_namespace_is_pointed_out() {
     let pair = lab::pair!();
     let defence = Defence::start(&pair, &["--iface", "eth0"]);
     let binary = lab::binary!();
-    let elsewhere = pair.client.command(binary.to_str().unwrap(), &["--dump"]).output().unwrap();
-    assert_eq!(elsewhere.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&elsewhere.stderr);
-    // Other tests run instances too, so the message may name one of those.
-    assert!(said.contains("runs in this network namespace: one runs elsewhere, as process "), "{said}");
-    let pid = said.split("as process ").nth(1).unwrap().split(':').next().unwrap();
-    assert!(said.contains(&format!("`nsenter -t {pid} -n synflood-xdp --dump` asks it")), "{said}");
+    for (words, named) in [
+        (&["--dump"][..], "--dump"),
+        (&["status"], "status"),
+        (&["lists"], "lists"),
+        (&["deny", "192.0.2.7"], "deny …"),
+        (&["allow", "192.0.2.7", "--remove"], "allow …"),
+    ] {
+        let elsewhere = pair.client.command(binary.to_str().unwrap(), words).output().unwrap();
+        assert_eq!(elsewhere.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&elsewhere.stderr);
+        // Other tests run instances too, so the message may name one of those.
+        let elsewhere = "runs in this network namespace: one runs elsewhere, as process ";
+        let (_, rest) = said.split_once(elsewhere).unwrap_or_else(|| panic!("{said}"));
+        let (pid, _) = rest.split_once(':').unwrap();
+        let hint = format!("`nsenter -t {pid} -n synflood-xdp {named}` reaches it");
+        assert!(rest.contains(&hint), "{said}");
+    }
     let ours = defence.pid().to_string();
     let there = ["-t", &ours, "-n", binary.to_str().unwrap(), "--dump"];
     let asked = pair.client.command("nsenter", &there).output().unwrap();

@@ -105,7 +105,9 @@ fn a_live_entry_replaces_a_live_one_and_covers_an_option() {
     assert!(!connects(&pair));
     let allowed = said(&pair, &["allow", "10.0.0.1", "--for", "1h30m"]);
     assert!(
-        allowed.starts_with("eth0: 10.0.0.1 is allowed for 1h30m; an option of the run denies it"),
+        allowed.starts_with(
+            "eth0: 10.0.0.1 is allowed for 1h30m; an option of the command line denies it"
+        ),
         "{allowed}"
     );
     assert!(connects(&pair));
@@ -113,16 +115,27 @@ fn a_live_entry_replaces_a_live_one_and_covers_an_option() {
     assert_eq!(lists(&pair)[1]["is_covered"], true);
     assert!(said(&pair, &["lists"]).contains("covered by the live entry"));
     let denied = said(&pair, &["deny", "10.0.0.1"]);
-    assert_eq!(denied, "eth0: 10.0.0.1 is denied; before, a live entry allowed it\n");
+    assert_eq!(denied, "eth0: 10.0.0.1 is denied; this replaces a live entry that allowed it\n");
     assert!(!connects(&pair));
+
+    // One for ever is gone for good, also when the one in its place is over.
+    let allowed = said(&pair, &["allow", "10.0.0.1", "--for", "1h"]);
+    assert!(
+        allowed
+            .contains("this replaces a live entry that denied it without end and does not come back")
+            && allowed.contains("deny-file"),
+        "{allowed}"
+    );
+    assert!(connects(&pair));
+    said(&pair, &["deny", "10.0.0.1"]);
 
     // The other verb removes nothing.
     let error = refusal(&run(&pair, &["allow", "10.0.0.1", "--remove"]), 1);
     assert!(error.contains("no live entry allows 10.0.0.1"), "{error}");
     let removed = said(&pair, &["deny", "10.0.0.1", "--remove"]);
-    assert!(removed.contains("now an option of the run denies it"), "{removed}");
+    assert!(removed.contains("now an option of the command line denies it"), "{removed}");
     let error = refusal(&run(&pair, &["deny", "10.0.0.1", "--remove"]), 1);
-    assert!(error.contains("an option of the run does: take it out there"), "{error}");
+    assert!(error.contains("an option of the command line does: take it out there"), "{error}");
     assert_eq!(listed(&pair), ["10.0.0.1 denied option"]);
 }
 
@@ -243,7 +256,7 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["deny", "192.0.2.7", "--note", TOO_LONG], &["--note", "at most 87 bytes, and this one has 88"]),
     (&["deny", "192.0.2.7", "--iface", "a/b"], &["neither spaces nor slashes"]),
     (&["deny", "192.0.2.7", "--burst", "5"], &["--burst"]),
-    (&["--iface", "eth0", "deny", "192.0.2.7"], &["options stand behind the command"]),
+    (&["--iface", "eth0", "deny", "192.0.2.7"], &["options of a command stand behind it"]),
     (&["lists", "192.0.2.7"], &["192.0.2.7"]),
     (&["lists", "--for", "1h"], &["--for"]),
     (&["list"], &["`synflood-xdp lists`"]),

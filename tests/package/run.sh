@@ -94,17 +94,26 @@ prepare_guest() { # ROOT
 		dpkg-db-backup.timer e2scrub_reap systemd-logind
 }
 
-# Without rdrand the kernel has no random numbers for minutes.
+# A reboot ends qemu, so that no guest begins again and again.
 boot() { # SUITE ROOT
-	local suite=$1 root=$2 image=$scratch/$1.img
-	truncate --size=2G "$image"
-	mke2fs -q -t ext4 -d "$root" "$image"
+	local suite=$1 root=$2
+	truncate --size=2G "$scratch/$suite.img"
+	mke2fs -q -t ext4 -d "$root" "$scratch/$suite.img"
+	boot_once "$suite" "$root" >"$scratch/$suite.log"
+	if grep -qx 'guest: rebooting' "$scratch/$suite.log"; then
+		boot_once "$suite" "$root" >>"$scratch/$suite.log"
+	fi
+}
+
+# Without rdrand the kernel has no random numbers for minutes.
+boot_once() { # SUITE ROOT
+	local suite=$1 root=$2
 	timeout "$GUEST_SECONDS" qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m 1024 -smp 2 -no-reboot \
 		-display none -serial stdio -monitor none -nic none -pidfile "$scratch/$suite.pid" \
 		-kernel "$(echo "$root"/boot/vmlinuz-*)" -initrd "$(echo "$root"/boot/initrd.img-*)" \
 		-append 'console=ttyS0 root=/dev/vda rw quiet panic=-1' \
-		-drive "file=$image,format=raw,if=virtio,cache=unsafe" \
-		</dev/null 2>&1 | sed --unbuffered 's|\r$||' >"$scratch/$suite.log"
+		-drive "file=$scratch/$suite.img,format=raw,if=virtio,cache=unsafe" \
+		</dev/null 2>&1 | sed --unbuffered 's|\r$||'
 }
 
 [[ $(uname -m) == x86_64 ]] || die "the guests are of x86_64, so the package must be too"

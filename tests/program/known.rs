@@ -26,11 +26,17 @@ fn word(map: &impl MapCore, index: u64) -> u64 {
     u64::from_ne_bytes(bytes.try_into().unwrap())
 }
 
+/// The number of the filter that the program reads.
+fn in_use(program: &Program) -> u32 {
+    let map = &program.maps.data_known;
+    let filter = map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    u32::from_ne_bytes(filter.try_into().unwrap())
+}
+
 /// The number of sources in the table, and how many of them the active filter does not know.
 fn in_the_table(program: &Program) -> (usize, usize) {
     let maps = &program.maps;
-    let filter = maps.data_known.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
-    let filter = u64::from(u32::from_ne_bytes(filter.try_into().unwrap()));
+    let filter = u64::from(in_use(program));
     let (mut all, mut unknown) = (0, 0);
     for hash in program.hashes() {
         let bit = hash >> (64 - BITS) | filter << BITS;
@@ -65,6 +71,16 @@ fn a_worn_filter_is_renewed() {
     assert_eq!(in_the_table(&program).1, 0);
     filter.renew(&program).unwrap();
     assert_eq!(in_the_table(&program).1, 0);
+}
+
+/// Or the program would read a filter that is just being filled.
+#[test]
+fn a_process_that_goes_on_with_a_filter_renews_the_other_one() {
+    let program = Program::load(&OPTIONS);
+    program.filter().renew(&program).unwrap();
+    assert_eq!(in_use(&program), 1);
+    program.filter().renew(&program).unwrap();
+    assert_eq!(in_use(&program), 0);
 }
 
 #[test]

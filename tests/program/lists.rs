@@ -172,9 +172,12 @@ fn only_the_difference_is_written_and_counts_are_kept() {
     let counts = [("10.0.0.0/8", 1), ("11.0.0.0/8", 0), ("13.0.0.0/8", 0)];
     assert_eq!(hits(&program), counts.map(|(network, hits)| (network.into(), hits)).into());
     assert_eq!(judge(&program, ip("12.0.0.1")), None);
-    // The line of an entry may move.
+    // The line of an entry may move: that is no change.
     let moved = BTreeMap::from([(net("10.0.0.0/8"), files::Entry { line: 7, ..of_file(Denied) })]);
-    files::apply(&mut writer(&program), &moved).unwrap();
+    let changes = files::apply(&mut writer(&program), &moved).unwrap();
+    assert_eq!(changes, files::Changes { entered: 0, removed: 2 });
+    let found = files::get(program.maps.lists(), &net("10.0.0.0/8")).unwrap().unwrap();
+    assert_eq!(found.entry.line, 7);
     assert_eq!(hits(&program), BTreeMap::from([("10.0.0.0/8".into(), 1)]));
 }
 

@@ -28,6 +28,7 @@ impl Run {
     fn start(config: &str) -> Self {
         let pair = lab::pair!();
         let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("list"), "").unwrap();
         fs::write(path(&directory), config).unwrap();
         let defence = Defence::start(&pair, &["--config", path(&directory).to_str().unwrap()]);
         Self { pair, directory, defence }
@@ -121,6 +122,27 @@ fn a_fault_changes_nothing_and_is_named() {
     fs::remove_dir(&path).unwrap();
     run.become_(&config("pass-rate = 78"));
     assert_eq!(in_force(), 78.0);
+}
+
+/// What is told is who is listed, not where: a list that was only sorted has not changed.
+#[test]
+fn lines_that_move_are_no_change() {
+    let run = Run::start("iface = 'eth0'\ndeny-file = 'list'\nallow = '203.0.113.9'\n");
+    let reload = |list: &str| {
+        let before = run.defence.stderr();
+        fs::write(run.directory.path().join("list"), list).unwrap();
+        run.become_("iface = 'eth0'\n# a line more\ndeny-file = 'list'\nallow = '203.0.113.9'\n");
+        run.defence.stderr()[before.len()..].to_owned()
+    };
+    let said = reload("192.0.2.0/24\n198.51.100.0/24\n");
+    assert!(said.contains("lists: 2 networks new or changed, 0 removed"), "{said}");
+    let said = reload("198.51.100.0/24\n192.0.2.0/24\n");
+    assert!(said.contains("reloaded") && !said.contains("lists:"), "{said}");
+    let lists = run.pair.synflood(&["lists"]).output().unwrap().stdout;
+    let lists = String::from_utf8(lists).unwrap();
+    assert!(lists.contains("list:2") && lists.contains("config.toml:4"), "{lists}");
+    let said = reload("198.51.100.0/24\n");
+    assert!(said.contains("lists: 0 networks new or changed, 1 removed"), "{said}");
 }
 
 /// The run goes on looking after its host while it waits for a file.

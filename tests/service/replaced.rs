@@ -61,6 +61,23 @@ fn without_it_the_interface_is_taken() {
     assert_eq!(pair.server.xdp("eth0"), Some("xdpgeneric"), "it runs on");
 }
 
+/// The one before is gone, also when this one ends or drops nothing.
+#[test]
+fn what_ends_with_the_run_before_is_said() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0", "--for", "1h"]);
+    let next = replace(&pair, &["--iface", "eth0", "--for", "10m", "--dry-run"]);
+    defence.wait();
+    let said = wait_for("both warnings", || {
+        Some(next.stderr()).filter(|said| said.contains("(--dry-run): the run before"))
+    });
+    assert!(said.contains("in 10m nothing protects these interfaces"), "{said}");
+    let last = replace(&pair, &["--iface", "eth0"]);
+    next.wait();
+    let said = last.signal(Signal::SIGTERM).stderr;
+    assert!(!said.contains("the run before"), "{said}");
+}
+
 /// Where nothing runs it is a start like any other.
 #[test]
 fn there_may_be_nothing_to_replace() {

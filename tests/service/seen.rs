@@ -11,13 +11,16 @@ use lab::wait_for;
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
+/// Exit status 3 says what a monitor alone would not read: that something is wrong.
 fn status(pair: &Pair) -> Value {
     let output = pair.synflood(&["status", "--json"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut status: Value = serde_json::from_slice(&output.stdout).unwrap();
     let instances = status["instances"].as_array_mut().unwrap();
     assert_eq!(instances.len(), 1, "{instances:?}");
-    instances.remove(0)
+    let instance = instances.remove(0);
+    let is_fine = instance["fault"].is_null() && !instance["pid"].is_null();
+    assert_eq!(output.status.code(), Some(if is_fine { 0 } else { 3 }), "{instance}");
+    instance
 }
 
 fn said(output: &Output) -> String {
@@ -69,6 +72,42 @@ fn a_run_whose_process_has_ended_is_shown_as_such() {
     assert!(text.contains("by no process"), "{text}");
 }
 
+/// A manager that keeps fewer descriptors than there are must not go unnoticed.
+#[test]
+fn a_descriptor_store_that_is_too_small_is_said_once() {
+    let pair = lab::pair!();
+    let manager = Manager::new(pair.server.name());
+    let mut command = manager.starts(&pair.synflood(&["--iface", "eth0"]));
+    command.env("FDSTORE", "8");
+    let defence = Defence::start_command(command).unwrap();
+    let said = wait_for("the warning", || {
+        Some(defence.stderr()).filter(|said| said.contains("the service manager keeps 8 of "))
+    });
+    assert!(said.contains("set FileDescriptorStoreMax=64 in the unit"), "{said}");
+    // A second later it is looked at again.
+    wait_for("a look", || manager.heard().iter().filter(|line| *line == "WATCHDOG=1").nth(1).map(drop));
+    assert_eq!(defence.stderr().matches("the service manager keeps").count(), 1);
+}
+
+/// The kernel keeps capabilities for each thread: one that was made early must have no more than the others.
+#[test]
+fn no_thread_has_more_than_a_run_needs() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    // CAP_NET_ADMIN, CAP_NET_RAW, CAP_PERFMON, CAP_BPF.
+    let needed = 1_u64 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
+    let threads: Vec<_> = fs::read_dir(format!("/proc/{}/task", defence.pid())).unwrap().collect();
+    assert!(threads.len() > 3, "{threads:?}");
+    for thread in threads {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        for set in ["CapPrm", "CapEff", "CapBnd"] {
+            let line = status.lines().find_map(|line| line.strip_prefix(&format!("{set}:"))).unwrap();
+            let has = u64::from_str_radix(line.trim(), 16).unwrap();
+            assert_eq!(has & !needed, 0, "{set}: {status}");
+        }
+    }
+}
+
 /// 0: it would start, 1: it would not, 3: it would, with warnings. Nothing is attached.
 #[test]
 fn check_says_whether_a_run_would_start() {
@@ -91,7 +130,7 @@ fn check_says_whether_a_run_would_start() {
     }
     let _defence = Defence::start(&pair, &["--iface", "eth0"]);
     let text = said(&check(&["--iface", "eth0"]));
-    assert!(text.contains("! eth0: synflood-xdp protects it already"), "{text}");
+    assert!(text.contains("! eth0: synflood-xdp already protects it"), "{text}");
 }
 
 /// As after a reboot: the tables are new, and the state directory is as it was.
@@ -150,7 +189,7 @@ fn a_flood_is_said_when_it_begins_and_when_it_is_over() {
     let defence = Defence::start(&pair, &["--iface", "eth0", "--pass-rate", "1/h"]);
     let flood = crate::flood::forged(&pair);
     wait_for("the flood to be said", || {
-        defence.stderr().contains("note: a flood has begun: ").then_some(())
+        defence.stderr().contains("warning: a flood has begun: ").then_some(())
     });
     drop(flood);
     let over = wait_for("its end", || {

@@ -112,11 +112,12 @@ impl Session {
             if next.lists.is_empty() {
                 notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
             }
-            notes.push(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
-                Ok(files::Changes { entered, removed }) => {
-                    Note::info(format!("lists: {entered} networks new or changed, {removed} removed"))
-                }
-                Err(error) => Note::warning(format!("the lists are those of before: {error:#}")),
+            notes.extend(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
+                Ok(files::Changes { entered: 0, removed: 0 }) => None,
+                Ok(files::Changes { entered, removed }) => Some(Note::info(format!(
+                    "lists: {entered} networks new or changed, {removed} removed"
+                ))),
+                Err(error) => Some(Note::warning(format!("the lists are those of before: {error:#}"))),
             });
         }
         if next.place.mode != self.settings.place.mode {

@@ -51,6 +51,9 @@ pub struct Session {
     pub report: Report,
     pub started: Instant,
     pub keeping: Watched,
+    /// What the service manager keeps: the number of the program, and the count of changes of its links. None: nothing,
+    /// or not all.
+    pub kept: Option<(u32, u64)>,
     pub reading: Reading,
     /// The service manager knows that a flood is on.
     pub is_flood_told: bool,
@@ -151,11 +154,14 @@ impl Session {
 
     /// Leaves the service manager all that the next process needs, and nothing else.
     pub fn hand_over(&mut self) {
-        if self.manager.is_there() && self.upkeep.links.successor().is_none() {
+        let wanted = Some((self.upkeep.program.id, self.upkeep.hooks.changes));
+        let is_due = self.manager.is_there() && self.upkeep.links.successor().is_none();
+        if is_due && self.kept != wanted {
             let kept = handover::of_program(&self.upkeep.program).and_then(|mut wanted| {
                 wanted.extend(handover::of_hooks(&self.upkeep.hooks)?);
                 self.manager.keep_only(&wanted)
             });
+            self.kept = wanted.filter(|_| kept.is_ok());
             let (_, note) = self.keeping.check(kept);
             self.say(note.as_slice());
         }

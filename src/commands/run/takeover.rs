@@ -79,6 +79,27 @@ impl Predecessors {
         }
     }
 
+    /// What a user may expect of the one before, which has ended for good.
+    pub fn what_ends(&self, settings: &Settings) -> Vec<Note> {
+        let Some((before, legacy)) = &self.found else { return Vec::new() };
+        // A service goes on with its own.
+        if before.process().is_none() {
+            return Vec::new();
+        }
+        let time = settings.stop_after.map(|time| {
+            let time = humantime::format_duration(time);
+            Note::warning(format!(
+                "in {time} nothing protects these interfaces: the run before, which this one replaces, does not come \
+                 back"
+            ))
+        });
+        let dropped = legacy.tables.as_ref().is_some_and(|tables| !tables.policy.dry_run);
+        let dry_run = (settings.policy.dry_run && dropped).then(|| {
+            Note::warning("from now on nothing is dropped (--dry-run): the run before, which this one replaces, did")
+        });
+        time.into_iter().chain(dry_run).collect()
+    }
+
     /// Those of these interfaces on which nothing of ours runs.
     pub fn not_on(&self, interfaces: &[Interface]) -> Vec<Interface> {
         let is_there =

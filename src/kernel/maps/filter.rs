@@ -19,11 +19,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The filter of a program that was just loaded.
+    /// The filter of a program that was just loaded: a new one, or that of the program before it.
     pub fn new(program: &Program) -> Result<Self> {
         let words = MappedWords::new(&program.maps.known)
             .context("cannot reach the filter of known sources")?;
-        Ok(Self { words, current: 0 })
+        let current: u32 = super::variables("the filter that counts", &program.maps.data_known)?;
+        Ok(Self { words, current: (current & 1) as usize })
     }
 
     /// The share of bits that are set in the filter in use.

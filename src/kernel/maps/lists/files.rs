@@ -35,7 +35,7 @@ pub struct Entry {
 /// What [`apply`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// New, or of another verdict or origin.
+    /// New, or of another verdict. One that is only named elsewhere is no change.
     pub entered: usize,
     pub removed: usize,
 }
@@ -86,6 +86,10 @@ pub fn apply(writer: &mut Writer<'_>, wanted: &BTreeMap<IpNet, Entry>) -> Result
         present.get(network).is_none_or(|present| Entry::new(present) != *entry)
     };
     let new: Vec<(&IpNet, &Entry)> = wanted.iter().filter(differs).collect();
+    let is_listed_anew = |&&(network, entry): &&(&IpNet, &Entry)| {
+        present.get(network).is_none_or(|present| listed(present.verdict) != entry.listed)
+    };
+    let entered = new.iter().filter(is_listed_anew).count();
     writer.announce(new.iter().map(|(network, _)| *network))?;
     for batch in new.chunks(BATCH) {
         let keys: Vec<u8> = batch.iter().flat_map(|(network, _)| key(network)).collect();
@@ -104,7 +108,7 @@ pub fn apply(writer: &mut Writer<'_>, wanted: &BTreeMap<IpNet, Entry>) -> Result
     if !gone.is_empty() {
         writer.renew()?;
     }
-    Ok(Changes { entered: new.len(), removed: gone.len() })
+    Ok(Changes { entered, removed: gone.len() })
 }
 
 fn key(network: &IpNet) -> [u8; size_of::<types::list_key>()] {
