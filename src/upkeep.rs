@@ -2,6 +2,7 @@
 //! The tasks of a run once per second. Nothing here prints or ends a run: a finding becomes a [`Note`],
 //! and a failed task is tried again.
 
+pub mod beside;
 pub mod filter;
 pub mod firewall;
 pub mod floods;
@@ -24,6 +25,7 @@ use crate::kernel::maps::rescale::{self, Moment};
 use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
+pub use beside::Beside;
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use floods::Floods;
