@@ -32,7 +32,8 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
         Verb::Status(show) => status::show(&show)?,
-        Verb::Check(Words { words }) => return check::check(&words).map(ExitCode::from),
+        Verb::Check(Words { brief: true, words }) => check::settings(&words)?,
+        Verb::Check(Words { words, .. }) => return check::check(&words).map(ExitCode::from),
     }
     Ok(ExitCode::SUCCESS)
 }
