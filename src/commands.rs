@@ -40,7 +40,8 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
                 status::Verdict::Fault => ExitCode::from(LOOK_AT_IT),
             });
         }
-        Verb::Check(Words { words }) => {
+        Verb::Check(Words { brief: true, words }) => check::settings(&words)?,
+        Verb::Check(Words { words, .. }) => {
             return Ok(match check::check(&words)? {
                 check::Verdict::Fine => ExitCode::SUCCESS,
                 check::Verdict::Warnings => ExitCode::from(LOOK_AT_IT),

@@ -20,6 +20,9 @@ use crate::policy::text_file;
 
 const MAX_BYTES: u64 = 1 << 20;
 
+/// Of a file: whoever has more means networks, which have files of their own.
+const MAX_VALUES: usize = 10_000;
+
 /// The key whose values may be tables.
 const SERVICE: &str = "service";
 
@@ -90,6 +93,7 @@ fn parse(
     let (options, others) = command.get_arguments().partition(|option| may_give(option));
     let mut reader = Reader {
         text,
+        line_ends: text.match_indices('\n').map(|(at, _)| at).collect(),
         folder: path.parent().unwrap_or(path),
         options,
         others,
@@ -112,6 +116,8 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// A file, as far as it is read.
 struct Reader<'a> {
     text: &'a str,
+    /// In bytes.
+    line_ends: Vec<usize>,
     /// Where its relative paths begin.
     folder: &'a Path,
     options: Vec<&'a Arg>,
@@ -123,7 +129,15 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn file(&mut self, table: &DeTable<'_>) {
+        let mut values = 0;
         for (key, value) in in_order(table) {
+            values += value::count(value.get_ref());
+            if values > MAX_VALUES {
+                let sentence = format!(
+                    "up to here are over {MAX_VALUES} values: give networks in files, by allow-file and deny-file"
+                );
+                return self.fault(key.span().start, sentence);
+            }
             let name = key.get_ref();
             match self.option(name) {
                 Some(option) if name == SERVICE => self.services(option, key, value),
@@ -209,7 +223,7 @@ impl<'a> Reader<'a> {
     }
 
     fn line(&self, at: usize) -> u32 {
-        1 + self.text.bytes().take(at).filter(|&byte| byte == b'\n').count() as u32
+        1 + self.line_ends.partition_point(|&end| end < at) as u32
     }
 }
 

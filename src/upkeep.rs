@@ -2,6 +2,7 @@
 //! The tasks of a run once per second. Nothing here prints or ends a run: a finding becomes a [`Note`],
 //! and a failed task is tried again.
 
+pub mod beside;
 pub mod buckets;
 pub mod filter;
 pub mod firewall;
@@ -25,6 +26,7 @@ use crate::kernel::maps::rescale;
 use crate::kernel::program::{Program, Programs};
 use crate::note::Note;
 
+pub use beside::Beside;
 pub use buckets::Buckets;
 pub use filter::Filter;
 pub use firewall::Firewall;

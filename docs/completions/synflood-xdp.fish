@@ -82,4 +82,5 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand lists" -s h -l
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -l json -d 'Write JSON: one object'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l brief -d 'Only read the settings, as a reload does, and say nothing if they are right; exit status 1 if not'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -s h -l help -d 'Print help'

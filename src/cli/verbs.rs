@@ -60,6 +60,10 @@ pub struct Change {
 
 #[derive(Debug, Args)]
 pub struct Words {
+    /// Only read the settings, as a reload does, and say nothing if they are right; exit status 1 if not
+    #[arg(long)]
+    pub brief: bool,
+
     /// The options of a run, like --config FILE
     #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,

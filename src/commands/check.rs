@@ -30,6 +30,13 @@ pub enum Verdict {
     WouldNotStart,
 }
 
+/// Fails where a reload would refuse the settings. Prints nothing, and loads nothing.
+pub fn settings(words: &[OsString]) -> Result<()> {
+    let settings = Settings::try_from(&Cli::of_run(words)?)?;
+    settings.place.interfaces.iter().try_for_each(|name| Interface::ethernet(name).map(drop))?;
+    program::resolve(&settings.policy).map(drop)
+}
+
 /// Prints a line for each finding. `words`: the options of a run.
 pub fn check(words: &[OsString]) -> Result<Verdict> {
     let mut findings = Findings { worst: Verdict::Fine, lines: Vec::new() };

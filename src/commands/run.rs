@@ -7,6 +7,8 @@ mod session;
 mod takeover;
 
 use std::convert::identity;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -21,14 +23,14 @@ use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::program::{self, Program};
 use crate::kernel::{handover, netlink, privileges};
 use crate::note::Note;
-use crate::policy::Listed;
+use crate::policy::{self, Listed};
 use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
 use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
-use reload::Reading;
-use session::{End, Session};
+use reload::Reload;
+use session::{End, Session, TICK};
 use takeover::Predecessors;
 
 /// Reads the settings again, for a reload.
@@ -69,7 +71,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         started: Instant::now(),
         keeping: Watched::new("handing over to the service manager"),
         kept: None,
-        reading: Reading::default(),
+        reload: Reload::default(),
         is_flood_told: false,
     };
     match session.run(&waker) {
@@ -123,13 +125,33 @@ fn start(
     early.extend(note);
     let info = info_of(&program)?;
     drop(lock);
-    if lists_wait && let Err(error) = files::set(program.maps.lists(), &settings.lists) {
-        early.push(Note::warning(format!("the lists are those of before: {error:#}")));
+    if lists_wait {
+        early.extend(enter_lists(&program, &settings.lists, &mut knowledge));
     }
     early.extend(filter.start(&program));
     let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, lists, sysctls);
     early.extend(upkeep.take_answers());
     Ok((upkeep, info, early))
+}
+
+/// Enters the lists in the tables of a program that judges already. What it knows of this host must not get old
+/// meanwhile.
+fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowledge) -> Vec<Note> {
+    thread::scope(|scope| {
+        let (done, is_done) = channel::<()>();
+        let entering = scope.spawn(move || {
+            let _when_done = done;
+            files::set(&program.maps, lists)
+        });
+        let mut notes = Vec::new();
+        while is_done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            notes.extend(knowledge.tell(program, false));
+        }
+        let failed = entering.join().map(Result::err);
+        let failed = failed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        notes.extend(failed.map(reload::lists_are_of_before));
+        notes
+    })
 }
 
 /// The start of the counters is that of the first process, if this one goes on with them.

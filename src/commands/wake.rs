@@ -19,8 +19,8 @@ pub enum Wake {
     Stop,
     /// SIGHUP. Those that came together count once.
     Reload,
-    /// [`Waker::sender`] was told that the settings have been read again.
-    SettingsRead,
+    /// [`Waker::sender`] was told that a part of a reload is done.
+    ReloadGoesOn,
     /// The same, that addresses have changed.
     HostChanged,
     Timeout,

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, SERVICE, Value, in_order, value};
 use crate::policy::faults::excerpt;
+use crate::policy::service::{MAX_SERVICES, too_many};
 use crate::policy::{PortRange, Service};
 
 const NAME: &str = "name";
@@ -14,6 +15,9 @@ const PORTS: &str = "ports";
 impl Reader<'_> {
     pub(super) fn services(&mut self, option: &Arg, key: &Key<'_>, services: &Value<'_>) {
         match services.get_ref() {
+            DeValue::Array(services) if services.len() > MAX_SERVICES => {
+                self.fault(key.span().start, too_many(services.len()));
+            }
             DeValue::Array(services) => {
                 for service in services.iter() {
                     let word = match service.get_ref() {

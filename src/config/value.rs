@@ -21,6 +21,16 @@ pub fn text(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
+/// How many values there are in this one, as an option counts them.
+pub fn count(value: &DeValue<'_>) -> usize {
+    match value {
+        DeValue::String(text) => 1 + text.matches(',').count(),
+        DeValue::Array(values) => 1 + values.iter().map(|each| count(each.get_ref())).sum::<usize>(),
+        DeValue::Table(table) => 1 + table.values().map(|each| count(each.get_ref())).sum::<usize>(),
+        _ => 1,
+    }
+}
+
 /// Whether the option takes this value, whatever other words there are.
 pub fn check(option: &Arg, value: &OsStr) -> Result<(), String> {
     let alone = Arg::new("alone")

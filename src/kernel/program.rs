@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::btf::Btf;
@@ -55,7 +56,8 @@ pub struct Program {
     /// The kernel's number of [`Programs::synflood`].
     pub id: u32,
     pub programs: Programs,
-    pub maps: Maps,
+    /// Others write the lists, while the run goes on.
+    pub maps: Arc<Maps>,
     /// The program's constants.
     pub constants: [MapHandle; 2],
     pub shape: Shape,
@@ -160,7 +162,7 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
         id: libbpf_rs::Program::id_from_fd(programs.synflood.as_fd())
             .context("cannot ask the kernel for the program's number")?,
         programs,
-        maps,
+        maps: maps.into(),
         constants: [constant(&skel.maps.rodata_config)?, constant(&skel.maps.rodata_secret)?],
         shape,
         secret,

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// A screen holds no more.
 const MAX_SHOWN: usize = 10;
 
+/// Bytes. A longer one quotes a whole value.
+const MAX_SENTENCE: usize = 1000;
+
 /// One sentence for each wrong line of a file: the first ten, and how many more there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
@@ -20,9 +23,13 @@ impl Faults {
         Self { file: file.into(), shown: Vec::new(), count: 0 }
     }
 
-    pub fn add(&mut self, line: u32, sentence: String) {
+    pub fn add(&mut self, line: u32, mut sentence: String) {
         self.count += 1;
         if self.shown.len() < MAX_SHOWN {
+            if sentence.len() > MAX_SENTENCE {
+                sentence.truncate(sentence.floor_char_boundary(MAX_SENTENCE));
+                sentence.push('…');
+            }
             self.shown.push((line, sentence));
         }
     }

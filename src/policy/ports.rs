@@ -23,7 +23,7 @@ impl Ports {
     pub fn of(ranges: &[PortRange]) -> Self {
         match ranges {
             [] => Self(None),
-            ranges => Self::only(ranges.iter().flat_map(|PortRange(range)| range.clone())),
+            ranges => Self::only(merged(ranges).into_iter().flatten()),
         }
     }
 
@@ -67,6 +67,20 @@ impl Ports {
         }
         ranges
     }
+}
+
+/// The same ports, each in one range only: a text may name all of them a thousand times.
+fn merged(ranges: &[PortRange]) -> Vec<RangeInclusive<u16>> {
+    let mut ranges: Vec<_> = ranges.iter().map(|PortRange(range)| range.clone()).collect();
+    ranges.sort_unstable_by_key(|range| *range.start());
+    ranges.dedup_by(|next, last| {
+        let is_beside = next.start() <= last.end();
+        if is_beside {
+            *last = *last.start()..=*last.end().max(next.end());
+        }
+        is_beside
+    });
+    ranges
 }
 
 /// "22 80 8000-8010", or "all".
@@ -125,6 +139,8 @@ mod tests {
     fn ranges_are_read_and_shown() {
         assert_eq!(ports(&["8000-8010", "80", "22"]).to_string(), "22 80 8000-8010");
         assert_eq!(ports(&["80", "81"]).to_string(), "80-81");
+        assert_eq!(ports(&["20-30", "1-9", "25-40", "26", "40-41", "43"]).to_string(), "1-9 20-41 43");
+        assert_eq!(ports(&["1-65535"; 100_000]), ports(&["1-65535"]), "soon, and in little memory");
         assert_eq!(ports(&["65534-65535"]).to_string(), "65534-65535");
         assert_eq!(ports(&[]).to_string(), "all");
     }

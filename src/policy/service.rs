@@ -113,13 +113,16 @@ fn limit(burst_text: Option<&&str>, rate_text: Option<&&str>) -> Result<Option<L
     }
 }
 
+/// Why there cannot be so many.
+pub fn too_many(count: usize) -> String {
+    format!(
+        "there are {count} services, and room for {MAX_SERVICES}: give ports with the same limits as one service"
+    )
+}
+
 /// What services can get wrong together.
 pub fn check(services: &[Service]) -> Result<()> {
-    ensure!(
-        services.len() <= MAX_SERVICES,
-        "there are {} services, and room for {MAX_SERVICES}: give ports with the same limits as one service",
-        services.len()
-    );
+    ensure!(services.len() <= MAX_SERVICES, too_many(services.len()));
     for (index, service) in services.iter().enumerate() {
         let Service { name, ports, .. } = service;
         ensure!(!ports.are_all(), "the service {name} has no ports: give some, like {name}=443");

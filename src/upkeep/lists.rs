@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Looks after the live entries: removes those whose time is over, which the program does not count any more, and has
-//! a service keep them.
+//! a service keep them. Both are done beside: tables with a million networks are read for the one, and a disk may take
+//! its time for the other.
 
 mod kept;
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ipnet::IpNet;
 
-use super::Watched;
+use super::{Beside, Watched};
 use crate::kernel::clock;
+use crate::kernel::maps::Maps;
 use crate::kernel::maps::lists::{Lock, Tables, Writer, live};
 use crate::kernel::program::Program;
 use crate::note::Note;
 use crate::policy::{self, network_name};
 use kept::Kept;
+
+/// For the last state of the live entries, when a run ends.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is known of the live entries.
 pub struct Lists {
@@ -28,11 +34,14 @@ pub struct Lists {
     said: Vec<Note>,
     /// When the next one is over: CLOCK_MONOTONIC ns. None: none ever.
     next_end: Option<u64>,
-    tidying: Watched,
+    removal: Beside<Result<Vec<live::Entry>>>,
+    looking: Watched,
+    removing: Watched,
     /// None: nobody keeps them.
     kept: Option<Kept>,
-    /// The count of changes that is kept.
+    /// The count of changes that is kept, or that is being written.
     kept_changes: Option<u32>,
+    writing: Beside<Result<()>>,
     keeping: Watched,
 }
 
@@ -43,9 +52,12 @@ impl Default for Lists {
             known: BTreeMap::new(),
             said: Vec::new(),
             next_end: None,
-            tidying: Watched::new("removing live entries that are over"),
+            removal: Beside::default(),
+            looking: Watched::new("the look at the live entries"),
+            removing: Watched::new("removing live entries that are over"),
             kept: Kept::find(),
             kept_changes: None,
+            writing: Beside::default(),
             keeping: Watched::new("keeping the live entries"),
         }
     }
@@ -62,44 +74,92 @@ impl Lists {
 
     /// Notes each entry that has ended. Reads them only if they changed.
     pub fn tick(&mut self, program: &Program) -> Vec<Note> {
-        let done = self.tidy(program.maps.lists());
-        let (ended, note) = self.tidying.check(done);
-        let ended = ended.unwrap_or_default();
-        let kept = self.keep(program.maps.lists());
-        let (_, unkept) = self.keeping.check(kept);
-        let said = mem::take(&mut self.said);
-        said.into_iter().chain(ended.iter().map(has_ended)).chain(note).chain(unkept).collect()
+        let looked = self.look(program.maps.lists());
+        let unread = self.looking.check(looked).1;
+        let (ended, unremoved) = match self.remove(&program.maps).transpose() {
+            Some(outcome) => self.removing.check(outcome),
+            None => (None, None),
+        };
+        let kept = self.keep(program.maps.lists()).transpose();
+        let unkept = kept.and_then(|outcome| self.keeping.check(outcome).1);
+        let said = mem::take(&mut self.said).into_iter();
+        let ended = ended.iter().flatten().map(has_ended);
+        said.chain(ended).chain(unread).chain(unremoved).chain(unkept).collect()
     }
 
-    /// Writes them if they changed. What fails is tried again.
-    fn keep(&mut self, tables: Tables<'_>) -> Result<()> {
-        let Some(kept) = &self.kept else { return Ok(()) };
+    /// The end of a run: writes what is not kept yet, if the disk does it soon.
+    pub fn finish(&mut self, program: &Program) -> Option<Note> {
+        let until = Instant::now() + PATIENCE;
+        let error = self.write_last(program.maps.lists(), until).err()?;
+        Some(Note::warning(format!("the last changes of live entries are not kept: {error:#}")))
+    }
+
+    fn write_last(&mut self, tables: Tables<'_>, until: Instant) -> Result<()> {
+        // What is being written may be of before.
+        if self.wait_for_write(until).is_err() {
+            self.kept_changes = None;
+        }
+        self.keep(tables)?;
+        self.wait_for_write(until)
+    }
+
+    fn wait_for_write(&mut self, until: Instant) -> Result<()> {
+        if !self.writing.is_busy() {
+            return Ok(());
+        }
+        match self.writing.wait(until.saturating_duration_since(Instant::now())) {
+            Some(outcome) => outcome,
+            None => bail!("the disk takes more than {} s", PATIENCE.as_secs()),
+        }
+    }
+
+    /// Has them written if they changed. What fails is tried again. None: there is no outcome to tell.
+    fn keep(&mut self, tables: Tables<'_>) -> Result<Option<()>> {
+        let Some(kept) = &self.kept else { return Ok(None) };
+        let outcome = self.writing.outcome().transpose();
+        if outcome.is_err() {
+            self.kept_changes = None;
+            return outcome;
+        }
         let changes = tables.live_changes()?;
-        if self.kept_changes != Some(changes) {
-            kept.write(&live::read(tables)?, clock::now_ns()?)?;
+        if self.kept_changes != Some(changes) && !self.writing.is_busy() {
+            let (kept, entries) = (kept.clone(), live::read(tables)?);
+            self.writing.start("live entries", move || kept.write(&entries), || ())?;
             self.kept_changes = Some(changes);
         }
+        outcome
+    }
+
+    /// Reads them if they changed.
+    fn look(&mut self, tables: Tables<'_>) -> Result<()> {
+        let changes = tables.live_changes()?;
+        if self.changes == Some(changes) {
+            return Ok(());
+        }
+        let entries = live::read(tables)?.into_iter().map(|entry| (entry.network, entry));
+        let known: BTreeMap<_, _> = entries.collect();
+        // The earliest end, also of one that a later change removes.
+        self.next_end = known.values().filter_map(|entry| entry.until).min();
+        if self.changes.is_some() {
+            self.said = differences(&self.known, &known, clock::now_ns()?);
+        }
+        self.known = known;
+        self.changes = Some(changes);
         Ok(())
     }
 
-    fn tidy(&mut self, tables: Tables<'_>) -> Result<Vec<live::Entry>> {
+    /// Has those removed that are over. Returns them when it is done. None: there is no outcome to tell.
+    fn remove(&mut self, maps: &Arc<Maps>) -> Result<Option<Vec<live::Entry>>> {
+        let outcome = self.removal.outcome().transpose();
         let now = clock::now_ns()?;
-        let changes = tables.live_changes()?;
-        if self.changes != Some(changes) {
-            let entries = live::read(tables)?;
-            // The earliest end, also of one that a later change removes.
-            self.next_end = entries.iter().filter_map(|entry| entry.until).min();
-            self.said =
-                self.changes.map(|_| differences(&self.known, &entries, now)).unwrap_or_default();
-            self.known = entries.into_iter().map(|entry| (entry.network, entry)).collect();
-            self.changes = Some(changes);
+        let is_due = self.next_end.is_some_and(|end| now >= end) && !self.removal.is_busy();
+        // A run waits for nobody who writes: the next second comes.
+        if is_due && let Some(lock) = Lock::try_now()? {
+            let maps = maps.clone();
+            let remove = move || live::tidy(&mut Writer::new(maps.lists(), &lock)?, now);
+            self.removal.start("lists", remove, || ())?;
         }
-        if self.next_end.is_none_or(|end| now < end) {
-            return Ok(Vec::new());
-        }
-        // A run waits for nobody: the next second comes.
-        let Some(lock) = Lock::try_now()? else { return Ok(Vec::new()) };
-        live::tidy(&mut Writer::new(tables, &lock)?, now)
+        outcome
     }
 }
 
@@ -114,14 +174,18 @@ pub fn contradictions(lists: &policy::Lists) -> Option<Note> {
 }
 
 /// A note for each entry that somebody has made or removed: afterwards the log says who was denied, and when.
-fn differences(before: &BTreeMap<IpNet, live::Entry>, entries: &[live::Entry], now: u64) -> Vec<Note> {
+fn differences(
+    before: &BTreeMap<IpNet, live::Entry>,
+    after: &BTreeMap<IpNet, live::Entry>,
+    now: u64,
+) -> Vec<Note> {
     let is_new = |entry: &&live::Entry| {
         let same = |old: &live::Entry| {
             (old.listed, old.until, old.added) == (entry.listed, entry.until, entry.added)
         };
         !before.get(&entry.network).is_some_and(same)
     };
-    let made = entries.iter().filter(is_new).map(|entry| {
+    let made = after.values().filter(is_new).map(|entry| {
         let time =
             entry.until.map(|until| Duration::from_nanos(until.saturating_sub(now)).as_secs() + 1);
         let time = time.map_or(String::new(), |time| {
@@ -134,9 +198,9 @@ fn differences(before: &BTreeMap<IpNet, live::Entry>, entries: &[live::Entry], n
             entry.listed
         ))
     });
-    let is_there = |network: &IpNet| entries.iter().any(|entry| entry.network == *network);
-    let is_removed =
-        |entry: &&live::Entry| !is_there(&entry.network) && entry.until.is_none_or(|until| until > now);
+    let is_removed = |entry: &&live::Entry| {
+        !after.contains_key(&entry.network) && entry.until.is_none_or(|until| until > now)
+    };
     let removed = before.values().filter(is_removed).map(|entry| {
         let name = network_name(&entry.network);
         Note::info(format!("by command, {name} is no longer {}", entry.listed))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Tells the program on which ports this host listens, and which of them may not be challenged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -116,7 +117,7 @@ impl Ports {
         devices: &BTreeSet<u32>,
     ) -> Result<(ports::Ports, BTreeSet<(IpAddr, u16)>)> {
         let mut found = ports::Ports::default();
-        let mut single = BTreeSet::new();
+        let (mut single, mut inspected) = (BTreeSet::new(), HashMap::new());
         self.unchallenged.clear();
         self.has_mptcp = false;
         let policy = &program.policy;
@@ -129,8 +130,12 @@ impl Ports {
             }
             // The table has all, so that it is right whatever the policy becomes.
             let is_meant = policy.challenges(listener.port);
-            let about = ports::inspect(program, address, listener.port)?;
-            let about = Self::about(listener, address, about);
+            // Thousands of sockets may share a port.
+            let asked = match inspected.entry((address, listener.port)) {
+                Entry::Occupied(asked) => *asked.get(),
+                Entry::Vacant(new) => *new.insert(ports::inspect(program, address, listener.port)?),
+            };
+            let about = Self::about(listener, address, asked);
             if about.listens_here {
                 single.insert((address, listener.port));
             }

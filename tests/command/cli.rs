@@ -127,6 +127,87 @@ fn a_run_takes_its_options_from_a_file() {
     assert_eq!(pair.server.xdp("eth0"), None);
 }
 
+/// The status of `timeout` is another one.
+fn refusal_in_time(args: &[&str]) -> Output {
+    let binary = lab::binary!();
+    Command::new("timeout").arg("10").arg(binary).args(args).output().unwrap()
+}
+
+#[test]
+fn what_has_no_end_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let said = "is a device, a socket or a named pipe: give a file";
+    for (file, said) in [
+        (pipe.as_path(), said),
+        ("/dev/zero".as_ref(), said),
+        (folder.path(), "is a directory: give a file in it"),
+    ] {
+        let file = file.to_str().unwrap();
+        for option in ["--config", "--allow-file", "--deny-file"] {
+            assert_refused(&refusal_in_time(&["--iface", "none0", option, file]), 2, &[file, said]);
+        }
+    }
+}
+
+/// Files of a mebibyte at most, each the worst of its kind: what is wrong is said in no time.
+#[test]
+fn a_large_configuration_is_refused_soon() {
+    let of = |line: &str| line.repeat((1_000_000 / line.len()).min(100_000));
+    let many = "up to here are over 10000 values";
+    let services = |count: usize, line: &str| {
+        (0..count).map(|n| format!("[[service]]\nname = 's{n}'\n{line}\n")).collect::<String>()
+    };
+    let unknown: String = (0..9000).map(|n| format!("burts{n} = 1\n")).collect();
+    for (what, config, said) in [
+        ("unknown keys behind many lines", of("#\n") + &unknown, "and 8990 more"),
+        ("more of them", (0..80_000).map(|n| format!("k{n} = 1\n")).collect(), "and 9990 more"),
+        ("wrong ports", format!("port = [{}]", "'x',".repeat(9000)), "and 8990 more"),
+        ("more of them", format!("port = [{}]", of("0,")), many),
+        ("all ports in one text", format!("port = '{}1'", of("1-65535,")), many),
+        (
+            "all ports, often",
+            format!("port = ['none'{}]", ",'1-65535'".repeat(9000)),
+            "'none' is no port",
+        ),
+        ("services", services(20_000, "ports = 1"), many),
+        ("wrong services", services(3000, "prots = 1"), "there are 3000 services"),
+        ("services with all ports", services(16, "ports = '1-65535'"), "port 1 is in the services"),
+        ("arrays in arrays", format!("port = {}", of("[")), ":2: "),
+        ("a long name", format!("iface = '{}'", of("x")), "…"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, format!("quiet = true\n{config}\n")).unwrap();
+        let output = refusal_in_time(&["--iface", "none0", "--config", path.to_str().unwrap()]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{what}: {error}");
+        assert!(error.contains(said) && error.len() < 20_000, "{what}: {error}");
+    }
+}
+
+/// What a reload of the service is told first.
+#[test]
+fn a_brief_check_fails_where_a_reload_would() {
+    let pair = lab::pair!();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let check = |config: &str| {
+        std::fs::write(&path, config).unwrap();
+        pair.synflood(&["check", "--brief", "--config", path.to_str().unwrap()]).output().unwrap()
+    };
+    let fine = check("iface = 'eth0'\n");
+    assert!(fine.status.success() && fine.stdout.is_empty() && fine.stderr.is_empty(), "{fine:?}");
+    assert_refused(
+        &check("iface = 'eth0'\nbrust = 5\n"),
+        1,
+        &["config.toml:2: ", "do you mean burst?"],
+    );
+    assert_refused(&check("iface = 'none0'\n"), 1, &["no interface none0"]);
+    assert_refused(&check("iface = 'eth0'\ndeny-file = 'none'\n"), 1, &["there is no file"]);
+}
+
 #[test]
 fn the_wrong_interface_is_named() {
     assert_refused(&synflood(&["--iface", "none0"]), 1, &["no interface none0", "ip link"]);

@@ -7,4 +7,5 @@ mod kept;
 mod reloaded;
 mod replaced;
 mod seen;
+mod stalls;
 mod strain;

@@ -3,74 +3,94 @@
 //! was.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, channel};
+use std::mem;
 use std::time::SystemTime;
-use std::{mem, thread};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result};
 
 use super::place;
 use super::session::Session;
 use crate::commands::wake::{Wake, Waker};
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
-use crate::kernel::maps::lists::files;
+use crate::kernel::maps::lists::files::{self, Changes};
 use crate::kernel::maps::run_info::Fault;
 use crate::kernel::{handover, program};
 use crate::note::Note;
-use crate::policy::Policy;
+use crate::policy::{Lists, Policy};
 use crate::settings::Settings;
 use crate::show::text;
-use crate::upkeep::{Upkeep, lists};
+use crate::upkeep::{Beside, Upkeep, lists};
 
-/// The settings while they are read again. A thread of their own reads them, as a file may take its time: meanwhile the
-/// run looks after the host, or what the program knows of it would get old.
+/// A reload, if one is on. The settings are read beside, as a file may take its time, and the lists are entered beside:
+/// meanwhile the run looks after the host, or what the program knows of it would get old.
 #[derive(Debug, Default)]
-pub struct Reading {
-    settings: Option<Receiver<Result<Settings>>>,
+pub struct Reload {
+    reading: Beside<Result<Settings>>,
+    entering: Beside<Result<(Lists, Changes)>>,
+    /// What is to be said at its end.
+    notes: Vec<Note>,
     /// Somebody asked again meanwhile.
     once_more: bool,
 }
 
 impl Session {
-    /// Has the settings read again; [`Self::reload`] makes them the run's.
-    pub fn read_again(&mut self, waker: &Waker) {
-        if self.reading.settings.is_some() {
-            self.reading.once_more = true;
+    /// Has the settings read again; [`Self::go_on`] makes them the run's.
+    pub fn begin_reload(&mut self, waker: &Waker) {
+        if self.reload.reading.is_busy() || self.reload.entering.is_busy() {
+            self.reload.once_more = true;
             return;
         }
         self.manager.reloading();
-        let (send, settings) = channel();
-        let (again, done) = (self.again, waker.sender());
-        let read = move || {
-            // Both fail only if the run has ended.
-            let _ = send.send(again());
-            let _ = done.send(Wake::SettingsRead);
-        };
-        match thread::Builder::new().name("settings".into()).spawn(read) {
-            Ok(_) => self.reading.settings = Some(settings),
-            Err(error) => self.conclude(Err(anyhow!(error).context("there can be no further thread"))),
+        if let Err(error) = self.reload.reading.start("settings", self.again, going_on(waker)) {
+            self.conclude(Err(error));
         }
     }
 
-    /// Call it when the settings have been read.
-    pub fn reload(&mut self, waker: &Waker) {
-        let Some(settings) = self.reading.settings.take().and_then(|settings| settings.recv().ok())
-        else {
-            return;
-        };
-        let done = settings.and_then(|next| self.apply(next));
-        self.conclude(done);
-        if mem::take(&mut self.reading.once_more) {
-            self.read_again(waker);
+    /// Call it when a part of the reload is done.
+    pub fn go_on(&mut self, waker: &Waker) {
+        if let Some(settings) = self.reload.reading.outcome() {
+            match settings.and_then(|next| self.apply(next)) {
+                Ok(Some(lists)) => self.enter(lists, waker),
+                Ok(None) => self.conclude(Ok(())),
+                Err(error) => self.conclude(Err(error)),
+            }
+        }
+        if let Some(entered) = self.reload.entering.outcome() {
+            self.have_entered(entered);
+        }
+        let is_over = !self.reload.reading.is_busy() && !self.reload.entering.is_busy();
+        if is_over && mem::take(&mut self.reload.once_more) {
+            self.begin_reload(waker);
         }
     }
 
-    fn conclude(&mut self, done: Result<Vec<Note>>) {
+    /// Enters the lists beside: a million networks take seconds.
+    fn enter(&mut self, lists: Lists, waker: &Waker) {
+        let maps = self.upkeep.program.maps.clone();
+        let enter = move || files::set(&maps, &lists).map(|changes| (lists, changes));
+        if let Err(error) = self.reload.entering.start("lists", enter, going_on(waker)) {
+            self.have_entered(Err(error));
+        }
+    }
+
+    fn have_entered(&mut self, entered: Result<(Lists, Changes)>) {
+        self.reload.notes.extend(match entered {
+            Ok((lists, changes)) => {
+                self.settings.lists = lists;
+                what_changed(changes)
+            }
+            Err(error) => Some(lists_are_of_before(error)),
+        });
+        self.conclude(Ok(()));
+    }
+
+    fn conclude(&mut self, done: Result<()>) {
+        let said = mem::take(&mut self.reload.notes);
         let (notes, fault) = match done {
-            Ok(notes) => {
+            Ok(()) => {
                 self.info.reloaded = Some(SystemTime::now());
-                (notes, None)
+                (said, None)
             }
             Err(error) => {
                 let text = format!("{error:#}");
@@ -88,8 +108,8 @@ impl Session {
         self.manager.ready(&self.state());
     }
 
-    /// Makes these settings those of the run, or fails and changes nothing.
-    fn apply(&mut self, next: Settings) -> Result<Vec<Note>> {
+    /// Makes these settings those of the run, or fails and changes nothing. Returns the lists that are to be entered.
+    fn apply(&mut self, mut next: Settings) -> Result<Option<Lists>> {
         let names = &next.place.interfaces;
         let interfaces: Vec<_> =
             names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
@@ -107,18 +127,14 @@ impl Session {
                 }
             }
         }
-        if next.lists != self.settings.lists {
-            notes.extend(lists::contradictions(&next.lists));
-            if next.lists.is_empty() {
+        // Those in the tables stay the run's until others are entered.
+        let lists = mem::replace(&mut next.lists, mem::take(&mut self.settings.lists));
+        let lists = (lists != next.lists).then_some(lists);
+        if let Some(lists) = &lists {
+            notes.extend(lists::contradictions(lists));
+            if lists.is_empty() {
                 notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
             }
-            notes.extend(match files::set(self.upkeep.program.maps.lists(), &next.lists) {
-                Ok(files::Changes { entered: 0, removed: 0 }) => None,
-                Ok(files::Changes { entered, removed }) => Some(Note::info(format!(
-                    "lists: {entered} networks new or changed, {removed} removed"
-                ))),
-                Err(error) => Some(Note::warning(format!("the lists are those of before: {error:#}"))),
-            });
         }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
@@ -129,7 +145,8 @@ impl Session {
         let what = text::policy(&self.upkeep.program.policy);
         notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));
         self.settings = next;
-        Ok(notes)
+        self.reload.notes = notes;
+        Ok(lists)
     }
 
     /// Puts a program with this policy in the place of the one that runs, on these interfaces.
@@ -169,4 +186,22 @@ impl Session {
         notes.extend(protected.err().map(|error| Note::warning(format!("{error:#}"))));
         self.say(&notes);
     }
+}
+
+/// Wakes the run for [`Session::go_on`].
+fn going_on(waker: &Waker) -> impl FnOnce() + Send + use<> {
+    let sender = waker.sender();
+    move || {
+        // Fails only if the run has ended.
+        let _ = sender.send(Wake::ReloadGoesOn);
+    }
+}
+
+fn what_changed(Changes { entered, removed }: Changes) -> Option<Note> {
+    let text = format!("lists: {entered} networks new or changed, {removed} removed");
+    (entered + removed > 0).then(|| Note::info(text))
+}
+
+pub fn lists_are_of_before(error: Error) -> Note {
+    Note::warning(format!("the lists are those of before: {error:#}"))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Again;
-use super::reload::Reading;
+use super::reload::Reload;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
 use crate::kernel::handover;
@@ -24,7 +24,7 @@ use crate::show::text;
 use crate::upkeep::{Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
-const TICK: Duration = Duration::from_secs(1);
+pub const TICK: Duration = Duration::from_secs(1);
 
 /// Between two looks for the name of a successor.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -54,7 +54,7 @@ pub struct Session {
     /// What the service manager keeps: the number of the program, and the count of changes of its links. None: nothing,
     /// or not all.
     pub kept: Option<(u32, u64)>,
-    pub reading: Reading,
+    pub reload: Reload,
     /// The service manager knows that a flood is on.
     pub is_flood_told: bool,
 }
@@ -96,9 +96,9 @@ impl Session {
             let wake = [Some(tick), status, end].into_iter().flatten().min().unwrap_or(tick);
             match waker.wait(wake.saturating_duration_since(Instant::now())) {
                 Wake::Stop => return End::AsTold,
-                Wake::Reload => self.read_again(waker),
-                Wake::SettingsRead => {
-                    self.reload(waker);
+                Wake::Reload => self.begin_reload(waker),
+                Wake::ReloadGoesOn => {
+                    self.go_on(waker);
                     status = self.interval().map(|interval| Instant::now() + interval);
                 }
                 Wake::HostChanged => self.look_at_host(),
@@ -213,6 +213,10 @@ impl Session {
         }
         if end == End::AsTold {
             self.upkeep.hooks.release();
+        }
+        if end != End::Succeeded {
+            let unkept = self.upkeep.lists.finish(&self.upkeep.program);
+            self.say(unkept.as_slice());
         }
         match self.counters() {
             Ok(counters) => {

@@ -141,6 +141,15 @@ impl<'a> Writer<'a> {
     /// Clears the bits that no entry needs any more. Call it after networks were taken from a table. It reads both
     /// tables, so that nothing but they decides which bits are needed.
     fn renew(&mut self) -> Result<()> {
+        let tables = self.tables;
+        self.renew_with(|enter| tables.for_each_of_files(|network, _| enter(&network)))
+    }
+
+    /// The same for who knows the table of files: `of_files` enters each of its networks.
+    fn renew_with(
+        &mut self,
+        of_files: impl FnOnce(&mut dyn FnMut(&IpNet)) -> Result<()>,
+    ) -> Result<()> {
         let mut bits = Bits::default();
         let mut state = types::lists { in_use: 0, levels: 0, ..self.state };
         let mut enter = |network: &IpNet| {
@@ -148,7 +157,7 @@ impl<'a> Writer<'a> {
             state.in_use = 1;
         };
         self.tables.for_each_live(|network, _| enter(&network))?;
-        self.tables.for_each_of_files(|network, _| enter(&network))?;
+        of_files(&mut enter)?;
         self.filter.set(&bits);
         self.state = state;
         self.write_state()

@@ -11,13 +11,14 @@ use anyhow::{Context, Result};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::clock;
 use crate::kernel::maps::lists::live::Entry;
 use crate::policy::Listed;
 
 const NAME: &str = "live-entries.json";
 
 /// The file, and what is in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Kept {
     path: PathBuf,
 }
@@ -55,9 +56,9 @@ impl Kept {
         Ok(lines.into_iter().filter_map(|line| line.entry(time, now)).collect())
     }
 
-    /// Writes all of them, or leaves the file as it was.
-    pub fn write(&self, entries: &[Entry], now: u64) -> Result<()> {
-        let time = seconds(SystemTime::now());
+    /// Writes all of them, or leaves the file as it was. A disk may take its time, and may never answer.
+    pub fn write(&self, entries: &[Entry]) -> Result<()> {
+        let (now, time) = (clock::now_ns()?, seconds(SystemTime::now()));
         let lines: Vec<Line> = entries.iter().map(|entry| Line::of(entry, time, now)).collect();
         let new = self.path.with_extension("new");
         write_to(&new, &lines)

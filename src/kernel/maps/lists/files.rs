@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Networks of the run's options and files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use ipnet::IpNet;
+use itertools::{EitherOrBoth, Itertools};
 use libbpf_rs::{MapCore, MapFlags};
 
 use super::{Lock, Tables, Writer, listed, text, verdict};
+use crate::kernel::maps::run_info::RunInfo;
+use crate::kernel::maps::{self, Maps};
 use crate::kernel::skel::{as_bytes, types};
-use crate::kernel::{encode, maps, sys};
+use crate::kernel::{encode, sys};
 use crate::policy::{Listed, ListedBy, Listing, Lists, Origin};
 
 /// The origin of what is no file's: LIST_ORIGIN_OPTION of `bpf/intf.h`.
@@ -46,10 +50,13 @@ pub fn fill(tables: Tables<'_>, lists: &Lists) -> Result<Changes> {
     write(&mut Writer::alone(tables)?, lists)
 }
 
-/// Makes these the networks of options and files, from now on. Waits until nobody else writes.
-pub fn set(tables: Tables<'_>, lists: &Lists) -> Result<Changes> {
+/// Makes these the networks of options and files, from now on. Waits until nobody else writes. A million of them take
+/// seconds. Fails if another process has taken over, whose lists count now.
+pub fn set(maps: &Maps, lists: &Lists) -> Result<Changes> {
     let lock = Lock::wait()?;
-    write(&mut Writer::new(tables, &lock)?, lists)
+    let owner = RunInfo::read(&maps.run_info)?.map(|info| info.pid);
+    ensure!(owner == Some(process::id()), "another process has taken over");
+    write(&mut Writer::new(maps.lists(), &lock)?, lists)
 }
 
 fn write(writer: &mut Writer<'_>, lists: &Lists) -> Result<Changes> {
@@ -78,37 +85,59 @@ pub fn apply(writer: &mut Writer<'_>, wanted: &BTreeMap<IpNet, Entry>) -> Result
         "there is room for {room} networks in the lists, not for {}",
         wanted.len()
     );
-    let mut present = HashMap::new();
-    writer.tables.for_each_of_files(|network, entry| {
-        present.insert(network, entry);
-    })?;
-    let differs = |&(network, entry): &(&IpNet, &Entry)| {
-        present.get(network).is_none_or(|present| Entry::new(present) != *entry)
-    };
-    let new: Vec<(&IpNet, &Entry)> = wanted.iter().filter(differs).collect();
-    let is_listed_anew = |&&(network, entry): &&(&IpNet, &Entry)| {
-        present.get(network).is_none_or(|present| listed(present.verdict) != entry.listed)
-    };
-    let entered = new.iter().filter(is_listed_anew).count();
-    writer.announce(new.iter().map(|(network, _)| *network))?;
+    let mut present = Vec::new();
+    writer.tables.for_each_of_files(|network, entry| present.push((network, entry)))?;
+    // A trie gives them nearly in this order.
+    present.sort_by_key(|(network, _)| *network);
+    let (new, gone) = differences(&present, wanted);
+    let entered = new.iter().filter(|new| new.same_verdict().is_none()).count();
+    writer.announce(new.iter().map(|new| new.network))?;
     for batch in new.chunks(BATCH) {
-        let keys: Vec<u8> = batch.iter().flat_map(|(network, _)| key(network)).collect();
-        let value = |(network, entry): &(&IpNet, &Entry)| entry.encoded(network, present.get(*network));
-        let values: Vec<u8> =
-            batch.iter().map(value).flat_map(|entry| as_bytes(&entry).to_vec()).collect();
+        let keys = batch.iter().flat_map(|new| key(new.network)).collect::<Vec<_>>();
+        let mut values = Vec::with_capacity(batch.len() * size_of::<types::list_entry>());
+        batch.iter().for_each(|new| values.extend_from_slice(as_bytes(&new.encoded())));
         sys::map_update_batch(table, &keys, &values)
             .context("cannot enter the networks in the lists")?;
     }
-    let gone: Vec<IpNet> =
-        present.into_keys().filter(|network| !wanted.contains_key(network)).collect();
     for batch in gone.chunks(BATCH) {
-        let keys: Vec<u8> = batch.iter().flat_map(key).collect();
+        let keys = batch.iter().flat_map(key).collect::<Vec<_>>();
         sys::map_delete_batch(table, &keys).context("cannot remove networks from the lists")?;
     }
     if !gone.is_empty() {
-        writer.renew()?;
+        // What is wanted is in the table now, and need not be read again.
+        writer.renew_with(|enter| {
+            wanted.keys().for_each(enter);
+            Ok(())
+        })?;
     }
     Ok(Changes { entered, removed: gone.len() })
+}
+
+/// An entry that is to be written.
+struct New<'a> {
+    network: &'a IpNet,
+    entry: &'a Entry,
+    /// The one that it replaces.
+    before: Option<&'a types::list_entry>,
+}
+
+/// What is to be written, and what is to go. `present` in the order of the networks.
+fn differences<'a>(
+    present: &'a [(IpNet, types::list_entry)],
+    wanted: &'a BTreeMap<IpNet, Entry>,
+) -> (Vec<New<'a>>, Vec<IpNet>) {
+    let (mut new, mut gone) = (Vec::new(), Vec::new());
+    for pair in present.iter().merge_join_by(wanted, |(one, _), (other, _)| one.cmp(other)) {
+        match pair {
+            EitherOrBoth::Left((network, _)) => gone.push(*network),
+            EitherOrBoth::Right((network, entry)) => new.push(New { network, entry, before: None }),
+            EitherOrBoth::Both((_, before), (network, entry)) if Entry::new(before) != *entry => {
+                new.push(New { network, entry, before: Some(before) });
+            }
+            EitherOrBoth::Both(..) => {}
+        }
+    }
+    (new, gone)
 }
 
 fn key(network: &IpNet) -> [u8; size_of::<types::list_key>()] {
@@ -121,17 +150,23 @@ impl Entry {
     fn new(entry: &types::list_entry) -> Self {
         Self { listed: listed(entry.verdict), origin: entry.origin, line: entry.line }
     }
+}
 
-    /// `before`: the entry that it replaces.
-    fn encoded(&self, network: &IpNet, before: Option<&types::list_entry>) -> types::list_entry {
-        let same = before.filter(|before| listed(before.verdict) == self.listed);
+impl New<'_> {
+    /// The entry that it replaces, if that says the same of the network.
+    fn same_verdict(&self) -> Option<&types::list_entry> {
+        self.before.filter(|before| listed(before.verdict) == self.entry.listed)
+    }
+
+    fn encoded(&self) -> types::list_entry {
+        let Entry { listed, origin, line } = *self.entry;
         types::list_entry {
             until: 0,
-            hits: same.map_or(0, |before| before.hits),
-            verdict: verdict(self.listed),
-            line: self.line,
-            origin: self.origin,
-            prefix_len: encode::list_key(network).prefix_len as u8,
+            hits: self.same_verdict().map_or(0, |before| before.hits),
+            verdict: verdict(listed),
+            line,
+            origin,
+            prefix_len: encode::list_key(self.network).prefix_len as u8,
             ..Default::default()
         }
     }
