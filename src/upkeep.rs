@@ -18,6 +18,7 @@ pub mod routes;
 pub mod sysctls;
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -125,6 +126,11 @@ impl Upkeep {
         let buckets = self.buckets.tick(&self.program);
         let lists = self.lists.tick(&self.program);
         [links, host, rates, floods, told, sysctls, filter, buckets, lists].concat()
+    }
+
+    /// For how long a flood has been on. None: none is.
+    pub fn flood(&self) -> Option<Duration> {
+        self.rates.flood().max(self.floods.since().map(|since| since.elapsed()))
     }
 
     /// Tells the program what it must know of this host, and has it take answers where they come in. Call it

@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 
 use super::running::{self, Found};
-use crate::advice::{preflight, ssh};
+use crate::advice::{self, preflight, ssh};
 use crate::cli::{self, Change};
 use crate::kernel::clock;
+use crate::kernel::interface::Interface;
 use crate::kernel::maps::lists::{self, Entry, Lock, Tables, Writer, files, live};
 use crate::policy::{Listed, ListedBy, SHORTEST_PREFIX, network_name};
 use crate::show;
@@ -100,6 +101,9 @@ fn enter(
                 listed,
                 show::lists::for_time(words.time),
             );
+            if found.running.policy.dry_run {
+                line += "; but this is a dry run, in which nothing is dropped";
+            }
             if let Some(before) = before {
                 line += &replaces(before, words.time);
             }
@@ -110,8 +114,20 @@ fn enter(
             }
             said.push(line);
         }
+        if listed == Listed::Denied {
+            said.extend(neighbours_denied(found, &networks));
+        }
     }
     Ok(said)
+}
+
+/// Warnings for own addresses of the instance's interfaces in these networks.
+fn neighbours_denied(found: &Found, networks: &BTreeSet<IpNet>) -> Vec<String> {
+    let is_denied = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+    let interfaces =
+        found.interfaces.iter().filter_map(|attached| Interface::by_name(&attached.name).ok());
+    let notes = interfaces.flat_map(|interface| advice::on_neighbours(is_denied, &interface));
+    notes.map(|note| note.to_string()).collect()
 }
 
 /// What becomes of the live entry that a new one replaces: it is gone, also when the new one is over.

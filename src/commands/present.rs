@@ -12,6 +12,7 @@ use super::syns;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::ports;
 use crate::kernel::maps::rates::{self, Bucket};
 use crate::show::model::{Rates, SharedBucket};
 
@@ -63,4 +64,10 @@ pub fn shared(running: &Running) -> Result<Shared> {
     ];
     let limited = named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?))));
     Ok(Shared { flood: rates.flood, rates_left: limited.collect() })
+}
+
+/// Ports that somebody listens on, and that cannot be challenged though they are meant to be.
+pub fn unchallenged(running: &Running) -> Result<Vec<u16>> {
+    let is_meant = |port: &u16| running.policy.challenges(*port);
+    Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
 }

@@ -72,7 +72,6 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         keeping: Watched::new("handing over to the service manager"),
         kept: None,
         reload: Reload::default(),
-        is_flood_told: false,
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

@@ -43,6 +43,8 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
     let Found { program_id, interfaces, running } = found;
     let info = running.info.as_ref();
     let Shared { flood, rates_left } = present::shared(&running)?;
+    // A process that has gone cannot say that it is over.
+    let told = info.filter(|_| running.pid.is_some()).and_then(|info| info.flood_lasts());
     Ok(OfInstance {
         program_id,
         interfaces,
@@ -51,8 +53,9 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         since: running.age,
         process_since: info.map(|info| age(info.started)),
         rates: look.rates,
-        flood,
+        flood: flood.max(told),
         rates_left,
+        unchallenged: present::unchallenged(&running)?,
         tables: tables(&running)?,
         networks: networks(&running)?,
         reloaded: info.and_then(|info| info.reloaded).map(age),

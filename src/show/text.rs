@@ -87,7 +87,7 @@ fn listed(start: &Start<'_>) -> String {
 const MAX_PORTS: usize = 8;
 
 /// "; not challenged: port 22 80", or nothing. The reasons are in notes of their own.
-fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
+pub fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
     let count = ports.len();
     let named: Vec<_> = ports.take(MAX_PORTS).map(|port| port.to_string()).collect();
     match count {

@@ -14,6 +14,12 @@ use crate::note::Note;
 /// Floods come in waves: one is over when nothing was refused for so long.
 const CALM: Duration = Duration::from_secs(10);
 
+/// SYNs a second that do not pass: so many are a flood, whichever limit refuses them. As many pass by default.
+const REFUSED: f64 = 1000.0;
+
+/// Where a flood comes from is told when it has lasted for so long.
+const ENOUGH: Duration = Duration::from_secs(2);
+
 /// Between two notes on a flood that lasts.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -60,7 +66,11 @@ impl Syns {
     }
 
     fn all(self) -> u64 {
-        self.passed + self.challenged + self.dropped
+        self.passed + self.refused()
+    }
+
+    fn refused(self) -> u64 {
+        self.challenged + self.dropped
     }
 }
 
@@ -69,6 +79,8 @@ impl Syns {
 struct Flood {
     began: Instant,
     last_refusal: Instant,
+    /// It was told where it comes from.
+    is_traced: bool,
     told: Instant,
     before: Syns,
     /// The most SYNs in a second.
@@ -88,9 +100,10 @@ impl Floods {
         let time = Instant::now();
         // What was counted before the first look is no rate.
         let Some((before, then)) = self.last.replace((now, time)) else { return Ok(None) };
-        let seconds = (time - then).as_secs_f64();
-        let syns = now.since(before).all() as f64;
-        let rate = if seconds > 0.0 { (syns / seconds) as u64 } else { 0 };
+        let seconds = (time - then).as_secs_f64().max(f64::EPSILON);
+        let syns = now.since(before);
+        let rate = (syns.all() as f64 / seconds) as u64;
+        let refuses = refuses || syns.refused() as f64 / seconds > REFUSED;
         let Some(flood) = &mut self.now else {
             if !refuses {
                 return Ok(None);
@@ -99,6 +112,7 @@ impl Floods {
             self.now = Some(Flood {
                 began: time,
                 last_refusal: time,
+                is_traced: false,
                 told: time,
                 before,
                 peak: rate,
@@ -114,23 +128,41 @@ impl Floods {
             self.now = None;
             return Ok(Some(note));
         }
+        if !flood.is_traced && refuses && time - flood.began > ENOUGH {
+            flood.is_traced = true;
+            let from = flood.whose(program, now)?;
+            return Ok(Some(Note::notice(format!("the flood goes on: {rate} SYN/s, {from}"))));
+        }
         if time - flood.told < MINUTE {
             return Ok(None);
         }
         flood.told = time;
         let lasted = whole_seconds(time - flood.began);
+        let counted = counted(now.since(flood.before));
+        let from = flood.whose(program, now)?;
         Ok(Some(Note::notice(format!(
-            "the flood has lasted {lasted}: {rate} SYN/s now, {} at most; {}",
+            "the flood has lasted {lasted}: {rate} SYN/s now, {} at most; {counted}; {from}",
             flood.peak,
-            counted(now.since(flood.before))
         ))))
+    }
+
+    /// Since when a flood has been on. None: none is, at this moment.
+    pub fn since(&self) -> Option<Instant> {
+        let flood = self.now.as_ref()?;
+        let (_, looked) = self.last?;
+        (flood.last_refusal == looked).then_some(flood.began)
     }
 }
 
 impl Flood {
+    /// Where most of it comes from.
+    fn whose(&self, program: &Program, now: Syns) -> Result<String> {
+        Ok(whose(&self.refused, &sources::refused(&program.maps)?, now.since(self.before)))
+    }
+
     fn over(&self, program: &Program, now: Syns) -> Result<Note> {
         let syns = now.since(self.before);
-        let from = whose(&self.refused, &sources::refused(&program.maps)?, syns);
+        let from = self.whose(program, now)?;
         let lasted = whole_seconds(self.last_refusal - self.began);
         let peak = self.peak;
         let counted = counted(syns);
@@ -156,7 +188,7 @@ fn whole_seconds(time: Duration) -> String {
 
 /// Where most of the SYNs that did not pass came from.
 fn whose(before: &Refused, now: &Refused, syns: Syns) -> String {
-    let all = syns.challenged + syns.dropped;
+    let all = syns.refused();
     let of_source = |(address, count): &(std::net::IpAddr, u64)| {
         let known = before.heaviest.iter().find(|(other, _)| other == address);
         (*address, count - known.map_or(0, |(_, count)| *count).min(*count))

@@ -187,6 +187,16 @@ fn commands_at_the_same_time_lose_nothing() {
 }
 
 #[test]
+fn a_dry_run_says_that_it_denies_nobody() {
+    let pair = lab::pair!();
+    let _defence = Defence::start(&pair, &["--iface", "eth0", "--dry-run"]);
+    let text = said(&pair, &["deny", "10.0.0.1"]);
+    assert!(text.contains("is denied; but this is a dry run, in which nothing is dropped"), "{text}");
+    let _listener = listen(&pair);
+    assert!(connects(&pair));
+}
+
+#[test]
 fn all_instances_are_changed_or_the_one_that_is_named() {
     let pair = lab::pair!();
     let other = Netns::new("other");

@@ -126,6 +126,19 @@ fn a_fault_changes_nothing_and_is_named() {
     assert_eq!(in_force(), 78.0);
 }
 
+/// As at a start, a list that holds this host's own network is no silent success.
+#[test]
+fn a_list_that_locks_the_neighbours_out_is_warned_of() {
+    let run = Run::start("iface = 'eth0'\ndeny-file = 'list'\n");
+    fs::write(run.directory.path().join("list"), "10.0.0.0/16\n").unwrap();
+    run.become_("iface = 'eth0'\ndeny-file = 'list'\n");
+    let warning = "warning: eth0's own address 10.0.0.2 is in a denied network";
+    wait_for("the warning", || run.defence.stderr().contains(warning).then_some(()));
+    let by_command = run.pair.synflood(&["deny", "10.0.0.0/24"]).output().unwrap().stdout;
+    let by_command = String::from_utf8(by_command).unwrap();
+    assert!(by_command.contains(warning), "{by_command}");
+}
+
 /// What is told is who is listed, not where: a list that was only sorted has not changed.
 #[test]
 fn lines_that_move_are_no_change() {

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use anyhow::{Error, Result};
 
 use super::place;
 use super::session::Session;
+use crate::advice;
 use crate::commands::wake::{Wake, Waker};
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
@@ -17,7 +19,7 @@ use crate::kernel::maps::lists::files::{self, Changes};
 use crate::kernel::maps::run_info::Fault;
 use crate::kernel::{handover, program};
 use crate::note::Note;
-use crate::policy::{Lists, Policy};
+use crate::policy::{Listed, Lists, Policy};
 use crate::settings::Settings;
 use crate::show::text;
 use crate::upkeep::{Beside, Upkeep, lists};
@@ -101,9 +103,7 @@ impl Session {
         };
         self.info.fault = fault;
         self.say(&notes);
-        if let Err(error) = self.info.write(&self.upkeep.program.maps.run_info) {
-            self.say(&[Note::warning(format!("{error:#}"))]);
-        }
+        self.write_info();
         self.hand_over();
         self.manager.ready(&self.state());
     }
@@ -135,6 +135,8 @@ impl Session {
             if lists.is_empty() {
                 notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
             }
+            let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+            notes.extend(interfaces.iter().flat_map(|each| advice::on_neighbours(is_denied, each)));
         }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));

@@ -10,11 +10,11 @@ use super::Again;
 use super::reload::Reload;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
-use crate::kernel::handover;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::maps::sources;
 use crate::kernel::program::Program;
+use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
@@ -55,8 +55,6 @@ pub struct Session {
     /// or not all.
     pub kept: Option<(u32, u64)>,
     pub reload: Reload,
-    /// The service manager knows that a flood is on.
-    pub is_flood_told: bool,
 }
 
 impl Session {
@@ -72,7 +70,7 @@ impl Session {
     pub fn state(&self) -> String {
         let names: Vec<_> =
             self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.as_str()).collect();
-        let flood = self.upkeep.rates.flood().map(|time| format!("; flood for {}s", time.as_secs()));
+        let flood = self.upkeep.flood().map(|time| format!("; flood for {}s", time.as_secs()));
         let fault = self
             .info
             .fault
@@ -137,9 +135,19 @@ impl Session {
         self.say(&notes);
         self.hand_over();
         self.manager.alive();
-        if self.upkeep.rates.flood().is_some() != self.is_flood_told {
-            self.is_flood_told = !self.is_flood_told;
+        let flood = self.upkeep.flood();
+        if flood.is_some() != self.info.flood_since.is_some() {
+            self.info.flood_since = flood
+                .and_then(|lasts| Some(clock::now_ns().ok()?.saturating_sub(lasts.as_nanos() as u64)));
+            self.write_info();
             self.manager.status(&self.state());
+        }
+    }
+
+    /// For `status`.
+    pub fn write_info(&mut self) {
+        if let Err(error) = self.info.write(&self.upkeep.program.maps.run_info) {
+            self.say(&[Note::warning(format!("{error:#}"))]);
         }
     }
 
@@ -199,7 +207,7 @@ impl Session {
             elapsed: self.started.elapsed(),
             rates,
             blocked_sources,
-            flood: self.upkeep.rates.flood(),
+            flood: self.upkeep.flood(),
             dry_run: self.upkeep.program.policy.dry_run,
         })
     }
