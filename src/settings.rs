@@ -125,7 +125,9 @@ fn lists(cli: &Cli) -> Result<Lists> {
     files.extend(read(&words.deny_file, Listed::Denied)?);
     let (allow, allowed_by) = of_option(cli, "allow", &words.allow, Listed::Allowed);
     let (deny, denied_by) = of_option(cli, "deny", &words.deny, Listed::Denied);
-    Ok(Lists::merge(allow, deny, allowed_by.into_iter().chain(denied_by).collect(), files))
+    let lists = Lists::merge(allow, deny, allowed_by.into_iter().chain(denied_by).collect(), files);
+    lists.check_room()?;
+    Ok(lists)
 }
 
 /// The networks of an option: as they are if the command line gives it, or with the line of the configuration that

@@ -17,14 +17,13 @@ pub mod redeemers;
 pub mod routes;
 pub mod sysctls;
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::kernel::hooks::{Before, Hooks};
+use crate::kernel::hooks::{Before, Hooks, Succession};
 use crate::kernel::maps::rescale;
-use crate::kernel::program::{Program, Programs};
+use crate::kernel::program::Program;
 use crate::note::Note;
 
 pub use beside::Beside;
@@ -85,14 +84,11 @@ impl Upkeep {
     /// Puts another program in the place of the one that runs: on all its links, and on those of `new`, or on none.
     pub fn succeed(&mut self, next: Program, new: Hooks) -> Result<Vec<Note>> {
         let mut filter = Filter::new(&next)?;
-        let Programs { synflood, redeem, .. } = &self.program.programs;
-        let before = Before {
-            judge: synflood.as_fd(),
-            redeem: redeem.as_ref().map(OwnedFd::as_fd),
-            policy: Some(&self.program.policy),
-        };
+        let before =
+            Before { programs: self.program.programs_on_links()?, policy: Some(&self.program.policy) };
         let swapped = self.hooks.succeed(&before, &next, new);
-        if swapped.is_err() {
+        // Another process may have been faster: then the buckets are its own.
+        if swapped.is_err() && self.hooks.succession(&self.program).ok() == Some(Succession::None) {
             // If this fails, the next second tries again.
             let _ = rescale::settle(&self.program);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
+mod figures;
 pub(super) mod place;
 mod reload;
 mod session;
@@ -42,8 +43,8 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     preflight::check_can_protect()?;
     // Before the first link and the first thread: a signal that comes early must not be lost.
     let waker = Waker::install()?;
-    let mut manager = Manager::find();
     // What is done with the privileges of the start is done in this thread; no other ever has them.
+    let mut manager = privileges::with_only(&privileges::OF_A_RUN, Manager::find)??;
     let mut report = privileges::with_only(&privileges::OF_A_RUN, || Report::new(settings.json))?;
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
@@ -148,7 +149,7 @@ fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowled
         }
         let failed = entering.join().map(Result::err);
         let failed = failed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        notes.extend(failed.map(reload::lists_are_of_before));
+        notes.extend(failed.map(|error| Note::warning(reload::lists_are_of_before(&error))));
         notes
     })
 }

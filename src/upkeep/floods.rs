@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Watched;
+use super::{Beside, Watched};
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::sources::{self, Refused};
 use crate::kernel::program::Program;
@@ -27,12 +27,30 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Floods {
     last: Option<(Syns, Instant)>,
     now: Option<Flood>,
+    /// What known sources were refused is read beside: a large table takes its time.
+    tracing: Beside<Result<Refused>>,
+    /// What is to be said when it has been read.
+    due: Option<Due>,
     reading: Watched,
+}
+
+/// A note on a flood that lacks only where it comes from.
+#[derive(Debug)]
+struct Due {
+    text: String,
+    syns: Syns,
+    before: Refused,
 }
 
 impl Default for Floods {
     fn default() -> Self {
-        Self { last: None, now: None, reading: Watched::new("the look at the counters for floods") }
+        Self {
+            last: None,
+            now: None,
+            tracing: Beside::default(),
+            due: None,
+            reading: Watched::new("the look at the counters for floods"),
+        }
     }
 }
 
@@ -85,15 +103,39 @@ struct Flood {
     before: Syns,
     /// The most SYNs in a second.
     peak: u64,
-    refused: Refused,
+    /// At its begin. None: it is being read.
+    refused: Option<Refused>,
 }
 
 impl Floods {
     /// Call it once a second. `refuses`: the pass rate or a queue refuses SYNs.
     pub fn tick(&mut self, program: &Program, refuses: bool) -> Vec<Note> {
+        let traced = self.traced();
         let looked = Syns::read(program).and_then(|now| self.look(program, refuses, now));
-        let (note, failure) = self.reading.check(looked);
-        note.flatten().into_iter().chain(failure).collect()
+        let (note, failure) = self.reading.check(traced.and_then(|traced| Ok((traced, looked?))));
+        let (traced, note) = note.unwrap_or_default();
+        traced.into_iter().chain(note).chain(failure).collect()
+    }
+
+    /// The note that was due, if it is known by now where the flood comes from.
+    fn traced(&mut self) -> Result<Option<Note>> {
+        let Some(refused) = self.tracing.outcome().transpose()? else { return Ok(None) };
+        match (self.due.take(), &mut self.now) {
+            (Some(Due { text, syns, before }), _) => {
+                Ok(Some(Note::notice(format!("{text}; {}", whose(&before, &refused, syns)))))
+            }
+            (None, Some(flood)) => {
+                flood.refused = Some(refused);
+                Ok(None)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Begins to read where the flood comes from.
+    fn trace(&mut self, program: &Program) -> Result<()> {
+        let maps = program.maps.clone();
+        self.tracing.start("floods", move || sources::refused(&maps), || ())
     }
 
     fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
@@ -108,7 +150,6 @@ impl Floods {
             if !refuses {
                 return Ok(None);
             }
-            let refused = sources::refused(&program.maps)?;
             self.now = Some(Flood {
                 began: time,
                 last_refusal: time,
@@ -116,34 +157,27 @@ impl Floods {
                 told: time,
                 before,
                 peak: rate,
-                refused,
+                refused: None,
             });
+            self.trace(program)?;
             return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
         };
         flood.peak = flood.peak.max(rate);
         if refuses {
             flood.last_refusal = time;
-        } else if time - flood.last_refusal > CALM {
-            let note = flood.over(program, now)?;
-            self.now = None;
-            return Ok(Some(note));
         }
-        if !flood.is_traced && refuses && time - flood.began > ENOUGH {
-            flood.is_traced = true;
-            let from = flood.whose(program, now)?;
-            return Ok(Some(Note::notice(format!("the flood goes on: {rate} SYN/s, {from}"))));
-        }
-        if time - flood.told < MINUTE {
+        let Some(before) = flood.refused.clone().filter(|_| !self.tracing.is_busy()) else {
             return Ok(None);
+        };
+        let (Some(text), syns) = (flood.what_to_say(rate, now, time), now.since(flood.before)) else {
+            return Ok(None);
+        };
+        if time - flood.last_refusal > CALM {
+            self.now = None;
         }
-        flood.told = time;
-        let lasted = whole_seconds(time - flood.began);
-        let counted = counted(now.since(flood.before));
-        let from = flood.whose(program, now)?;
-        Ok(Some(Note::notice(format!(
-            "the flood has lasted {lasted}: {rate} SYN/s now, {} at most; {counted}; {from}",
-            flood.peak,
-        ))))
+        self.due = Some(Due { text, syns, before });
+        self.trace(program)?;
+        Ok(None)
     }
 
     /// Since when a flood has been on. None: none is, at this moment.
@@ -155,20 +189,24 @@ impl Floods {
 }
 
 impl Flood {
-    /// Where most of it comes from.
-    fn whose(&self, program: &Program, now: Syns) -> Result<String> {
-        Ok(whose(&self.refused, &sources::refused(&program.maps)?, now.since(self.before)))
-    }
-
-    fn over(&self, program: &Program, now: Syns) -> Result<Note> {
-        let syns = now.since(self.before);
-        let from = self.whose(program, now)?;
-        let lasted = whole_seconds(self.last_refusal - self.began);
-        let peak = self.peak;
-        let counted = counted(syns);
-        Ok(Note::notice(format!(
-            "the flood is over after {lasted}: {peak} SYN/s at most, {counted}; {from}"
-        )))
+    /// None: nothing, in this second.
+    fn what_to_say(&mut self, rate: u64, now: Syns, time: Instant) -> Option<String> {
+        let (peak, syns) = (self.peak, counted(now.since(self.before)));
+        if time - self.last_refusal > CALM {
+            let lasted = whole_seconds(self.last_refusal - self.began);
+            return Some(format!("the flood is over after {lasted}: {peak} SYN/s at most, {syns}"));
+        }
+        let lasts = time - self.began;
+        if !self.is_traced && self.last_refusal == time && lasts > ENOUGH {
+            self.is_traced = true;
+            return Some(format!("the flood goes on: {rate} SYN/s now"));
+        }
+        if time - self.told < MINUTE {
+            return None;
+        }
+        self.told = time;
+        let lasted = whole_seconds(lasts);
+        Some(format!("the flood has lasted {lasted}: {rate} SYN/s now, {peak} at most; {syns}"))
     }
 }
 

@@ -45,17 +45,23 @@ impl Session {
         }
         self.manager.reloading();
         if let Err(error) = self.reload.reading.start("settings", self.again, going_on(waker)) {
-            self.conclude(Err(error));
+            self.refuse(&error);
         }
     }
 
     /// Call it when a part of the reload is done.
     pub fn go_on(&mut self, waker: &Waker) {
         if let Some(settings) = self.reload.reading.outcome() {
+            let notes = self.upkeep.look_at_links();
+            self.say(&notes);
+            // Nothing here is this run's to change any more.
+            if self.upkeep.links.successor().is_some() {
+                return;
+            }
             match settings.and_then(|next| self.apply(next)) {
                 Ok(Some(lists)) => self.enter(lists, waker),
-                Ok(None) => self.conclude(Ok(())),
-                Err(error) => self.conclude(Err(error)),
+                Ok(None) => self.conclude(None),
+                Err(error) => self.refuse(&error),
             }
         }
         if let Some(entered) = self.reload.entering.outcome() {
@@ -77,31 +83,37 @@ impl Session {
     }
 
     fn have_entered(&mut self, entered: Result<(Lists, Changes)>) {
-        self.reload.notes.extend(match entered {
+        match entered {
             Ok((lists, changes)) => {
                 self.settings.lists = lists;
-                what_changed(changes)
-            }
-            Err(error) => Some(lists_are_of_before(error)),
-        });
-        self.conclude(Ok(()));
-    }
-
-    fn conclude(&mut self, done: Result<()>) {
-        let said = mem::take(&mut self.reload.notes);
-        let (notes, fault) = match done {
-            Ok(()) => {
-                self.info.reloaded = Some(SystemTime::now());
-                (said, None)
+                self.reload.notes.extend(what_changed(changes));
+                self.conclude(None);
             }
             Err(error) => {
-                let text = format!("{error:#}");
-                let note = format!("nothing is reloaded, and all stays as it was: {text}");
-                let since = self.info.fault.take().map_or_else(SystemTime::now, |fault| fault.since);
-                (vec![Note::warning(note)], Some(Fault { since, text }))
+                let text = lists_are_of_before(&error);
+                self.reload.notes.push(Note::warning(&text));
+                self.conclude(Some(text));
             }
-        };
-        self.info.fault = fault;
+        }
+    }
+
+    /// Nothing has changed, for this reason.
+    fn refuse(&mut self, error: &Error) {
+        let text = format!("{error:#}");
+        let note = format!("nothing is reloaded, and all stays as it was: {text}");
+        self.reload.notes = vec![Note::warning(note)];
+        self.conclude(Some(text));
+    }
+
+    /// `fault`: what of the settings is not in force, and why.
+    fn conclude(&mut self, fault: Option<String>) {
+        let notes = mem::take(&mut self.reload.notes);
+        let now = SystemTime::now();
+        let since = self.info.fault.take().map_or(now, |fault| fault.since);
+        match fault {
+            Some(text) => self.info.fault = Some(Fault { since, text }),
+            None => self.info.reloaded = Some(now),
+        }
         self.say(&notes);
         self.write_info();
         self.hand_over();
@@ -115,8 +127,10 @@ impl Session {
             names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
         let mut policy = program::resolve(&next.policy)?;
         policy.services = policy.services.numbered_like(&self.upkeep.program.policy.services);
-        let is_elsewhere =
-            names.iter().collect::<BTreeSet<_>>() != self.settings.place.interfaces.iter().collect();
+        // By index: an interface that was made again has the same name, and no link.
+        let attached = self.upkeep.hooks.attachments.iter().map(|each| each.interface.index);
+        let is_elsewhere = interfaces.iter().map(|each| each.index).collect::<BTreeSet<_>>()
+            != attached.collect::<BTreeSet<_>>();
         let mut notes = Vec::new();
         if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
             match self.succeed(policy, &next, &interfaces) {
@@ -204,6 +218,6 @@ fn what_changed(Changes { entered, removed }: Changes) -> Option<Note> {
     (entered + removed > 0).then(|| Note::info(text))
 }
 
-pub fn lists_are_of_before(error: Error) -> Note {
-    Note::warning(format!("the lists are those of before: {error:#}"))
+pub fn lists_are_of_before(error: &Error) -> String {
+    format!("the lists are those of before: {error:#}")
 }

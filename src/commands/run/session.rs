@@ -7,18 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Again;
+use super::figures::Figures;
 use super::reload::Reload;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
-use crate::kernel::maps::sources;
-use crate::kernel::program::Program;
 use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
-use crate::show::model::{Rates, Status, Syns};
+use crate::show::model::{Rates, Status};
 use crate::show::report::Report;
 use crate::show::text;
 use crate::upkeep::{Sysctls, Upkeep, Watched};
@@ -144,9 +143,14 @@ impl Session {
         }
     }
 
-    /// For `status`.
+    /// For `status`. What a successor has written stays.
     pub fn write_info(&mut self) {
-        if let Err(error) = self.info.write(&self.upkeep.program.maps.run_info) {
+        let map = &self.upkeep.program.maps.run_info;
+        let written = RunInfo::read(map).and_then(|there| {
+            let is_ours = there.is_none_or(|there| there.pid == self.info.pid);
+            if is_ours { self.info.write(map) } else { Ok(()) }
+        });
+        if let Err(error) = written {
             self.say(&[Note::warning(format!("{error:#}"))]);
         }
     }
@@ -193,11 +197,9 @@ impl Session {
 
     /// Where the figures cannot be read, a note is all that is said.
     fn read_status(&mut self, figures: &mut Figures, now: Instant) -> Option<Status> {
-        let read = self.counters().and_then(|counters| {
-            let Program { maps, policy, .. } = &self.upkeep.program;
-            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
-            Ok((syns(&counters), blocked))
-        });
+        let read = self
+            .counters()
+            .and_then(|counters| Ok((syns(&counters), figures.blocked_sources(&self.upkeep.program)?)));
         let (read, note) = figures.reading.check(read);
         self.say(note.as_slice());
         let (syns, blocked_sources) = read?;
@@ -258,18 +260,5 @@ impl Session {
 
     pub fn say(&mut self, notes: &[Note]) {
         notes.iter().for_each(|note| self.report.note(note));
-    }
-}
-
-/// What the last status line counted.
-struct Figures {
-    syns: Syns,
-    at: Instant,
-    reading: Watched,
-}
-
-impl Figures {
-    fn new(at: Instant) -> Self {
-        Self { syns: Syns::default(), at, reading: Watched::new("the look at the counters") }
     }
 }
