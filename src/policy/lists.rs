@@ -254,4 +254,14 @@ mod tests {
             prop_assert_eq!(lists.listed(address), expected);
         }
     }
+
+    #[test]
+    fn there_is_room_for_so_many_files() {
+        let files = |count| {
+            let files = (0..count).map(|_| file("drop", Listed::Denied, &["192.0.2.0/24"]));
+            Lists::merge(&[], &[], vec![], files.collect())
+        };
+        files(63).check_room().unwrap();
+        assert!(files(64).check_room().unwrap_err().to_string().contains("room for 63 files"));
+    }
 }
