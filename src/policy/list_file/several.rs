@@ -15,7 +15,11 @@ pub fn check(line: &str) -> Result<(), String> {
     }
     let [first, last] = words[..] else { return Ok(()) };
     match (first.parse::<Ipv4Addr>(), last.parse::<Ipv4Addr>()) {
-        (Ok(from), Ok(to)) if from < to && Ipv4Subnets::new(from, to, 0).count() == 1 => {
+        // Two neighbours are the same either way.
+        (Ok(from), Ok(to))
+            if to.to_bits().saturating_sub(from.to_bits()) > 1
+                && Ipv4Subnets::new(from, to, 0).count() == 1 =>
+        {
             Err(format!("is this a range? Give {first}-{last}, or one address a line"))
         }
         _ => Ok(()),
