@@ -3,6 +3,8 @@
 //! gives more of the same words. [`crate::settings`] refuses what several get wrong together.
 
 mod given;
+mod hints;
+mod refusal;
 mod values;
 mod verbs;
 
@@ -13,7 +15,7 @@ use clap::{Args, Parser, ValueHint};
 use ipnet::IpNet;
 
 use given::Given;
-pub use given::usage_error;
+pub use refusal::{Refusal, usage_error};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
 
@@ -45,8 +47,8 @@ Signals: SIGHUP reads the configuration again, SIGINT and SIGTERM end a run."
 )]
 pub struct Cli {
     /// Interface to protect, or to ask with --dump; may be given several times
-    #[arg(long, short, value_name = "IF", required_unless_present_any = ["dump", "word", "restore_sysctls"],
-          value_parser = interface)]
+    #[arg(long, short, value_name = "IF", required_unless_present_any = ["dump", "words", "restore_sysctls"],
+          value_parser = interface, value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 
     /// Show the sources that running instances block, worst first
@@ -67,9 +69,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub verb: Option<Verb>,
 
-    /// A word without an option, which is refused with a hint.
+    /// Words without an option, which are refused with a hint.
     #[arg(hide = true)]
-    word: Option<String>,
+    pub words: Vec<String>,
 
     /// For the process that outlives a killed run: see `commands::keep`.
     #[arg(long, hide = true, value_name = "CHANGE", conflicts_with_all = ["iface", "dump"])]

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
 use super::values;
@@ -35,7 +35,7 @@ pub struct Change {
     #[arg(value_name = "NET", required = true, value_parser = network, value_delimiter = ',')]
     pub networks: Vec<IpNet>,
 
-    /// How long it counts, as 90s, 10m or 1h30m [default: until the run ends]
+    /// How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]
     #[arg(long = "for", value_name = "TIME", value_parser = time, allow_hyphen_values = true,
           conflicts_with = "remove")]
     pub time: Option<Duration>,
@@ -50,7 +50,8 @@ pub struct Change {
     pub remove: bool,
 
     /// Only the instance on this interface; may be given several times [default: all]
-    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface,
+          value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 
     /// Even if you are connected over ssh from there, or if it is larger than a /8
@@ -76,7 +77,8 @@ pub struct Show {
     pub json: bool,
 
     /// Only the instance on this interface; may be given several times [default: all]
-    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface,
+          value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 }
 
@@ -84,7 +86,7 @@ fn time(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
     match values::stop_after(text)? {
         time if time <= CENTURY => Ok(time),
-        _ => Err("give at most a hundred years; without --for it counts until the run ends".into()),
+        _ => Err("give at most a hundred years; without --for it counts until it is removed".into()),
     }
 }
 

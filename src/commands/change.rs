@@ -26,8 +26,8 @@ pub fn change(listed: Listed, words: &Change) -> Result<()> {
     if let Some(peer) = peer.filter(|_| listed == Listed::Denied && !words.remove) {
         check_peer(peer, &words.networks);
     }
-    if listed == Listed::Denied && !words.remove && !words.yes {
-        check_size(&words.networks);
+    if !words.remove && !words.yes {
+        check_size(listed, &words.networks);
     }
     let found = running::find(&words.iface, &format!("{verb} …"))?;
     let lock = Lock::wait()?;
@@ -58,11 +58,15 @@ fn check_peer(peer: IpAddr, denied: &[IpNet]) {
     }
 }
 
-/// As a file may deny nothing larger either. Ends the process.
-fn check_size(denied: &[IpNet]) {
-    if let Some(network) = denied.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
+/// As a file may list nothing larger either. Ends the process.
+fn check_size(listed: Listed, networks: &[IpNet]) {
+    let what = match listed {
+        Listed::Allowed => "nobody there would have limits",
+        Listed::Denied => "nobody there would get in",
+    };
+    if let Some(network) = networks.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
         cli::usage_error(format!(
-            "{network} is a large part of the Internet, and nobody there would get in: if you mean it, give --yes"
+            "{network} is a large part of the Internet, and {what}: if you mean it, give --yes"
         ));
     }
 }
@@ -181,14 +185,21 @@ fn remove(
 
 /// Why nothing can be removed for this network.
 fn not_there(listed: Listed, network: &IpNet, writers: &[Writer<'_>]) -> Result<String> {
+    let (now, name) = (clock::now_ns()?, network_name(network));
     let mut hint = "`synflood-xdp lists` shows what there is".to_owned();
     for writer in writers {
         let under = files::get(writer.tables, network)?;
         if let Some(under) = under.filter(|under| under.entry.listed == listed) {
             hint = format!("{} does: take it out there", show::lists::origin(&under.origin));
         }
+        let live = live::get(writer.tables, network)?.filter(|entry| !entry.is_over(now));
+        // Of the kind that was asked for there is none.
+        if let Some(other) = live {
+            let (verb, does) = (show::lists::verb(other.listed), show::lists::does(other.listed));
+            hint = format!("a live entry {does} it: `{verb} {name} --remove`");
+        }
     }
-    let (does, name) = (show::lists::does(listed), network_name(network));
+    let does = show::lists::does(listed);
     Ok(format!("no live entry {does} {name}: {hint}; nothing was changed"))
 }
 

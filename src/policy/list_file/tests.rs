@@ -77,6 +77,11 @@ const FORMS: &[(&str, &[u8], &[&str])] = &[
     ),
     ("addresses that fail2ban banned", b"198.51.100.7\n2001:db8::5\n", &["1 198.51.100.7/32", "2 2001:db8::5/128"]),
     (
+        "fail2ban-client get sshd banip",
+        b"198.51.100.7 198.51.100.9 2001:db8::5\n192.0.2.6\t192.0.2.7 # two\n",
+        &["1 198.51.100.7/32", "1 198.51.100.9/32", "1 2001:db8::5/128", "2 192.0.2.6/32", "2 192.0.2.7/32"],
+    ),
+    (
         "fullbogons, IPv6",
         b"# last updated 1795600000\n::/8\n2d00::/8\n3000::/4\n8000::/1\n",
         &["2 ::/8", "3 2d00::/8", "4 3000::/4", "5 8000::/1"],
@@ -124,8 +129,15 @@ const WRONG: &[(&[u8], &str)] = &[
     ),
     (b"192.0.2.9-192.0.2.1", "'192.0.2.9-192.0.2.1': the range is empty: give 192.0.2.1-192.0.2.9"),
     (b"192.0.2.1-2001:db8::1", "begins in one family and ends in the other"),
-    (b"192.0.2.1 192.0.2.9", "'192.0.2.1 192.0.2.9': give one network a line"),
-    (b"192.0.2.0 255.255.255.0", "give one network a line"),
+    (b"192.0.2.1 SBL1", "'SBL1': give an address"),
+    (b"192.0.2.1 192.0.2.9 10.0.0.1/8", "'10.0.0.1/8': it names an address and a network"),
+    (
+        b"192.0.2.0 192.0.2.255",
+        "'192.0.2.0 192.0.2.255': is this a range? Give 192.0.2.0-192.0.2.255, or one address a line",
+    ),
+    (b"192.0.2.0 255.255.255.0", "is this a network and its mask? Give it like 192.0.2.0/24"),
+    (b"192.0.2.0 192.0.2.1 255.255.255.0 ", "is this a network and its mask?"),
+    (b"192.0.2.0 0.0.0.255", "is this a network and its mask? Give it like 192.0.2.0/24"),
     (b"192.0.2.1,192.0.2.9", "give an address"),
     (b"\xe9\xe8", "is not UTF-8"),
     (b"\x1b[2Jboo", "'\\u{1b}[2Jboo': give"),
@@ -145,6 +157,33 @@ fn wrong_lines_say_what_to_do() {
         assert!(error.starts_with("list:3: "), "{error}");
         assert!(error.contains(said), "\"{said}\" is not in: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+/// What is meant is one of them, and the other may be its exceptions.
+#[test]
+fn a_file_has_one_set() {
+    let text = "create good hash:net family inet\nadd good 192.0.2.7\n\
+                create bad hash:net family inet\nadd bad 198.51.100.0/24\nadd bad 203.0.113.0/24\n";
+    let second =
+        "a second set, bad: save the one that is meant, `ipset save bad`; several go into a file each";
+    assert_eq!(read(text.as_bytes()), Err(format!("list:3: {second}")));
+    let entries = text.lines().filter(|line| line.starts_with("add")).collect::<Vec<_>>().join("\n");
+    assert_eq!(read(entries.as_bytes()), Err(format!("list:2: {second}")), "without their heads");
+}
+
+#[test]
+fn what_is_no_list_at_all_is_refused_once() {
+    let html = "this is HTML, not a list: the download failed?";
+    for (text, said) in [
+        ("<!DOCTYPE html>\n<html>\n<p>404\n", format!("list:1: {html}")),
+        ("\u{feff}\n  <html lang='en'>\n192.0.2.7\n", format!("list:2: {html}")),
+        (
+            "Name: bad\nType: hash:net\nRevision: 7\nMembers:\n192.0.2.7\n",
+            "list:1: this is of `ipset list`: use `ipset save`".into(),
+        ),
+    ] {
+        assert_eq!(read(text.as_bytes()), Err(said));
     }
 }
 
