@@ -11,7 +11,8 @@ use ipnet::IpNet;
 
 use crate::cli::{Cli, Protect};
 use crate::policy::{
-    Limit, ListEntry, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
+    Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports, Rate, Services,
+    Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -36,6 +37,8 @@ pub struct Settings {
     /// No status lines.
     pub quiet: bool,
     pub json: bool,
+    /// Where to give metrics; None: nowhere.
+    pub metrics: Option<MetricsAddress>,
 }
 
 impl TryFrom<&Cli> for Settings {
@@ -66,6 +69,7 @@ fn without_files(cli: &Cli) -> Result<Settings> {
         interval: words.interval,
         quiet: words.quiet,
         json: cli.json,
+        metrics: words.metrics.clone(),
     })
 }
 

@@ -21,12 +21,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Floods {
     last: Option<(Syns, Instant)>,
     now: Option<Flood>,
+    /// How many have begun.
+    begun: u64,
     reading: Watched,
 }
 
 impl Default for Floods {
     fn default() -> Self {
-        Self { last: None, now: None, reading: Watched::new("the look at the counters for floods") }
+        let reading = Watched::new("the look at the counters for floods");
+        Self { last: None, now: None, begun: 0, reading }
     }
 }
 
@@ -84,6 +87,16 @@ impl Floods {
         note.flatten().into_iter().chain(failure).collect()
     }
 
+    /// How many have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Whether one is on, or was until just now.
+    pub fn is_on(&self) -> bool {
+        self.now.is_some()
+    }
+
     fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
         let time = Instant::now();
         // What was counted before the first look is no rate.
@@ -104,6 +117,7 @@ impl Floods {
                 peak: rate,
                 refused,
             });
+            self.begun += 1;
             return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
         };
         flood.peak = flood.peak.max(rate);
