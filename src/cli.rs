@@ -19,7 +19,9 @@ pub use refusal::{Refusal, usage_error};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
 
-use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRate, burst, network};
+use crate::policy::{
+    Challenge, Cookies, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst, network,
+};
 
 /// Stop TCP SYN floods in the network driver with XDP.
 #[derive(Debug, Parser)]
@@ -188,6 +190,10 @@ pub struct Protect {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval,
           help_heading = RUN)]
     pub interval: Option<Duration>,
+
+    /// Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock
+    #[arg(long, value_name = "ADDRESS", help_heading = RUN)]
+    pub metrics: Option<MetricsAddress>,
 
     /// Show the start and the summary, no status lines
     #[arg(long, short, help_heading = RUN)]

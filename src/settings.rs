@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use crate::cli::{Cli, Protect};
 use crate::policy::faults::Faults;
 use crate::policy::{
-    Limit, ListEntry, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
+    Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports, Rate, Services,
+    Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -37,6 +38,8 @@ pub struct Settings {
     /// No status lines.
     pub quiet: bool,
     pub json: bool,
+    /// Where to give metrics; None: nowhere.
+    pub metrics: Option<MetricsAddress>,
 }
 
 impl TryFrom<&Cli> for Settings {
@@ -67,6 +70,7 @@ fn without_files(cli: &Cli) -> Result<Settings> {
         interval: words.interval,
         quiet: words.quiet,
         json: cli.json,
+        metrics: words.metrics.clone(),
     })
 }
 

@@ -17,6 +17,7 @@ pub mod redeemers;
 pub mod routes;
 pub mod sysctls;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -148,6 +149,24 @@ impl Upkeep {
     }
 }
 
+/// How the tasks of this process go, whoever does them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// Tasks that fail now.
+    pub failing: u64,
+    /// How often one has begun to fail, or to fail in another way.
+    pub begun: u64,
+}
+
+static FAILING: AtomicU64 = AtomicU64::new(0);
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+impl Faults {
+    pub fn of_this_process() -> Self {
+        Self { failing: FAILING.load(Ordering::Relaxed), begun: BEGUN.load(Ordering::Relaxed) }
+    }
+}
+
 /// A task that may fail again and again. There is a note when a failure begins, when it changes, and
 /// when it is over.
 #[derive(Debug)]
@@ -166,7 +185,7 @@ impl Watched {
     pub fn check<T>(&mut self, outcome: Result<T>) -> (Option<T>, Option<Note>) {
         match outcome {
             Ok(value) => {
-                let is_over = self.failing.take().is_some();
+                let is_over = self.stop_failing();
                 (Some(value), is_over.then(|| Note::info(format!("{} works again", self.what))))
             }
             Err(error) => {
@@ -174,10 +193,30 @@ impl Watched {
                 let is_new = self.failing.as_ref() != Some(&text);
                 let note = is_new
                     .then(|| Note::warning(format!("{} fails and is tried again: {text}", self.what)));
-                self.failing = Some(text);
+                if is_new {
+                    BEGUN.fetch_add(1, Ordering::Relaxed);
+                }
+                if self.failing.replace(text).is_none() {
+                    FAILING.fetch_add(1, Ordering::Relaxed);
+                }
                 (None, note)
             }
         }
+    }
+
+    /// Whether it was failing.
+    fn stop_failing(&mut self) -> bool {
+        let is_over = self.failing.take().is_some();
+        if is_over {
+            FAILING.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_over
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.stop_failing();
     }
 }
 

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synflood_xdp_global_optspecs
-    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= q/quiet h/help V/version
+    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= q/quiet h/help V/version
 end
 
 function __fish_synflood_xdp_needs_command
@@ -50,6 +50,7 @@ native\t'In the driver'
 skb\t'Behind the driver, on any NIC'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l for -d 'Detach and end after this time, as 90s, 10m or 1h30m' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l interval -d 'Seconds between two status lines [default: 1 on a terminal and with --json; else none, only what begins and ends]' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l metrics -d 'Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l dump -d 'Show the sources that running instances block, worst first'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l all -d 'With --dump: show every source and list entry, blocked or not'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l json -d 'Write JSON: one object per line while running, one object with --dump'

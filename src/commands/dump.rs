@@ -65,7 +65,7 @@ fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
         totals: summary(look.counters, running.age, running.policy.dry_run),
         rates: look.rates,
         unchallenged: present::unchallenged(&running)?,
-        rates_left: present::shared(&running)?.rates_left,
+        rates_left: present::shared(&running.rates, &running.policy)?.rates_left,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,

@@ -2,6 +2,7 @@
 //! Protects interfaces until told to stop.
 
 mod figures;
+mod metrics;
 pub(super) mod place;
 mod reload;
 mod session;
@@ -30,6 +31,7 @@ use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
 use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
+use metrics::{Metrics, Place};
 use reload::Reload;
 use session::{End, Session, TICK};
 use takeover::Predecessors;
@@ -47,6 +49,8 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     let mut manager = privileges::with_only(&privileges::OF_A_RUN, Manager::find)??;
     let mut report = privileges::with_only(&privileges::OF_A_RUN, || Report::new(settings.json))?;
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
+    let place = settings.metrics.as_ref();
+    let place = place.map(|address| Place::take(address, settings.replace)).transpose()?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
 
     // What the programs need has been asked for: from now on this process has no more than a reload takes.
@@ -62,6 +66,9 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     for note in advice::on(&upkeep.program.policy, &settings.lists, &places.collect::<Vec<_>>()) {
         report.note(&note);
     }
+    place.iter().filter_map(Place::note).for_each(|note| report.note(&note));
+    let mut metrics = Metrics::new(&upkeep);
+    metrics.give_at(place)?;
     let session = Session {
         settings,
         again,
@@ -73,6 +80,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         keeping: Watched::new("handing over to the service manager"),
         kept: None,
         reload: Reload::default(),
+        metrics,
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

@@ -16,7 +16,7 @@ use crate::cli::Cli;
 use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
-const VALUES: [&str; 18] = [
+const VALUES: [&str; 19] = [
     "eth0",
     "5",
     "0.5",
@@ -29,6 +29,7 @@ const VALUES: [&str; 18] = [
     "4096",
     "100000",
     "10m",
+    "127.0.0.1:9911",
     "auto",
     "off",
     "all",

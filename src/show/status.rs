@@ -52,7 +52,7 @@ pub struct OfInstance {
 }
 
 /// How full a table is, in entries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Fill {
     pub used: usize,
     pub room: usize,
@@ -61,10 +61,10 @@ pub struct Fill {
 /// Networks on the lists that count.
 #[derive(Debug, Default, Serialize)]
 pub struct Networks {
-    pub allowed: usize,
-    pub denied: usize,
+    pub allowed: u64,
+    pub denied: u64,
     /// Of both, those of the commands `allow` and `deny`.
-    pub live: usize,
+    pub live: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -31,6 +31,8 @@ pub struct Floods {
     tracing: Beside<Result<Refused>>,
     /// What is to be said when it has been read.
     due: Option<Due>,
+    /// How many have begun.
+    begun: u64,
     reading: Watched,
 }
 
@@ -49,6 +51,7 @@ impl Default for Floods {
             now: None,
             tracing: Beside::default(),
             due: None,
+            begun: 0,
             reading: Watched::new("the look at the counters for floods"),
         }
     }
@@ -119,14 +122,20 @@ impl Floods {
 
     /// The note that was due, if it is known by now where the flood comes from.
     fn traced(&mut self) -> Result<Option<Note>> {
-        let Some(refused) = self.tracing.outcome().transpose()? else { return Ok(None) };
-        match (self.due.take(), &mut self.now) {
+        let Some(outcome) = self.tracing.outcome() else { return Ok(None) };
+        // Without it a flood seems to come from nowhere, but ends.
+        let (refused, failure) = match outcome {
+            Ok(refused) => (refused, None),
+            Err(error) => (Refused::default(), Some(error)),
+        };
+        let due = self.due.take().filter(|_| failure.is_none());
+        if let (None, Some(flood)) = (&due, &mut self.now) {
+            flood.refused.get_or_insert(refused.clone());
+        }
+        match (due, failure) {
+            (_, Some(error)) => Err(error),
             (Some(Due { text, syns, before }), _) => {
                 Ok(Some(Note::notice(format!("{text}; {}", whose(&before, &refused, syns)))))
-            }
-            (None, Some(flood)) => {
-                flood.refused = Some(refused);
-                Ok(None)
             }
             (None, None) => Ok(None),
         }
@@ -136,6 +145,16 @@ impl Floods {
     fn trace(&mut self, program: &Program) -> Result<()> {
         let maps = program.maps.clone();
         self.tracing.start("floods", move || sources::refused(&maps), || ())
+    }
+
+    /// How many have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Whether one is on, or was until just now.
+    pub fn is_on(&self) -> bool {
+        self.now.is_some()
     }
 
     fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
@@ -159,6 +178,7 @@ impl Floods {
                 peak: rate,
                 refused: None,
             });
+            self.begun += 1;
             self.trace(program)?;
             return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
         };

@@ -9,6 +9,7 @@ mod dump;
 mod instances;
 mod lifecycle;
 mod lists;
+mod metrics;
 mod output;
 mod protect;
 mod services;

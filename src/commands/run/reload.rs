@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::{Error, Result};
 
+use super::metrics::Place;
 use super::place;
 use super::session::Session;
 use crate::advice;
@@ -131,6 +132,7 @@ impl Session {
         let attached = self.upkeep.hooks.attachments.iter().map(|each| each.interface.index);
         let is_elsewhere = interfaces.iter().map(|each| each.index).collect::<BTreeSet<_>>()
             != attached.collect::<BTreeSet<_>>();
+        let metrics = self.metrics_of(&next)?;
         let mut notes = Vec::new();
         if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
             match self.succeed(policy, &next, &interfaces) {
@@ -158,11 +160,27 @@ impl Session {
         if (next.json, next.stop_after) != (self.settings.json, self.settings.stop_after) {
             notes.push(Note::info("--json and --for count from the next start on"));
         }
+        notes.extend(metrics.map(|place| self.move_metrics(place)).unwrap_or_default());
         let what = text::policy(&self.upkeep.program.policy);
         notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));
         self.settings = next;
         self.reload.notes = notes;
         Ok(lists)
+    }
+
+    /// Where the metrics are to be given from now on. None: where they are given.
+    fn metrics_of(&self, next: &Settings) -> Result<Option<Option<Place>>> {
+        let address = next.metrics.as_ref();
+        if address == self.metrics.address() {
+            return Ok(None);
+        }
+        address.map(|address| Place::take(address, false)).transpose().map(Some)
+    }
+
+    fn move_metrics(&mut self, place: Option<Place>) -> Vec<Note> {
+        let note = place.as_ref().and_then(Place::note);
+        let failed = self.metrics.give_at(place).err();
+        note.into_iter().chain(failed.map(|error| Note::warning(format!("{error:#}")))).collect()
     }
 
     /// Puts a program with this policy in the place of the one that runs, on these interfaces.

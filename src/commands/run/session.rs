@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::Again;
 use super::figures::Figures;
+use super::metrics::Metrics;
 use super::reload::Reload;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
@@ -54,6 +55,7 @@ pub struct Session {
     /// or not all.
     pub kept: Option<(u32, u64)>,
     pub reload: Reload,
+    pub metrics: Metrics,
 }
 
 impl Session {
@@ -130,7 +132,8 @@ impl Session {
     }
 
     fn tick(&mut self) {
-        let notes = self.upkeep.tick();
+        let mut notes = self.upkeep.tick();
+        notes.extend(self.metrics.tick(&self.upkeep));
         self.say(&notes);
         self.hand_over();
         self.manager.alive();
@@ -217,6 +220,8 @@ impl Session {
     /// Says what was done, and sets settings back. The links end with the process, unless somebody else has them.
     fn finish(mut self, end: End) {
         self.manager.stopping();
+        // A successor waits for their address.
+        self.metrics.stop();
         if end == End::Succeeded {
             let by = self.successor().map_or("another process".into(), |pid| format!("process {pid}"));
             self.report.note(&Note::info(format!("{by} protects the interfaces from now on")));
