@@ -109,6 +109,7 @@ native\t'In the driver'
 skb\t'Behind the driver, on any NIC'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l for -d 'Detach and end after this time, as 90s, 10m or 1h30m' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l interval -d 'Seconds between two status lines [default: 1 on a terminal and with --json; else none, only what begins and ends]' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l metrics -d 'Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l brief -d 'Only read the settings, as a reload does, and say nothing if they are right; exit status 1 if not'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l keep-sysctls -d 'Never change tcp_syncookies, though the kernel\'s cookies need 2 in a flood'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l replace -d 'Take over from a run that protects these interfaces, without a moment unprotected. That run ends, with its --for and --dry-run, and does not come back when this one ends'
