@@ -384,8 +384,12 @@ struct list_key {
 	__u32 prefix_len;   /* bits of what follows; at least 32, as family is matched whole */
 	enum family family; /* ::/0 must not cover the mapped IPv4 addresses */
 	struct addr addr;
+	/* The value follows in a node of the trie. Its counter must not cross a cache line: an atomic
+	 * operation would then lock the bus, and take a microsecond. */
+	__u32 padding;
 };
-_Static_assert(sizeof(struct list_key) == 24, "the layout of struct list_key");
+_Static_assert(sizeof(struct list_key) == 28, "the layout of struct list_key");
+_Static_assert((sizeof(struct list_key) - sizeof(__u32)) % 8 == 0, "values behind it are aligned");
 
 enum list_verdict {
 	LIST_NONE, /* on no list */
