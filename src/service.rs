@@ -74,14 +74,25 @@ impl Manager {
         Ok(())
     }
 
-    /// Has it let go of all others. Fails where it has not the room: what is beyond it is not kept.
-    pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
-        self.keep(wanted)?;
-        for name in self.kept.iter().filter(|name| !wanted.contains_key(*name)) {
+    /// The names of what it keeps.
+    pub fn kept(&self) -> BTreeSet<String> {
+        self.kept.clone()
+    }
+
+    /// Has it let go of what has another name than these.
+    pub fn let_go_of_all_but(&mut self, names: &BTreeSet<String>) -> Result<()> {
+        for name in self.kept.difference(names) {
             sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)])
                 .context("cannot tell the service manager to let go")?;
         }
-        self.kept.retain(|name| wanted.contains_key(name));
+        self.kept.retain(|name| names.contains(name));
+        Ok(())
+    }
+
+    /// Has it keep these descriptors and no others. Fails where it has not the room: what is beyond it is not kept.
+    pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
+        self.keep(wanted)?;
+        self.let_go_of_all_but(&wanted.keys().cloned().collect())?;
         let (count, room) = (self.kept.len(), self.room.unwrap_or(usize::MAX));
         ensure!(
             count <= room,

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
 use super::values;
+use crate::policy::faults::harmless;
 use crate::policy::network;
 
 /// The longest note, in bytes of UTF-8.
@@ -91,8 +92,8 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 fn note(text: &str) -> Result<String, String> {
-    if text.chars().any(char::is_control) {
-        return Err("a note is one line without control characters".into());
+    if harmless(text) != text {
+        return Err("a note is one line of visible characters".into());
     }
     if text.len() > MAX_NOTE {
         return Err(format!(

@@ -126,10 +126,15 @@ fn start(
 
     let mut new = Hooks::new(&program)?;
     place::attach_all(&program, &before.not_on(interfaces), settings, &mut new, report)?;
+    let kept = manager.kept();
     manager.keep(&handover::of_program(&program)?)?;
     manager.keep(&handover::of_hooks(&new)?)?;
     let sysctls = (!settings.keep_sysctls).then(|| before.sysctls());
-    let (hooks, note) = before.give_way_to(&program, interfaces, new)?;
+    let (hooks, note) = before.give_way_to(&program, interfaces, new).or_else(|error| {
+        // Or a service that tries again each second would fill the store.
+        manager.let_go_of_all_but(&kept)?;
+        Err(error)
+    })?;
     early.extend(note);
     let info = info_of(&program)?;
     drop(lock);

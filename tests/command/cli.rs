@@ -148,7 +148,7 @@ fn what_has_no_end_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let said = "is a device, a socket or a named pipe: give a file";
+    let said = "is a device, a socket, a named pipe or the kernel's: give a file";
     for (file, said) in [
         (pipe.as_path(), said),
         ("/dev/zero".as_ref(), said),

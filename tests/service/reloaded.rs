@@ -120,7 +120,7 @@ fn a_fault_changes_nothing_and_is_named() {
     assert!(run.refused().contains("is a directory"));
     fs::remove_dir(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert!(run.refused().contains("is a device, a socket or a named pipe"));
+    assert!(run.refused().contains("is a device, a socket, a named pipe or the kernel's"));
     fs::remove_file(&path).unwrap();
     run.become_(&config("pass-rate = 78"));
     assert_eq!(in_force(), 78.0);
