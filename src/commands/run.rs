@@ -139,7 +139,7 @@ fn start(
     let info = info_of(&program)?;
     drop(lock);
     if lists_wait {
-        early.extend(enter_lists(&program, &settings.lists, &mut knowledge));
+        early.extend(enter_lists(&program, &settings.lists, &mut knowledge, manager));
     }
     early.extend(filter.start(&program));
     let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, lists, sysctls);
@@ -149,7 +149,12 @@ fn start(
 
 /// Enters the lists in the tables of a program that judges already. What it knows of this host must not get old
 /// meanwhile.
-fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowledge) -> Vec<Note> {
+fn enter_lists(
+    program: &Program,
+    lists: &policy::Lists,
+    knowledge: &mut Knowledge,
+    manager: &Manager,
+) -> Vec<Note> {
     thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let entering = scope.spawn(move || {
@@ -159,6 +164,8 @@ fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowled
         let mut notes = Vec::new();
         while is_done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             notes.extend(knowledge.tell(program, false));
+            // Somebody else may have the lock for long.
+            manager.wait_longer(10 * TICK);
         }
         let failed = entering.join().map(Result::err);
         let failed = failed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
