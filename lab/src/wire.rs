@@ -29,7 +29,9 @@ impl Wire {
         namespace.enter(|| {
             let protocol = (libc::ETH_P_ALL as u16).to_be();
             // SAFETY: no pointers; the descriptor is checked and owned below.
-            let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, i32::from(protocol)) };
+            let socket = unsafe {
+                libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(protocol))
+            };
             if socket < 0 {
                 return Err(io::Error::last_os_error());
             }
