@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use crate::kernel::interface::Interface;
 use crate::kernel::sysctl;
 use crate::note::Note;
-use crate::policy::{AttachMode, Challenge, Cookies, Listed, Lists, Policy};
+use crate::policy::{AttachMode, Challenge, Cookies, Lists, Policy};
 
 /// All advice, the worst first.
 pub fn on(policy: &Policy, lists: &Lists, places: &[(&Interface, AttachMode)]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
-    let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+    let is_denied = |address: &IpAddr| lists.denies(*address);
     advice.extend(places.iter().flat_map(|(interface, _)| on_neighbours(is_denied, interface)));
     // The rest is about challenged clients.
     if policy.challenge != Challenge::Off {

@@ -19,13 +19,20 @@ const MAX_WAITING: usize = 64;
 /// For the last message.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What the manager is told.
+#[derive(Debug)]
+struct Message {
+    words: String,
+    /// Who waits until it is sent.
+    sent: Option<SyncSender<()>>,
+}
+
 /// Talks to the service manager. Where there is none, nothing happens.
 #[derive(Debug)]
 pub struct Manager {
-    is_there: bool,
-    /// Messages are sent by a thread: a manager that does not listen must not stop the run. With each one whom to tell
-    /// that it was sent. None: there is nobody to talk to.
-    speaker: Option<SyncSender<(String, Option<SyncSender<()>>)>>,
+    /// Messages are sent by a thread: a manager that does not listen must not stop the run. None: there is nobody
+    /// to talk to.
+    speaker: Option<SyncSender<Message>>,
     /// The names of the descriptors that it keeps.
     kept: BTreeSet<String>,
     /// How many it keeps at most. None: it does not tell (before systemd 254).
@@ -34,15 +41,14 @@ pub struct Manager {
 
 impl Manager {
     pub fn find() -> Result<Self> {
-        let is_there = env::var_os("NOTIFY_SOCKET").is_some();
-        let speaker = is_there.then(speaker).transpose()?;
+        let speaker = env::var_os("NOTIFY_SOCKET").map(|_| speaker()).transpose()?;
         let room = env::var("FDSTORE").ok().and_then(|room| room.parse().ok());
-        Ok(Self { is_there, speaker, kept: BTreeSet::new(), room })
+        Ok(Self { speaker, kept: BTreeSet::new(), room })
     }
 
     /// It waits for this process to be ready, and keeps descriptors.
     pub fn is_there(&self) -> bool {
-        self.is_there
+        self.speaker.is_some()
     }
 
     /// The descriptors that a process before this one left. Call it once.
@@ -58,7 +64,7 @@ impl Manager {
 
     /// Has it keep these descriptors, too.
     pub fn keep(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
-        if !self.is_there {
+        if !self.is_there() {
             return Ok(());
         }
         for (name, fd) in
@@ -149,16 +155,16 @@ impl Manager {
     fn send(&self, words: &[NotifyState<'_>], sent: Option<SyncSender<()>>) {
         let words: Vec<_> = words.iter().map(NotifyState::to_string).collect();
         if let Some(speaker) = &self.speaker {
-            let _ = speaker.try_send((words.join("\n"), sent));
+            let _ = speaker.try_send(Message { words: words.join("\n"), sent });
         }
     }
 }
 
 /// Makes the thread that sends messages.
-fn speaker() -> Result<SyncSender<(String, Option<SyncSender<()>>)>> {
-    let (speaker, messages) = sync_channel::<(String, Option<SyncSender<()>>)>(MAX_WAITING);
+fn speaker() -> Result<SyncSender<Message>> {
+    let (speaker, messages) = sync_channel::<Message>(MAX_WAITING);
     let speak = move || {
-        for (words, sent) in messages {
+        for Message { words, sent } in messages {
             let _ = sd_notify::notify(&[NotifyState::Custom(&words)]);
             sent.map(|sent| sent.send(()));
         }

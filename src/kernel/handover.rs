@@ -16,11 +16,8 @@ pub type Descriptors<'a> = BTreeMap<String, BorrowedFd<'a>>;
 
 /// The program, and the tables that it works on.
 pub fn of_program(program: &Program) -> Result<Descriptors<'_>> {
-    let programs = [Some(&program.programs.synflood), program.programs.redeem.as_ref()];
-    let programs = programs.into_iter().flatten().map(|program| {
-        let fd = program.as_fd();
-        Ok((format!("program.{}", sys::program_id(fd)?), fd))
-    });
+    let programs = program.programs_on_links()?.into_iter();
+    let programs = programs.map(|(number, fd)| Ok((format!("program.{number}"), fd)));
     let maps = program.maps.each().into_iter().chain(&program.constants).map(|map| {
         let fd = map.as_fd();
         Ok((format!("map.{}", sys::map_info(fd)?.id), fd))

@@ -20,7 +20,7 @@ use crate::note::Note;
 use crate::policy::{Mode, Policy};
 
 /// The links of a program. Dropping them detaches it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Hooks {
     /// Where SYNs are judged.
     pub attachments: Vec<Attachment>,
@@ -79,12 +79,7 @@ impl Hooks {
     pub fn new(program: &Program) -> Result<Self> {
         let charger = sys::attach_tracing(program.programs.charge.as_fd())
             .context("cannot see the kernel's connections")?;
-        Ok(Self {
-            attachments: Vec::new(),
-            redeemers: BTreeMap::new(),
-            charger: Some(charger),
-            changes: 0,
-        })
+        Ok(Self { charger: Some(charger), ..Self::default() })
     }
 
     /// Has the program judge what arrives at an interface.
@@ -168,21 +163,29 @@ impl Hooks {
         self.changes += 1;
     }
 
+    /// Each link, and which of these programs belongs there.
+    fn places<'a>(
+        &'a self,
+        programs: &'a Programs,
+    ) -> impl Iterator<Item = (BorrowedFd<'a>, BorrowedFd<'a>)> {
+        let Programs { synflood, redeem, .. } = programs;
+        let judging = self.attachments.iter().map(|attachment| (attachment.link(), synflood.as_fd()));
+        let taking = redeem
+            .iter()
+            .flat_map(|redeem| self.redeemers.values().map(|link| (link.as_fd(), redeem.as_fd())));
+        // Answers are taken by the next one before it sends any challenge that the one before would not know.
+        taking.chain(judging)
+    }
+
     fn changes<'a>(&'a self, before: &Before<'a>, after: &'a Programs) -> Result<Vec<Change<'a>>> {
-        let change = |link: BorrowedFd<'a>, after: BorrowedFd<'a>| {
+        let change = |(link, after)| {
             let number = LinkInfo::from_fd(link).context("cannot ask for a link's program")?.prog_id;
             let before = *before.programs.get(&number).context(
                 "another process has just put a program of its own in the old one's place: try again",
             )?;
             Ok(Change { link, before, after })
         };
-        let judging =
-            self.attachments.iter().map(|attachment| change(attachment.link(), after.synflood.as_fd()));
-        let taking = after.redeem.iter().flat_map(|redeem| {
-            self.redeemers.values().map(|link| change(link.as_fd(), redeem.as_fd()))
-        });
-        // Answers are taken by the next one before it sends any challenge that the one before would not know.
-        taking.chain(judging).collect()
+        self.places(after).map(change).collect()
     }
 
     /// How far another process has come in putting its program in this one's place.
@@ -190,7 +193,7 @@ impl Hooks {
         let number = |link: BorrowedFd<'_>| LinkInfo::from_fd(link).map(|info| info.prog_id);
         let redeem = program.programs.redeem.as_ref().map(|redeem| sys::program_id(redeem.as_fd()));
         let redeem = redeem.transpose()?;
-        let (mut ours, mut successor, mut others) = (0, None, 0);
+        let (mut ours, mut successor) = (0, None);
         for attachment in &self.attachments {
             match attachment.state(program.id)? {
                 State::Attached => ours += 1,
@@ -198,24 +201,17 @@ impl Hooks {
                 State::Gone => {}
             }
         }
-        for link in self.redeemers.values() {
-            others += usize::from(number(link.as_fd()).ok() != redeem);
-        }
+        let is_taken = self.redeemers.values().any(|link| number(link.as_fd()).ok() != redeem);
         Ok(match successor {
             Some(by) if ours == 0 => Succession::Done(by),
-            None if others == 0 => Succession::None,
+            None if !is_taken => Succession::None,
             _ => Succession::Begun,
         })
     }
 
     /// Puts the program back on all links, wherever another one is.
     pub fn take_back(&self, program: &Program) -> Result<()> {
-        let Programs { synflood, redeem, .. } = &program.programs;
-        let judging = self.attachments.iter().map(|attachment| (attachment.link(), synflood.as_fd()));
-        let taking = redeem
-            .iter()
-            .flat_map(|redeem| self.redeemers.values().map(|link| (link.as_fd(), redeem.as_fd())));
-        for (link, program) in taking.chain(judging) {
+        for (link, program) in self.places(&program.programs) {
             sys::link_set(link, program).context("cannot put the program back in its place")?;
         }
         Ok(())

@@ -183,8 +183,7 @@ impl Predecessor {
         new: Hooks,
         policy: Option<&Policy>,
     ) -> Result<(Hooks, Option<Note>)> {
-        let mut hooks =
-            Hooks { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: None, changes: 0 };
+        let mut hooks = Hooks::default();
         for (info, fd) in self.links {
             match info.info {
                 LinkTypeInfo::Xdp(xdp) => {

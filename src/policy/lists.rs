@@ -155,6 +155,11 @@ impl Lists {
         self.listings.iter().map(|listing| (&listing.network, listing.listed))
     }
 
+    /// As the program would: the longest prefix decides.
+    pub fn denies(&self, address: IpAddr) -> bool {
+        self.listed(address) == Some(Listed::Denied)
+    }
+
     /// The lists' verdict on an address. The longest prefix decides, as in the kernel's trie.
     pub fn listed(&self, address: IpAddr) -> Option<Listed> {
         let mut network = Some(IpNet::from(address));

@@ -20,7 +20,7 @@ use crate::kernel::maps::lists::files::{self, Changes};
 use crate::kernel::maps::run_info::Fault;
 use crate::kernel::{handover, program};
 use crate::note::Note;
-use crate::policy::{Listed, Lists, Policy};
+use crate::policy::{Lists, Policy};
 use crate::settings::Settings;
 use crate::show::text;
 use crate::upkeep::{Beside, Upkeep, lists};
@@ -151,7 +151,7 @@ impl Session {
             if lists.is_empty() {
                 notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
             }
-            let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+            let is_denied = |address: &IpAddr| lists.denies(*address);
             notes.extend(interfaces.iter().flat_map(|each| advice::on_neighbours(is_denied, each)));
         }
         if next.place.mode != self.settings.place.mode {
