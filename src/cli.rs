@@ -3,6 +3,7 @@
 //! gives more of the same words. [`crate::settings`] refuses what several get wrong together.
 
 mod given;
+mod observe;
 mod values;
 mod verbs;
 
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 
 use given::Given;
 pub use given::usage_error;
+pub use observe::{MAX_SNAPLEN, Observe};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
 
@@ -38,6 +40,7 @@ use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRat
   synflood-xdp --dump                               who is blocked now
   synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
+  synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; 3 of check: with warnings, of status: with a fault.
 

@@ -9,6 +9,7 @@ mod dump;
 mod instances;
 mod lifecycle;
 mod lists;
+mod observe;
 mod output;
 mod protect;
 mod services;
