@@ -401,7 +401,8 @@ struct observation {
 	__u16 snaplen;      /* --snaplen; 0: the headers */
 	__u8 only_syns;     /* --syn: SYN and SYN-ACK */
 	__u8 shows_answers; /* also the SYN-ACKs that the program sends */
-	__u8 padding[14];
+	__u8 is_selective; /* more than the reason decides: then the program counts what it looks for */
+	__u8 padding[13];
 };
 _Static_assert(sizeof(struct observation) == 96, "the layout of struct observation");
 _Static_assert(REASON_COUNT <= 64, "a bit for each reason");

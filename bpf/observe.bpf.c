@@ -21,7 +21,10 @@ static __always_inline int show_segment(struct __sk_buff *skb, bool is_out)
 		return TCX_NEXT;
 	reason = parse_packet(&nh, &pkt);
 	if (reason == SKIP_NOT_TCP || reason == SKIP_LATER_FRAGMENT ||
-	    !is_looked_for(&pkt, skb->ifindex, is_out) || !take_sample())
+	    !is_looked_for(&pkt, skb->ifindex, is_out))
+		return TCX_NEXT;
+	count_looked_for(1);
+	if (!may_be_sampled() || !take_sample())
 		return TCX_NEXT;
 	len = bytes_wanted(&pkt, skb->len);
 	describe(copy, skb->ifindex, skb->len, len, UNDECIDED, is_out);

@@ -15,7 +15,8 @@ struct observation observation SEC(".data.observe") __attribute__((aligned(64)))
 /* The programs write. User space does not use it. */
 struct sampling sampling SEC(".data.sampling") __attribute__((aligned(64)));
 
-/* Frames that were looked for, shown or not. The programs write; user space adds up the CPUs. */
+/* Frames that were looked for, shown or not; without those of which the counters tell. The programs
+ * write; user space adds up the CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
@@ -67,6 +68,8 @@ static __always_inline bool is_looked_for(const struct packet *pkt, __u32 ifinde
 {
 	__u16 port = is_out ? bpf_ntohs(pkt->source_port) : pkt->destination_port;
 
+	if (!observation.is_selective)
+		return true;
 	if (observation.ifindex != ifindex)
 		return false;
 	if (observation.port && observation.port != port)
@@ -77,26 +80,34 @@ static __always_inline bool is_looked_for(const struct packet *pkt, __u32 ifinde
 				       is_in_network(is_out ? &pkt->destination : &pkt->source));
 }
 
-/* Counts a frame that is looked for. Whether it is shown. */
+static __always_inline void count_looked_for(__u64 frames)
+{
+	const __u32 first = 0;
+	__u64 *count = bpf_map_lookup_elem(&looked_for, &first);
+
+	if (count)
+		*count += frames; /* not atomic: it is this CPU's own */
+}
+
+/* In a flood nearly every frame ends here, without a look at the clock. */
+static __always_inline bool may_be_sampled(void)
+{
+	return sampling.closed_in != bpf_jiffies64();
+}
+
+/* Whether a frame that is looked for is shown. */
 static __always_inline bool take_sample(void)
 {
 	const struct limit limit = observation.limit;
-	const __u32 first = 0;
-	__u64 *count = bpf_map_lookup_elem(&looked_for, &first), jiffy = bpf_jiffies64(), now, wait_ns;
+	__u64 now = bpf_ktime_get_ns(), wait_ns;
 
-	if (count)
-		++*count; /* not atomic: it is this CPU's own */
-	/* In a flood nearly every frame ends here, without a look at the clock. */
-	if (sampling.closed_in == jiffy)
-		return false;
-	now = bpf_ktime_get_ns();
 	if ((__s64)(now - observation.until) >= 0) {
 		observation.reasons = 0;
 		return false;
 	}
 	if (bucket_take(&sampling.full_at, &limit, now, &wait_ns) == BUCKET_TAKEN)
 		return true;
-	sampling.closed_in = jiffy;
+	sampling.closed_in = bpf_jiffies64();
 	return false;
 }
 

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `observe`: the segments of an interface, and what becomes of them.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+mod output;
+mod tally;
+
+use std::io::{self, Write};
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Local};
+use libbpf_rs::MapHandle;
+
+use output::Output;
+use tally::Tally;
 
 use super::running::{self, Found};
 use crate::advice::preflight;
-use crate::cli::{MAX_SNAPLEN, Observe};
+use crate::cli::Observe;
 use crate::kernel::clock;
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::observe::{Frame, Frames, Lease, Tables, Wanted};
 use crate::kernel::observer::Observer;
-use crate::show::capture::Capture;
-use crate::show::segment::{self, Segment};
+use crate::show::segment::Segment;
 
 /// How long it sleeps at most: it then looks whether it is to end.
 const NAP: Duration = Duration::from_millis(100);
@@ -40,31 +45,72 @@ pub fn observe(words: &Observe) -> Result<()> {
         "no instance judges what arrives at {}, so there are no verdicts: leave out --verdict, or protect it",
         interface.name
     );
-    let (tables, reasons) = match found {
-        Some(Found { running, .. }) => (Some(running.observed), running.reasons),
-        None => (None, Vec::new()),
-    };
-    let is_judged = tables.is_some();
     let wants_out = words.verdict.is_empty();
+    let judge = found.map(Judge::from);
+    let (tables, judge) = judge.map(|(tables, judge)| (Some(tables), judge)).unwrap_or_default();
+    let is_judged = tables.is_some();
     let observer = Observer::attach(&interface, tables, wants_out)?;
     let mut out = Output::open(words)?;
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .context("cannot listen for signals")?;
+
+    let wanted = wanted(words, &interface, &judge);
     let frames = Frames::open(&observer.tables)?;
-    let mut tally = Tally::new(&observer.tables)?;
-    let lease = Lease::take(&observer.tables, &wanted(words, &interface, &reasons))?;
+    let lease = Lease::take(&observer.tables, &wanted)?;
+    let mut tally = Tally::new(&observer.tables, judge.counters.as_ref(), counted(&wanted, &judge))?;
     say_start(&interface, is_judged, wants_out && !observer.sees_out);
     let watch = Watch { interface: &interface, observer: &observer, is_judged, lease };
-    let look = Look { words, reasons: &reasons, stop: &stop };
+    let look = Look { words, reasons: &judge.reasons, stop: &stop };
     let done = look.on(watch, &frames, &mut out, &mut tally);
-    tally.finish()?;
+    if !done.as_ref().is_err_and(is_closed) {
+        tally.finish()?;
+    }
     done
 }
 
-/// What the words ask for. `reasons`: their names; empty: no program judges.
-fn wanted(words: &Observe, interface: &Interface, reasons: &[String]) -> Wanted {
+/// Whether the reader of the output has seen enough.
+fn is_closed(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The instance whose verdicts are shown; by default there is none.
+#[derive(Default)]
+struct Judge {
+    /// The names of its reasons, in the order of their counters.
+    reasons: Vec<String>,
+    counters: Option<MapHandle>,
+    is_dry_run: bool,
+    has_more_interfaces: bool,
+}
+
+impl Judge {
+    fn from(found: Found) -> (Tables, Self) {
+        let has_more_interfaces = found.interfaces.len() > 1;
+        let running = *found.running;
+        let judge = Self {
+            reasons: running.reasons,
+            counters: Some(running.counters),
+            is_dry_run: running.policy.dry_run,
+            has_more_interfaces,
+        };
+        (running.observed, judge)
+    }
+}
+
+/// The reasons whose counters tell how many frames are looked for. An answered SYN is two: with the answer.
+fn counted(wanted: &Wanted, judge: &Judge) -> Vec<u32> {
+    if wanted.is_selective {
+        return Vec::new();
+    }
+    let all = (0..).zip(&judge.reasons).filter(|(number, _)| wanted.reasons >> number & 1 != 0);
+    let times = |name: &str| if wanted.shows_answers && name == "challenge_sent" { 2 } else { 1 };
+    all.flat_map(|(number, name)| iter::repeat_n(number, times(name))).collect()
+}
+
+fn wanted(words: &Observe, interface: &Interface, judge: &Judge) -> Wanted {
+    let reasons = &judge.reasons;
     let is_wanted = |name: &str| match words.verdict[..] {
         _ if NO_SEGMENT.contains(&name) => false,
         [] => CLASSES.iter().any(|class| name.starts_with(class)),
@@ -79,9 +125,13 @@ fn wanted(words: &Observe, interface: &Interface, reasons: &[String]) -> Wanted 
         port: words.port,
         network: words.from,
         only_syns: words.syn,
-        shows_answers: words.verdict.is_empty(),
+        shows_answers: words.verdict.is_empty() && !judge.is_dry_run,
         rate: words.rate,
         snaplen: words.snaplen.unwrap_or(0),
+        is_selective: words.port.is_some()
+            || words.from.is_some()
+            || words.syn
+            || judge.has_more_interfaces,
     }
 }
 
@@ -178,84 +228,6 @@ impl Look<'_> {
             reason: reason.cloned(),
             frame_len: frame.frame_len,
             bytes: frame.bytes,
-        }
-    }
-}
-
-/// How many segments were shown, and how many were looked for.
-struct Tally<'a> {
-    tables: &'a Tables,
-    before: u64,
-    shown: u64,
-    /// Segments that were not shown, as was told already.
-    told: u64,
-}
-
-impl<'a> Tally<'a> {
-    fn new(tables: &'a Tables) -> Result<Self> {
-        Ok(Self { tables, before: tables.looked_for()?, shown: 0, told: 0 })
-    }
-
-    fn not_shown(&self) -> Result<u64> {
-        Ok(self.tables.looked_for()?.saturating_sub(self.before).saturating_sub(self.shown))
-    }
-
-    /// Says what was not shown since the last time.
-    fn tell(&mut self) -> Result<()> {
-        let all = self.not_shown()?;
-        if let Some(more) = all.checked_sub(self.told).filter(|&more| more > 0) {
-            note(&format!("{more} segments not shown"));
-            self.told = all;
-        }
-        Ok(())
-    }
-
-    fn finish(&self) -> Result<()> {
-        note(&format!("{} segments shown, {} not shown", self.shown, self.not_shown()?));
-        Ok(())
-    }
-}
-
-/// Where segments go.
-enum Output {
-    Lines(BufWriter<io::Stdout>),
-    Capture(Capture<BufWriter<Box<dyn Write>>>),
-}
-
-impl Output {
-    fn open(words: &Observe) -> Result<Self> {
-        let Some(path) = &words.write else {
-            return Ok(Self::Lines(BufWriter::new(io::stdout())));
-        };
-        let file: Box<dyn Write> = if path == Path::new("-") {
-            ensure!(
-                !io::stdout().is_terminal(),
-                "a capture is not for a terminal: give -w FILE, or pipe it to `tcpdump -r -`"
-            );
-            Box::new(io::stdout())
-        } else {
-            let file = File::create(path);
-            Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
-        };
-        let capture =
-            Capture::new(BufWriter::new(file), &words.iface, MAX_SNAPLEN.into()).and_then(|mut it| {
-                it.flush()?;
-                Ok(it)
-            });
-        Ok(Self::Capture(capture?))
-    }
-
-    fn write(&mut self, segment: &Segment) -> io::Result<()> {
-        match self {
-            Self::Lines(out) => writeln!(out, "{}", segment::line(segment)),
-            Self::Capture(capture) => capture.write(segment),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Lines(out) => out.flush(),
-            Self::Capture(capture) => capture.flush(),
         }
     }
 }

@@ -33,6 +33,7 @@ fn everything() -> Wanted {
         shows_answers: true,
         rate: 1000,
         snaplen: 0,
+        is_selective: false,
     }
 }
 
@@ -81,8 +82,12 @@ fn what_it_costs() {
             (with / without - 1.0) * 100.0
         );
     }
-    let filtered =
-        Wanted { port: Some(80), network: Some("10.0.0.0/8".parse().unwrap()), ..everything() };
+    let filtered = Wanted {
+        port: Some(80),
+        network: Some("10.0.0.0/8".parse().unwrap()),
+        is_selective: true,
+        ..everything()
+    };
     for (name, without, with) in measure(&filtered, 41) {
         println!(
             "filtered, {name}: {without:.1} ns, observed {with:.1} ns, {:+.1} %",

@@ -44,6 +44,8 @@ pub struct Wanted {
     pub rate: u32,
     /// Bytes of a frame; 0: the headers.
     pub snaplen: u16,
+    /// More than the reasons decides: of them alone the program's counters tell how many frames there were.
+    pub is_selective: bool,
 }
 
 /// The right to observe, which one process has at a time. Dropping it ends the observation.
@@ -130,6 +132,7 @@ fn encode(wanted: &Wanted) -> types::observation {
         only_syns: wanted.only_syns.into(),
         shows_answers: wanted.shows_answers.into(),
         reasons: wanted.reasons,
+        is_selective: wanted.is_selective.into(),
         ..Default::default()
     };
     if let Some(network) = &wanted.network {
@@ -150,9 +153,15 @@ fn limit(rate: u32) -> types::limit {
 }
 
 impl Tables {
-    /// How many frames were looked for until now, shown or not.
-    pub fn looked_for(&self) -> Result<u64> {
-        super::sum_of_cpus(&self.looked_for, 0).context("cannot count what is not shown")
+    /// How many frames were looked for until now, shown or not. `counted`: those which the program's counters
+    /// have, by reason.
+    pub fn looked_for(&self, counters: Option<&MapHandle>, counted: &[u32]) -> Result<u64> {
+        let what = "cannot count what is not shown";
+        let counted = counted.iter().filter_map(|&reason| {
+            counters.map(|counters| super::sum_of_cpus(counters, reason).context(what))
+        });
+        let by_reason: u64 = counted.sum::<Result<_>>()?;
+        Ok(by_reason + super::sum_of_cpus(&self.looked_for, 0).context(what)?)
     }
 }
 
