@@ -54,12 +54,12 @@ static __always_inline bool is_observed(enum reason reason)
 
 static __always_inline bool is_in_network(const struct addr *addr)
 {
-	const struct addr *net = &observation.net, *mask = &observation.mask;
-	__u32 differs = 0;
+	__u64 is[2], net[2], mask[2];
 
-	for (int i = 0; i < 4; i++)
-		differs |= (addr->word[i] & mask->word[i]) ^ net->word[i];
-	return !differs;
+	__builtin_memcpy(is, addr, sizeof(is));
+	__builtin_memcpy(net, &observation.net, sizeof(net));
+	__builtin_memcpy(mask, &observation.mask, sizeof(mask));
+	return !(((is[0] & mask[0]) ^ net[0]) | ((is[1] & mask[1]) ^ net[1]));
 }
 
 /* Whether the observer wants a segment, apart from its reason. What goes out has the peer as its
