@@ -14,7 +14,7 @@ use lab::pair::Pair;
 use lab::program::{load_as_version, types};
 use lab::{pass, wait_for, wire, xdp};
 use libbpf_rs::{MapCore, MapFlags};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 use synflood_xdp::kernel::instance::{self, State};
@@ -360,4 +360,31 @@ fn an_instance_of_another_version_is_not_misread() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains("eth0 (native): another version of synflood-xdp"), "{error}");
+}
+
+/// The program of a reload goes on with the same maps.
+#[test]
+fn an_observer_outlives_a_reload_but_not_the_instance() {
+    let pair = lab::pair!();
+    serve(&pair, 80);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    std::fs::write(&path, "iface = [\"eth0\"]\n").unwrap();
+    let defence = Defence::start(&pair, &["--config", path.to_str().unwrap()]);
+    let observer = observe(&pair, &[]);
+    std::fs::write(&path, "iface = [\"eth0\"]\ndeny = [\"10.0.7.0/24\"]\npass-rate = \"900\"\n")
+        .unwrap();
+    kill(defence.pid(), Signal::SIGHUP).unwrap();
+    wait_for("the reload", || defence.stderr().contains("note: reloaded").then_some(()));
+    let frame = syn_from(Ipv4Addr::new(10, 0, 7, 1));
+    wait_for("a verdict of the new program", || {
+        wire::send(&pair.client, "eth0", std::slice::from_ref(&frame));
+        observer.stdout().contains("drop_denied").then_some(())
+    });
+    assert!(!observer.stderr().contains("error"), "{}", observer.stderr());
+
+    drop(defence.signal(Signal::SIGTERM));
+    let ended = observer.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.stderr.contains("the instance on eth0 has ended"), "{}", ended.stderr);
 }
