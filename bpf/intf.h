@@ -372,9 +372,10 @@ struct run_info {
 	__u64 started;  /* CLOCK_REALTIME s: the process's start */
 	__u64 reloaded; /* CLOCK_REALTIME s: the last reload that was done; 0: none */
 	__u64 fault_since; /* CLOCK_REALTIME s: since the configuration cannot be read; 0: it can */
+	__u64 flood_since; /* CLOCK_MONOTONIC ns: since a flood has been on; 0: none is */
 	__u32 pid;
 	__u8 version[28]; /* of the binary; text that ends with a zero, as the next one */
-	__u8 fault[960];  /* what is wrong with the configuration */
+	__u8 fault[952];  /* what is wrong with the configuration */
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 
@@ -432,8 +433,12 @@ struct list_key {
 	__u32 prefix_len;   /* bits of what follows; at least 32, as family is matched whole */
 	enum family family; /* ::/0 must not cover the mapped IPv4 addresses */
 	struct addr addr;
+	/* The value follows in a node of the trie. Its counter must not cross a cache line: an atomic
+	 * operation would then lock the bus, and take a microsecond. */
+	__u32 padding;
 };
-_Static_assert(sizeof(struct list_key) == 24, "the layout of struct list_key");
+_Static_assert(sizeof(struct list_key) == 28, "the layout of struct list_key");
+_Static_assert((sizeof(struct list_key) - sizeof(__u32)) % 8 == 0, "values behind it are aligned");
 
 enum list_verdict {
 	LIST_NONE, /* on no list */

@@ -54,6 +54,9 @@ kernels debian-keyring     debian-archive-keyring
 kernels busybox            busybox-static
 kernels cpio               cpio
 kernels xz                 xz-utils
+sight prometheus      prometheus
+sight promtool        prometheus
+sight jq              jq
 package dpkg-deb          dpkg
 package lintian           lintian
 guest qemu-system-x86_64  qemu-system-x86
@@ -107,10 +110,19 @@ find_missing() {
 	done <<<"$REQUIREMENTS"
 }
 
-# Debian starts the services that it installs, but a demo must not leave a web server on port 80 behind.
-forbid_start_of_nginx() {
+# Those of the missing packages that bring a service of their name. Debian starts what it installs, but a demo must
+# not leave a web server on port 80 behind.
+find_services() {
+	local package
+	services=()
+	for package in "${missing[@]}"; do
+		[[ $package != nginx && $package != prometheus ]] || services+=("$package")
+	done
+}
+
+forbid_their_start() {
 	policy_is_ours=false
-	trap keep_nginx_down EXIT
+	trap keep_them_down EXIT
 	# A trapped signal waits until apt-get has ended. Otherwise apt-get would go on without the policy.
 	trap 'exit 130' INT
 	trap 'exit 143' HUP TERM
@@ -118,34 +130,37 @@ forbid_start_of_nginx() {
 	policy_is_ours=true
 	cat >"$POLICY" <<-'POLICY'
 		#!/bin/sh
-		# Put here by synflood-xdp's `make deps` while it installs nginx. May be removed.
+		# Put here by synflood-xdp's `make deps` while it installs nginx or prometheus. May be removed.
 		case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac
+		case " $* " in *" prometheus "* | *" prometheus.service "*) exit 101 ;; esac
 		exit 104
 	POLICY
 	chmod 755 "$POLICY"
 }
 
-# On exit, so that even an interrupted apt-get does not leave an nginx that starts at the next boot.
-keep_nginx_down() {
+# On exit, so that even an interrupted apt-get does not leave one that starts at the next boot.
+keep_them_down() {
+	local service
 	if $policy_is_ours; then
 		rm -f "$POLICY"
 	fi
-	has nginx || return 0
-	if has systemctl; then
-		systemctl --quiet disable nginx
-		# The machine's own policy may have let it start.
-		[[ ! -d /run/systemd/system ]] || systemctl stop nginx
-	elif has update-rc.d; then
-		update-rc.d nginx disable
-	fi
-	echo "deps: nginx is only for the demo: it was not started, and is disabled at boot"
+	for service in "${services[@]}"; do
+		has "$service" || continue
+		if has systemctl; then
+			systemctl --quiet disable "$service"
+			# The machine's own policy may have let it start.
+			[[ ! -d /run/systemd/system ]] || systemctl stop "$service"
+		elif has update-rc.d; then
+			update-rc.d "$service" disable
+		fi
+		echo "deps: $service is only for the demo or a test: it was not started, and is disabled at boot"
+	done
 }
 
 install_missing() {
 	echo "deps: installing ${missing[*]}"
-	if [[ " ${missing[*]} " == *" nginx "* ]]; then
-		forbid_start_of_nginx
-	fi
+	find_services
+	[[ ${#services[@]} == 0 ]] || forbid_their_start
 	# No questions, and no restarts of the machine's own services.
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 	apt-get update -qq
@@ -163,9 +178,9 @@ explain_missing() {
 		return
 	fi
 	echo "Run 'sudo make deps', or: sudo apt-get install --no-install-recommends ${missing[*]}"
-	if [[ " ${missing[*]} " == *" nginx "* ]]; then
-		echo "(apt-get alone also starts nginx on port 80; 'make deps' prevents that.)"
-	fi
+	find_services
+	[[ ${#services[@]} == 0 ]] ||
+		echo "(apt-get alone also starts ${services[*]}; 'make deps' prevents that.)"
 }
 
 check_only=false

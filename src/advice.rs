@@ -15,7 +15,8 @@ use crate::policy::{AttachMode, Challenge, Cookies, Listed, Lists, Policy};
 /// All advice, the worst first.
 pub fn on(policy: &Policy, lists: &Lists, places: &[(&Interface, AttachMode)]) -> Vec<Note> {
     let mut advice: Vec<Note> = ssh::advice(policy, lists).into_iter().collect();
-    advice.extend(places.iter().flat_map(|(interface, _)| on_neighbours(lists, interface)));
+    let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+    advice.extend(places.iter().flat_map(|(interface, _)| on_neighbours(is_denied, interface)));
     // The rest is about challenged clients.
     if policy.challenge != Challenge::Off {
         advice.extend(places.iter().flat_map(|&(interface, mode)| driver::advice(interface, mode)));
@@ -25,13 +26,12 @@ pub fn on(policy: &Policy, lists: &Lists, places: &[(&Interface, AttachMode)]) -
 }
 
 /// A list of networks that nobody should come from on the Internet often has those of the host's own neighbours.
-fn on_neighbours(lists: &Lists, interface: &Interface) -> Vec<Note> {
-    let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+pub fn on_neighbours(is_denied: impl Fn(&IpAddr) -> bool, interface: &Interface) -> Vec<Note> {
     let denied = interface.addresses().into_iter().filter(is_denied);
     let note = |address| {
         Note::warning(format!(
-            "{}'s own address {address} is in a denied network: its neighbours cannot connect; give --allow for \
-             their network",
+            "{}'s own address {address} is in a denied network: clients there, its neighbours among them, cannot \
+             connect; allow what should",
             interface.name
         ))
     };

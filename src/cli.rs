@@ -3,7 +3,9 @@
 //! gives more of the same words. [`crate::settings`] refuses what several get wrong together.
 
 mod given;
+mod hints;
 mod observe;
+mod refusal;
 mod values;
 mod verbs;
 
@@ -14,12 +16,14 @@ use clap::{Args, Parser, ValueHint};
 use ipnet::IpNet;
 
 use given::Given;
-pub use given::usage_error;
 pub use observe::{MAX_SNAPLEN, Observe};
+pub use refusal::{Refusal, usage_error};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
 
-use crate::policy::{Challenge, Cookies, Mode, PortRange, Rate, Service, TotalRate, burst, network};
+use crate::policy::{
+    Challenge, Cookies, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst, network,
+};
 
 /// Stop TCP SYN floods in the network driver with XDP.
 #[derive(Debug, Parser)]
@@ -48,8 +52,8 @@ Signals: SIGHUP reads the configuration again, SIGINT and SIGTERM end a run."
 )]
 pub struct Cli {
     /// Interface to protect, or to ask with --dump; may be given several times
-    #[arg(long, short, value_name = "IF", required_unless_present_any = ["dump", "word", "restore_sysctls"],
-          value_parser = interface)]
+    #[arg(long, short, value_name = "IF", required_unless_present_any = ["dump", "words", "restore_sysctls"],
+          value_parser = interface, value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 
     /// Show the sources that running instances block, worst first
@@ -70,9 +74,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub verb: Option<Verb>,
 
-    /// A word without an option, which is refused with a hint.
+    /// Words without an option, which are refused with a hint.
     #[arg(hide = true)]
-    word: Option<String>,
+    pub words: Vec<String>,
 
     /// For the process that outlives a killed run: see `commands::keep`.
     #[arg(long, hide = true, value_name = "CHANGE", conflicts_with_all = ["iface", "dump"])]
@@ -189,6 +193,10 @@ pub struct Protect {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval,
           help_heading = RUN)]
     pub interval: Option<Duration>,
+
+    /// Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock
+    #[arg(long, value_name = "ADDRESS", help_heading = RUN)]
+    pub metrics: Option<MetricsAddress>,
 
     /// Show the start and the summary, no status lines
     #[arg(long, short, help_heading = RUN)]

@@ -4,6 +4,7 @@
 //! needs nothing here to be possible in a file.
 
 mod service;
+mod syntax;
 mod value;
 
 use std::ffi::OsString;
@@ -102,10 +103,7 @@ fn parse(
     };
     match DeTable::parse(text) {
         Ok(table) => reader.file(table.get_ref()),
-        Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            reader.fault(at, error.message().lines().collect::<Vec<_>>().join(", "));
-        }
+        Err(error) => reader.no_toml(&error),
     }
     reader.faults.or(Config { file: path.into(), items: reader.items })
 }

@@ -11,6 +11,7 @@ pub mod advice;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod endpoint;
 pub mod firewall;
 pub mod kernel;
 pub mod note;
@@ -27,7 +28,7 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 11] = [
+    const MAY_KNOW: [(&str, &[&str]); 12] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
@@ -37,6 +38,7 @@ mod tests {
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),
         ("service", &["kernel"]),
+        ("endpoint", &["kernel", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
         ("upkeep", &["firewall", "kernel", "note", "policy"]),
     ];

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use nix::sys::signal::Signal;
-use synflood_xdp::cli::{self, Cli};
+use synflood_xdp::cli::{Cli, Refusal};
 use synflood_xdp::commands::{self, dump, keep, run};
 use synflood_xdp::kernel::sys;
 use synflood_xdp::settings::Settings;
@@ -14,13 +14,9 @@ use synflood_xdp::show::out;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = if out::is_journal() {
-        match Cli::try_from_words() {
-            Ok(cli) => cli,
-            Err(error) => return refused(&error),
-        }
-    } else {
-        Cli::from_words()
+    let cli = match Cli::from_words() {
+        Ok(cli) => cli,
+        Err(refusal) => return refused(&refusal.into()),
     };
     let is_run = !cli.dump && cli.verb.is_none();
     // A file that may grow no further is an error like a full disk, and no end of the process.
@@ -35,8 +31,7 @@ fn main() -> ExitCode {
     } else {
         match Settings::try_from(&cli) {
             Ok(settings) => run::run(settings, again).map(|()| ExitCode::SUCCESS),
-            Err(error) if out::is_journal() => return refused(&error),
-            Err(error) => cli::usage_error(format!("{error:#}")),
+            Err(error) => return refused(&error),
         }
     };
     match done {
@@ -55,15 +50,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// In one line, as the journal wants it.
+/// With the usage where that may help. The journal is read by nobody who types.
 fn refused(error: &anyhow::Error) -> ExitCode {
+    if let Some(Refusal::Words(words)) = error.downcast_ref()
+        && !(words.use_stderr() && out::is_journal())
+    {
+        words.exit();
+    }
     out::last_words(error);
     ExitCode::from(USAGE)
 }
 
 /// The settings as the command line and the configuration say now.
 fn again() -> anyhow::Result<Settings> {
-    Settings::try_from(&Cli::again()?)
+    Settings::try_from(&Cli::from_words()?)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

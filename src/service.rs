@@ -4,18 +4,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
-use std::{env, process};
+use std::{env, process, thread};
 
 use anyhow::{Context, Result, ensure};
 use sd_notify::NotifyState;
 
 use crate::kernel::sys;
 
+/// Messages that wait for a manager that does not listen, before more of them are lost.
+const MAX_WAITING: usize = 64;
+
+/// For the last message.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Talks to the service manager. Where there is none, nothing happens.
 #[derive(Debug)]
 pub struct Manager {
     is_there: bool,
+    /// Messages are sent by a thread: a manager that does not listen must not stop the run. With each one whom to tell
+    /// that it was sent. None: there is nobody to talk to.
+    speaker: Option<SyncSender<(String, Option<SyncSender<()>>)>>,
     /// The names of the descriptors that it keeps.
     kept: BTreeSet<String>,
     /// How many it keeps at most. None: it does not tell (before systemd 254).
@@ -23,9 +33,11 @@ pub struct Manager {
 }
 
 impl Manager {
-    pub fn find() -> Self {
+    pub fn find() -> Result<Self> {
+        let is_there = env::var_os("NOTIFY_SOCKET").is_some();
+        let speaker = is_there.then(speaker).transpose()?;
         let room = env::var("FDSTORE").ok().and_then(|room| room.parse().ok());
-        Self { is_there: env::var_os("NOTIFY_SOCKET").is_some(), kept: BTreeSet::new(), room }
+        Ok(Self { is_there, speaker, kept: BTreeSet::new(), room })
     }
 
     /// It waits for this process to be ready, and keeps descriptors.
@@ -62,14 +74,25 @@ impl Manager {
         Ok(())
     }
 
-    /// Has it let go of all others. Fails where it has not the room: what is beyond it is not kept.
-    pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
-        self.keep(wanted)?;
-        for name in self.kept.iter().filter(|name| !wanted.contains_key(*name)) {
+    /// The names of what it keeps.
+    pub fn kept(&self) -> BTreeSet<String> {
+        self.kept.clone()
+    }
+
+    /// Has it let go of what has another name than these.
+    pub fn let_go_of_all_but(&mut self, names: &BTreeSet<String>) -> Result<()> {
+        for name in self.kept.difference(names) {
             sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)])
                 .context("cannot tell the service manager to let go")?;
         }
-        self.kept.retain(|name| wanted.contains_key(name));
+        self.kept.retain(|name| names.contains(name));
+        Ok(())
+    }
+
+    /// Has it keep these descriptors and no others. Fails where it has not the room: what is beyond it is not kept.
+    pub fn keep_only(&mut self, wanted: &BTreeMap<String, BorrowedFd<'_>>) -> Result<()> {
+        self.keep(wanted)?;
+        self.let_go_of_all_but(&wanted.keys().cloned().collect())?;
         let (count, room) = (self.kept.len(), self.room.unwrap_or(usize::MAX));
         ensure!(
             count <= room,
@@ -97,7 +120,10 @@ impl Manager {
     }
 
     pub fn stopping(&self) {
-        self.tell(&[NotifyState::Stopping]);
+        let (sent, is_sent) = sync_channel(1);
+        self.send(&[NotifyState::Stopping], Some(sent));
+        // The process may end before the thread has come so far. Whatever keeps it is no reason to stay.
+        let _ = is_sent.recv_timeout(PATIENCE);
     }
 
     /// A line for `systemctl status`.
@@ -115,8 +141,31 @@ impl Manager {
         self.tell(&[NotifyState::ExtendTimeoutUsec(time.as_micros() as u32)]);
     }
 
-    /// Without a manager it does nothing. One that does not listen is no reason to end.
     fn tell(&self, words: &[NotifyState<'_>]) {
-        let _ = sd_notify::notify(words);
+        self.send(words, None);
     }
+
+    /// Without a manager it does nothing. One that does not listen is no reason to wait, or to end.
+    fn send(&self, words: &[NotifyState<'_>], sent: Option<SyncSender<()>>) {
+        let words: Vec<_> = words.iter().map(NotifyState::to_string).collect();
+        if let Some(speaker) = &self.speaker {
+            let _ = speaker.try_send((words.join("\n"), sent));
+        }
+    }
+}
+
+/// Makes the thread that sends messages.
+fn speaker() -> Result<SyncSender<(String, Option<SyncSender<()>>)>> {
+    let (speaker, messages) = sync_channel::<(String, Option<SyncSender<()>>)>(MAX_WAITING);
+    let speak = move || {
+        for (words, sent) in messages {
+            let _ = sd_notify::notify(&[NotifyState::Custom(&words)]);
+            sent.map(|sent| sent.send(()));
+        }
+    };
+    thread::Builder::new()
+        .name("manager".into())
+        .spawn(speak)
+        .context("there can be no thread that talks to the service manager")?;
+    Ok(speaker)
 }

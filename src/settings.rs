@@ -10,8 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use ipnet::IpNet;
 
 use crate::cli::{Cli, Protect};
+use crate::policy::faults::Faults;
 use crate::policy::{
-    Limit, ListEntry, ListFile, Listed, Lists, Place, Policy, Ports, Rate, Services, Sizes, service,
+    Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports, Rate, Services,
+    Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -36,6 +38,8 @@ pub struct Settings {
     /// No status lines.
     pub quiet: bool,
     pub json: bool,
+    /// Where to give metrics; None: nowhere.
+    pub metrics: Option<MetricsAddress>,
 }
 
 impl TryFrom<&Cli> for Settings {
@@ -66,6 +70,7 @@ fn without_files(cli: &Cli) -> Result<Settings> {
         interval: words.interval,
         quiet: words.quiet,
         json: cli.json,
+        metrics: words.metrics.clone(),
     })
 }
 
@@ -118,14 +123,24 @@ fn check_services(words: &Protect) -> Result<()> {
 
 fn lists(cli: &Cli) -> Result<Lists> {
     let words = &cli.protect;
-    let read = |paths: &[PathBuf], listed| {
-        paths.iter().map(|path| ListFile::read(path, listed)).collect::<Result<Vec<_>>>()
-    };
-    let mut files = read(&words.allow_file, Listed::Allowed)?;
-    files.extend(read(&words.deny_file, Listed::Denied)?);
+    let mut files = of_files(cli, "allow-file", &words.allow_file, Listed::Allowed)?;
+    files.extend(of_files(cli, "deny-file", &words.deny_file, Listed::Denied)?);
     let (allow, allowed_by) = of_option(cli, "allow", &words.allow, Listed::Allowed);
     let (deny, denied_by) = of_option(cli, "deny", &words.deny, Listed::Denied);
-    Ok(Lists::merge(allow, deny, allowed_by.into_iter().chain(denied_by).collect(), files))
+    let lists = Lists::merge(allow, deny, allowed_by.into_iter().chain(denied_by).collect(), files);
+    lists.check_room()?;
+    Ok(lists)
+}
+
+/// The files of an option. Of one that cannot be read, the line that names it has to be looked at; else its own lines.
+fn of_files(cli: &Cli, option: &str, paths: &[PathBuf], listed: Listed) -> Result<Vec<ListFile>> {
+    let located = |error: anyhow::Error| match cli.configured(option) {
+        Some((config, line)) if !error.is::<Faults>() => {
+            error.context(format!("{}:{line}", config.display()))
+        }
+        _ => error,
+    };
+    paths.iter().map(|path| ListFile::read(path, listed).map_err(located)).collect()
 }
 
 /// The networks of an option: as they are if the command line gives it, or with the line of the configuration that

@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod lists;
+pub mod metrics;
 pub mod model;
 pub mod out;
 pub mod report;

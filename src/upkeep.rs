@@ -17,13 +17,14 @@ pub mod redeemers;
 pub mod routes;
 pub mod sysctls;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::kernel::hooks::{Before, Hooks};
+use crate::kernel::hooks::{Before, Hooks, Succession};
 use crate::kernel::maps::rescale;
-use crate::kernel::program::{Program, Programs};
+use crate::kernel::program::Program;
 use crate::note::Note;
 
 pub use beside::Beside;
@@ -84,14 +85,11 @@ impl Upkeep {
     /// Puts another program in the place of the one that runs: on all its links, and on those of `new`, or on none.
     pub fn succeed(&mut self, next: Program, new: Hooks) -> Result<Vec<Note>> {
         let mut filter = Filter::new(&next)?;
-        let Programs { synflood, redeem, .. } = &self.program.programs;
-        let before = Before {
-            judge: synflood.as_fd(),
-            redeem: redeem.as_ref().map(OwnedFd::as_fd),
-            policy: Some(&self.program.policy),
-        };
+        let before =
+            Before { programs: self.program.programs_on_links()?, policy: Some(&self.program.policy) };
         let swapped = self.hooks.succeed(&before, &next, new);
-        if swapped.is_err() {
+        // Another process may have been faster: then the buckets are its own.
+        if swapped.is_err() && self.hooks.succession(&self.program).ok() == Some(Succession::None) {
             // If this fails, the next second tries again.
             let _ = rescale::settle(&self.program);
         }
@@ -127,6 +125,11 @@ impl Upkeep {
         [links, host, rates, floods, told, sysctls, filter, buckets, lists].concat()
     }
 
+    /// For how long a flood has been on. None: none is.
+    pub fn flood(&self) -> Option<Duration> {
+        self.rates.flood().max(self.floods.since().map(|since| since.elapsed()))
+    }
+
     /// Tells the program what it must know of this host, and has it take answers where they come in. Call it
     /// whenever addresses or routes may have changed.
     pub fn look_at_host(&mut self, may_have_changed: bool) -> Vec<Note> {
@@ -143,6 +146,24 @@ impl Upkeep {
     /// Notes which interfaces have gone, and sees whether another process has taken over.
     pub fn look_at_links(&mut self) -> Vec<Note> {
         self.links.tick(&self.program, &mut self.hooks)
+    }
+}
+
+/// How the tasks of this process go, whoever does them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// Tasks that fail now.
+    pub failing: u64,
+    /// How often one has begun to fail, or to fail in another way.
+    pub begun: u64,
+}
+
+static FAILING: AtomicU64 = AtomicU64::new(0);
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+impl Faults {
+    pub fn of_this_process() -> Self {
+        Self { failing: FAILING.load(Ordering::Relaxed), begun: BEGUN.load(Ordering::Relaxed) }
     }
 }
 
@@ -164,7 +185,7 @@ impl Watched {
     pub fn check<T>(&mut self, outcome: Result<T>) -> (Option<T>, Option<Note>) {
         match outcome {
             Ok(value) => {
-                let is_over = self.failing.take().is_some();
+                let is_over = self.stop_failing();
                 (Some(value), is_over.then(|| Note::info(format!("{} works again", self.what))))
             }
             Err(error) => {
@@ -172,10 +193,30 @@ impl Watched {
                 let is_new = self.failing.as_ref() != Some(&text);
                 let note = is_new
                     .then(|| Note::warning(format!("{} fails and is tried again: {text}", self.what)));
-                self.failing = Some(text);
+                if is_new {
+                    BEGUN.fetch_add(1, Ordering::Relaxed);
+                }
+                if self.failing.replace(text).is_none() {
+                    FAILING.fetch_add(1, Ordering::Relaxed);
+                }
                 (None, note)
             }
         }
+    }
+
+    /// Whether it was failing.
+    fn stop_failing(&mut self) -> bool {
+        let is_over = self.failing.take().is_some();
+        if is_over {
+            FAILING.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_over
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.stop_failing();
     }
 }
 

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use synflood_xdp::cli::Cli;
+use synflood_xdp::cli::{Cli, Refusal};
 
-fn read(config: &str) -> Result<Cli, clap::Error> {
+fn read(config: &str) -> Result<Cli, Refusal> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     fs::write(&file, config).unwrap();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::Command;
@@ -63,6 +63,13 @@ impl Manager {
     /// The names of the descriptors that it keeps.
     pub fn kept(&self) -> Vec<String> {
         self.kept.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Has it keep these descriptors too.
+    pub fn keep(&self, descriptors: &BTreeMap<String, BorrowedFd<'_>>) {
+        let owned =
+            |(name, fd): (&String, &BorrowedFd<'_>)| (name.clone(), fd.try_clone_to_owned().unwrap());
+        self.kept.lock().unwrap().extend(descriptors.iter().map(owned));
     }
 
     /// Everything that it was told, like `READY=1`.

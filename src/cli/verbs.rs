@@ -4,11 +4,12 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
 use super::observe::Observe;
 use super::values;
+use crate::policy::faults::harmless;
 use crate::policy::network;
 
 /// The longest note, in bytes of UTF-8.
@@ -38,7 +39,7 @@ pub struct Change {
     #[arg(value_name = "NET", required = true, value_parser = network, value_delimiter = ',')]
     pub networks: Vec<IpNet>,
 
-    /// How long it counts, as 90s, 10m or 1h30m [default: until the run ends]
+    /// How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]
     #[arg(long = "for", value_name = "TIME", value_parser = time, allow_hyphen_values = true,
           conflicts_with = "remove")]
     pub time: Option<Duration>,
@@ -53,7 +54,8 @@ pub struct Change {
     pub remove: bool,
 
     /// Only the instance on this interface; may be given several times [default: all]
-    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface,
+          value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 
     /// Even if you are connected over ssh from there, or if it is larger than a /8
@@ -79,7 +81,8 @@ pub struct Show {
     pub json: bool,
 
     /// Only the instance on this interface; may be given several times [default: all]
-    #[arg(long, short, value_name = "IF", value_parser = values::interface)]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface,
+          value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
 }
 
@@ -87,13 +90,13 @@ fn time(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
     match values::stop_after(text)? {
         time if time <= CENTURY => Ok(time),
-        _ => Err("give at most a hundred years; without --for it counts until the run ends".into()),
+        _ => Err("give at most a hundred years; without --for it counts until it is removed".into()),
     }
 }
 
 fn note(text: &str) -> Result<String, String> {
-    if text.chars().any(char::is_control) {
-        return Err("a note is one line without control characters".into());
+    if harmless(text) != text {
+        return Err("a note is one line of visible characters".into());
     }
     if text.len() > MAX_NOTE {
         return Err(format!(

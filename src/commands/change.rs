@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
 
 use super::running::{self, Found};
-use crate::advice::{preflight, ssh};
+use crate::advice::{self, preflight, ssh};
 use crate::cli::{self, Change};
 use crate::kernel::clock;
+use crate::kernel::interface::Interface;
 use crate::kernel::maps::lists::{self, Entry, Lock, Tables, Writer, files, live};
 use crate::policy::{Listed, ListedBy, SHORTEST_PREFIX, network_name};
 use crate::show;
@@ -25,8 +26,8 @@ pub fn change(listed: Listed, words: &Change) -> Result<()> {
     if let Some(peer) = peer.filter(|_| listed == Listed::Denied && !words.remove) {
         check_peer(peer, &words.networks);
     }
-    if listed == Listed::Denied && !words.remove && !words.yes {
-        check_size(&words.networks);
+    if !words.remove && !words.yes {
+        check_size(listed, &words.networks);
     }
     let found = running::find(&words.iface, &format!("{verb} …"))?;
     let lock = Lock::wait()?;
@@ -57,11 +58,15 @@ fn check_peer(peer: IpAddr, denied: &[IpNet]) {
     }
 }
 
-/// As a file may deny nothing larger either. Ends the process.
-fn check_size(denied: &[IpNet]) {
-    if let Some(network) = denied.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
+/// As a file may list nothing larger either. Ends the process.
+fn check_size(listed: Listed, networks: &[IpNet]) {
+    let what = match listed {
+        Listed::Allowed => "nobody there would have limits",
+        Listed::Denied => "nobody there would get in",
+    };
+    if let Some(network) = networks.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
         cli::usage_error(format!(
-            "{network} is a large part of the Internet, and nobody there would get in: if you mean it, give --yes"
+            "{network} is a large part of the Internet, and {what}: if you mean it, give --yes"
         ));
     }
 }
@@ -100,6 +105,9 @@ fn enter(
                 listed,
                 show::lists::for_time(words.time),
             );
+            if found.running.policy.dry_run {
+                line += "; but this is a dry run, in which nothing is dropped";
+            }
             if let Some(before) = before {
                 line += &replaces(before, words.time);
             }
@@ -110,8 +118,20 @@ fn enter(
             }
             said.push(line);
         }
+        if listed == Listed::Denied {
+            said.extend(neighbours_denied(found, &networks));
+        }
     }
     Ok(said)
+}
+
+/// Warnings for own addresses of the instance's interfaces in these networks.
+fn neighbours_denied(found: &Found, networks: &BTreeSet<IpNet>) -> Vec<String> {
+    let is_denied = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+    let interfaces =
+        found.interfaces.iter().filter_map(|attached| Interface::by_name(&attached.name).ok());
+    let notes = interfaces.flat_map(|interface| advice::on_neighbours(is_denied, &interface));
+    notes.map(|note| note.to_string()).collect()
 }
 
 /// What becomes of the live entry that a new one replaces: it is gone, also when the new one is over.
@@ -165,14 +185,21 @@ fn remove(
 
 /// Why nothing can be removed for this network.
 fn not_there(listed: Listed, network: &IpNet, writers: &[Writer<'_>]) -> Result<String> {
+    let (now, name) = (clock::now_ns()?, network_name(network));
     let mut hint = "`synflood-xdp lists` shows what there is".to_owned();
     for writer in writers {
         let under = files::get(writer.tables, network)?;
         if let Some(under) = under.filter(|under| under.entry.listed == listed) {
             hint = format!("{} does: take it out there", show::lists::origin(&under.origin));
         }
+        let live = live::get(writer.tables, network)?.filter(|entry| !entry.is_over(now));
+        // Of the kind that was asked for there is none.
+        if let Some(other) = live {
+            let (verb, does) = (show::lists::verb(other.listed), show::lists::does(other.listed));
+            hint = format!("a live entry {does} it: `{verb} {name} --remove`");
+        }
     }
-    let (does, name) = (show::lists::does(listed), network_name(network));
+    let does = show::lists::does(listed);
     Ok(format!("no live entry {does} {name}: {hint}; nothing was changed"))
 }
 

@@ -84,8 +84,9 @@ impl Findings {
         let interface =
             self.outcome(&format!("{name} is an Ethernet interface"), Interface::ethernet(name))?;
         match attach::occupant(&interface) {
+            // It is what a reload will change.
             Some(Occupant { is_ours: true, text }) if !settings.replace => {
-                self.warn(format!("{name}: {text}"));
+                self.fine(format!("{name}: {text}"));
             }
             Some(Occupant { is_ours: false, text }) => self.fault(format!("{name}: {text}")),
             _ => {}

@@ -13,7 +13,6 @@ use crate::advice::preflight;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::lists;
-use crate::kernel::maps::ports;
 use crate::kernel::maps::sources::{self, Source};
 use crate::policy::network_name;
 use crate::show::model;
@@ -65,17 +64,12 @@ fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
         blocked_sources,
         totals: summary(look.counters, running.age, running.policy.dry_run),
         rates: look.rates,
-        unchallenged: unchallenged(&running)?,
-        rates_left: present::shared(&running)?.rates_left,
+        unchallenged: present::unchallenged(&running)?,
+        rates_left: present::shared(&running.rates, &running.policy)?.rates_left,
         lists: read_lists(&running)?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,
     })
-}
-
-fn unchallenged(running: &Running) -> Result<Vec<u16>> {
-    let is_meant = |port: &u16| running.policy.challenges(*port);
-    Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
 }
 
 /// The networks with most decided SYNs come first.

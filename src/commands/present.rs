@@ -6,14 +6,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use libbpf_rs::MapHandle;
 
 use super::running::Found;
 use super::syns;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::ports;
 use crate::kernel::maps::rates::{self, Bucket};
+use crate::kernel::maps::{self, Maps};
+use crate::policy::Policy;
 use crate::show::model::{Rates, SharedBucket};
+use crate::show::status::Fill;
 
 /// Long enough for a meaningful rate, and short enough to wait.
 const RATE_TIME: Duration = Duration::from_millis(200);
@@ -47,11 +52,12 @@ pub struct Shared {
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
 }
 
-pub fn shared(running: &Running) -> Result<Shared> {
-    let rates = rates::Rates::read(&running.rates, &running.policy, clock::now_ns()?)?;
+pub fn shared(rates: &MapHandle, policy: &Policy) -> Result<Shared> {
+    let rates = rates::Rates::read(rates, policy, clock::now_ns()?)?;
     let shown = |bucket: Bucket| SharedBucket {
         left: bucket.tokens,
         burst: bucket.burst,
+        per_second: bucket.rate.per_second(),
         last_refusal: bucket.last_refusal,
         refusing: bucket.refusing,
     };
@@ -63,4 +69,52 @@ pub fn shared(running: &Running) -> Result<Shared> {
     ];
     let limited = named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?))));
     Ok(Shared { flood: rates.flood, rates_left: limited.collect() })
+}
+
+/// Ports that somebody listens on, and that cannot be challenged though they are meant to be.
+pub fn unchallenged(running: &Running) -> Result<Vec<u16>> {
+    let is_meant = |port: &u16| running.policy.challenges(*port);
+    Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
+}
+
+/// The tables that may get full.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounded<'a> {
+    sources: &'a MapHandle,
+    live: &'a MapHandle,
+    files: &'a MapHandle,
+    own_addresses: &'a MapHandle,
+    routes: &'a MapHandle,
+    listeners: &'a MapHandle,
+}
+
+impl<'a> From<&'a Running> for Bounded<'a> {
+    fn from(running: &'a Running) -> Self {
+        let Running { sources, live, files, own_addresses, routes, listeners, .. } = running;
+        Self { sources, live, files, own_addresses, routes, listeners }
+    }
+}
+
+impl<'a> From<&'a Maps> for Bounded<'a> {
+    fn from(maps: &'a Maps) -> Self {
+        let Maps { sources, live, files, own_addresses, routes, listeners, .. } = maps;
+        Self { sources, live, files, own_addresses, routes, listeners }
+    }
+}
+
+/// How full they are. It reads all their entries.
+pub fn fill(tables: Bounded<'_>) -> Result<BTreeMap<&'static str, Fill>> {
+    let named = [
+        ("sources", tables.sources),
+        ("live_networks", tables.live),
+        ("networks", tables.files),
+        ("own_addresses", tables.own_addresses),
+        ("routes", tables.routes),
+        ("single_listeners", tables.listeners),
+    ];
+    let fill = |(name, map)| {
+        let (used, room) = maps::fill(map)?;
+        Ok((name, Fill { used, room }))
+    };
+    named.into_iter().map(fill).collect()
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
+mod figures;
+mod metrics;
 pub(super) mod place;
 mod reload;
 mod session;
@@ -29,6 +31,7 @@ use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
 use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
+use metrics::{Metrics, Place};
 use reload::Reload;
 use session::{End, Session, TICK};
 use takeover::Predecessors;
@@ -42,10 +45,12 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     preflight::check_can_protect()?;
     // Before the first link and the first thread: a signal that comes early must not be lost.
     let waker = Waker::install()?;
-    let mut manager = Manager::find();
     // What is done with the privileges of the start is done in this thread; no other ever has them.
+    let mut manager = privileges::with_only(&privileges::OF_A_RUN, Manager::find)??;
     let mut report = privileges::with_only(&privileges::OF_A_RUN, || Report::new(settings.json))?;
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
+    let place = settings.metrics.as_ref();
+    let place = place.map(|address| Place::take(address, settings.replace)).transpose()?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
 
     // What the programs need has been asked for: from now on this process has no more than a reload takes.
@@ -61,6 +66,9 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     for note in advice::on(&upkeep.program.policy, &settings.lists, &places.collect::<Vec<_>>()) {
         report.note(&note);
     }
+    place.iter().filter_map(Place::note).for_each(|note| report.note(&note));
+    let mut metrics = Metrics::new(&upkeep);
+    metrics.give_at(place)?;
     let session = Session {
         settings,
         again,
@@ -72,7 +80,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         keeping: Watched::new("handing over to the service manager"),
         kept: None,
         reload: Reload::default(),
-        is_flood_told: false,
+        metrics,
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),
@@ -118,15 +126,20 @@ fn start(
 
     let mut new = Hooks::new(&program)?;
     place::attach_all(&program, &before.not_on(interfaces), settings, &mut new, report)?;
+    let kept = manager.kept();
     manager.keep(&handover::of_program(&program)?)?;
     manager.keep(&handover::of_hooks(&new)?)?;
     let sysctls = (!settings.keep_sysctls).then(|| before.sysctls());
-    let (hooks, note) = before.give_way_to(&program, interfaces, new)?;
+    let (hooks, note) = before.give_way_to(&program, interfaces, new).or_else(|error| {
+        // Or a service that tries again each second would fill the store.
+        manager.let_go_of_all_but(&kept)?;
+        Err(error)
+    })?;
     early.extend(note);
     let info = info_of(&program)?;
     drop(lock);
     if lists_wait {
-        early.extend(enter_lists(&program, &settings.lists, &mut knowledge));
+        early.extend(enter_lists(&program, &settings.lists, &mut knowledge, manager));
     }
     early.extend(filter.start(&program));
     let mut upkeep = Upkeep::new(program, hooks, knowledge, filter, lists, sysctls);
@@ -136,7 +149,12 @@ fn start(
 
 /// Enters the lists in the tables of a program that judges already. What it knows of this host must not get old
 /// meanwhile.
-fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowledge) -> Vec<Note> {
+fn enter_lists(
+    program: &Program,
+    lists: &policy::Lists,
+    knowledge: &mut Knowledge,
+    manager: &Manager,
+) -> Vec<Note> {
     thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let entering = scope.spawn(move || {
@@ -146,10 +164,12 @@ fn enter_lists(program: &Program, lists: &policy::Lists, knowledge: &mut Knowled
         let mut notes = Vec::new();
         while is_done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             notes.extend(knowledge.tell(program, false));
+            // Somebody else may have the lock for long.
+            manager.wait_longer(10 * TICK);
         }
         let failed = entering.join().map(Result::err);
         let failed = failed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        notes.extend(failed.map(reload::lists_are_of_before));
+        notes.extend(failed.map(|error| Note::warning(reload::lists_are_of_before(&error))));
         notes
     })
 }

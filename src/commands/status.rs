@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `status`: how running instances are.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::present::{self, Look, Shared};
+use super::present::{self, Bounded, Look, Shared};
 use super::print;
 use super::running::{self, Found};
 use crate::advice::preflight;
 use crate::cli::Show;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
-use crate::kernel::maps::{self, lists};
-use crate::policy::{Listed, ListedBy};
+use crate::kernel::maps::lists::totals::{Totals, totals};
 use crate::show;
-use crate::show::status::{Fault, Fill, Networks, OfInstance, Statuses};
+use crate::show::status::{Fault, Networks, OfInstance, Statuses};
 
 /// The status for a monitor: of all instances, the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +40,9 @@ pub fn show(words: &Show) -> Result<Verdict> {
 fn read(found: Found, look: Look) -> Result<OfInstance> {
     let Found { program_id, interfaces, running } = found;
     let info = running.info.as_ref();
-    let Shared { flood, rates_left } = present::shared(&running)?;
+    let Shared { flood, rates_left } = present::shared(&running.rates, &running.policy)?;
+    // A process that has gone cannot say that it is over.
+    let told = info.filter(|_| running.pid.is_some()).and_then(|info| info.flood_lasts());
     Ok(OfInstance {
         program_id,
         interfaces,
@@ -51,9 +51,10 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         since: running.age,
         process_since: info.map(|info| age(info.started)),
         rates: look.rates,
-        flood,
+        flood: flood.max(told),
         rates_left,
-        tables: tables(&running)?,
+        unchallenged: present::unchallenged(&running)?,
+        tables: present::fill(Bounded::from(&*running))?,
         networks: networks(&running)?,
         reloaded: info.and_then(|info| info.reloaded).map(age),
         fault: info
@@ -67,32 +68,11 @@ fn age(time: SystemTime) -> Duration {
     SystemTime::now().duration_since(time).unwrap_or_default()
 }
 
-fn tables(running: &Running) -> Result<BTreeMap<&'static str, Fill>> {
-    let named = [
-        ("sources", &running.sources),
-        ("live_networks", &running.live),
-        ("networks", &running.files),
-        ("own_addresses", &running.own_addresses),
-        ("routes", &running.routes),
-        ("single_listeners", &running.listeners),
-    ];
-    let fill = |(name, map)| {
-        let (used, room) = maps::fill(map)?;
-        Ok((name, Fill { used, room }))
-    };
-    named.into_iter().map(fill).collect()
-}
-
 fn networks(running: &Running) -> Result<Networks> {
-    let entries = lists::read(running.lists(), clock::now_ns()?)?;
-    let counting = entries.iter().filter(|entry| !entry.is_covered);
-    let mut networks = Networks::default();
-    for entry in counting {
-        match entry.listed {
-            Listed::Allowed => networks.allowed += 1,
-            Listed::Denied => networks.denied += 1,
-        }
-        networks.live += usize::from(entry.origin == ListedBy::Live);
-    }
-    Ok(networks)
+    let Totals { live, run } = totals(running.lists(), clock::now_ns()?)?;
+    Ok(Networks {
+        allowed: live.allowed.networks + run.allowed.networks,
+        denied: live.denied.networks + run.denied.networks,
+        live: live.allowed.networks + live.denied.networks,
+    })
 }

@@ -50,7 +50,7 @@ impl Reader<'_> {
                     settings.extend(value.map(|value| (key, format!("{setting}={value}"))));
                 }
                 other => {
-                    let sentence = self.unknown_of_service(other);
+                    let sentence = self.unknown_of_service(other, value);
                     self.fault(key.span().start, sentence);
                 }
             }
@@ -112,13 +112,19 @@ impl Reader<'_> {
         ports
     }
 
-    fn unknown_of_service(&self, key: &str) -> String {
-        if self.option(key).is_some() {
-            return format!("{key} is an option of the run: put it above the first [[service]]");
-        }
+    fn unknown_of_service(&self, key: &str, value: &Value<'_>) -> String {
         let keys = [NAME, PORTS].into_iter().chain(Service::KEYS);
         let key = excerpt(key);
         match value::nearest(&key, keys.clone()) {
+            // The run's `port` leaves all others unprotected: nobody is sent there by a slip.
+            Some(meant) if self.option(&key).is_some() => format!(
+                "a service has `{meant}`: do you mean {meant} = {}? {key} is an option of the run, and would stand \
+                 above the first [[service]]",
+                excerpt(&self.text[value.span()])
+            ),
+            None if self.option(&key).is_some() => {
+                format!("{key} is an option of the run: put it above the first [[service]]")
+            }
             Some(meant) => format!("'{key}' is nothing that a service has: do you mean {meant}?"),
             None => {
                 let keys = keys.collect::<Vec<_>>().join(", ");

@@ -122,6 +122,16 @@ const WRONG_SERVICES: &[(&str, &str)] = &[
         "4: 'xyz' is nothing that a service has: it has name, ports, burst, rate, challenge",
     ),
     (
+        "name = \"ssh\"\nport = 22",
+        "3: a service has `ports`: do you mean ports = 22? port is an option of the run, and would stand above the \
+         first [[service]]",
+    ),
+    (
+        "name = \"ssh\"\nports = 22\nburst = 3\n\nburst = 100",
+        "6: a second burst in this [[service]]: what is for the run belongs above the first [[service]]",
+    ),
+    ("name = \"ssh\"\nports = 22\nports = 23", "4: a second ports in this [[service]]: keep one"),
+    (
         "name = \"ssh\"\nports = 22\nquiet = true",
         "4: quiet is an option of the run: put it above the first [[service]]",
     ),

@@ -158,6 +158,7 @@ pub fn list_key(network: &IpNet) -> types::list_key {
         prefix_len: u32::BITS + u32::from(mapped + network.prefix_len()),
         family,
         addr: address(network.addr()),
+        ..Default::default()
     }
 }
 

@@ -7,9 +7,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result, anyhow};
+use libbpf_rs::query::LinkInfo;
 use nix::errno::Errno;
 
-use super::attach::{self, Attachment};
+use super::attach::{self, Attachment, State};
 use super::interface::Interface;
 use super::maps::connections;
 use super::maps::rescale::{self, Moment};
@@ -34,9 +35,9 @@ pub struct Hooks {
 /// What another program is to take the place of.
 #[derive(Debug)]
 pub struct Before<'a> {
-    pub judge: BorrowedFd<'a>,
-    /// The program that takes answers.
-    pub redeem: Option<BorrowedFd<'a>>,
+    /// The programs that the links have, by number: more than one of a kind, where a process was killed while it put
+    /// another in their place.
+    pub programs: BTreeMap<u32, BorrowedFd<'a>>,
     /// Whose limits the buckets have which the next program goes on with. None: it has tables of its own.
     pub policy: Option<&'a Policy>,
 }
@@ -46,6 +47,16 @@ struct Change<'a> {
     link: BorrowedFd<'a>,
     before: BorrowedFd<'a>,
     after: BorrowedFd<'a>,
+}
+
+/// How far another process has come in putting its program in a running one's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Succession {
+    None,
+    /// Some links have its program.
+    Begun,
+    /// All have, which is the one with this number.
+    Done(u32),
 }
 
 impl Change<'_> {
@@ -114,7 +125,7 @@ impl Hooks {
         if let Some(old) = before.policy {
             rescale::from(next, old, Moment::BeforeSwap)?;
         }
-        let changes = self.changes(before, &next.programs);
+        let changes = self.changes(before, &next.programs)?;
         for (done, change) in changes.iter().enumerate() {
             if let Err(error) = change.make() {
                 changes[..done].iter().rev().for_each(Change::undo);
@@ -157,19 +168,68 @@ impl Hooks {
         self.changes += 1;
     }
 
-    fn changes<'a>(&'a self, before: &Before<'a>, after: &'a Programs) -> Vec<Change<'a>> {
-        let judging = self.attachments.iter().map(|attachment| Change {
-            link: attachment.link(),
-            before: before.judge,
-            after: after.synflood.as_fd(),
-        });
-        let redeem = before.redeem.zip(after.redeem.as_ref());
-        let taking = redeem.into_iter().flat_map(|(before, after)| {
-            let change =
-                move |link: &'a OwnedFd| Change { link: link.as_fd(), before, after: after.as_fd() };
-            self.redeemers.values().map(change)
+    fn changes<'a>(&'a self, before: &Before<'a>, after: &'a Programs) -> Result<Vec<Change<'a>>> {
+        let change = |link: BorrowedFd<'a>, after: BorrowedFd<'a>| {
+            let number = LinkInfo::from_fd(link).context("cannot ask for a link's program")?.prog_id;
+            let before = *before.programs.get(&number).context(
+                "another process has just put a program of its own in the old one's place: try again",
+            )?;
+            Ok(Change { link, before, after })
+        };
+        let judging =
+            self.attachments.iter().map(|attachment| change(attachment.link(), after.synflood.as_fd()));
+        let taking = after.redeem.iter().flat_map(|redeem| {
+            self.redeemers.values().map(|link| change(link.as_fd(), redeem.as_fd()))
         });
         // Answers are taken by the next one before it sends any challenge that the one before would not know.
         taking.chain(judging).collect()
+    }
+
+    /// How far another process has come in putting its program in this one's place.
+    pub fn succession(&self, program: &Program) -> Result<Succession> {
+        let number = |link: BorrowedFd<'_>| LinkInfo::from_fd(link).map(|info| info.prog_id);
+        let redeem = program.programs.redeem.as_ref().map(|redeem| sys::program_id(redeem.as_fd()));
+        let redeem = redeem.transpose()?;
+        let (mut ours, mut successor, mut others) = (0, None, 0);
+        for attachment in &self.attachments {
+            match attachment.state(program.id)? {
+                State::Attached => ours += 1,
+                State::Succeeded(by) => successor = Some(by),
+                State::Gone => {}
+            }
+        }
+        for link in self.redeemers.values() {
+            others += usize::from(number(link.as_fd()).ok() != redeem);
+        }
+        Ok(match successor {
+            Some(by) if ours == 0 => Succession::Done(by),
+            None if others == 0 => Succession::None,
+            _ => Succession::Begun,
+        })
+    }
+
+    /// Puts the program back on all links, wherever another one is.
+    pub fn take_back(&self, program: &Program) -> Result<()> {
+        let Programs { synflood, redeem, .. } = &program.programs;
+        let judging = self.attachments.iter().map(|attachment| (attachment.link(), synflood.as_fd()));
+        let taking = redeem
+            .iter()
+            .flat_map(|redeem| self.redeemers.values().map(|link| (link.as_fd(), redeem.as_fd())));
+        for (link, program) in taking.chain(judging) {
+            sys::link_set(link, program).context("cannot put the program back in its place")?;
+        }
+        Ok(())
+    }
+}
+
+impl Program {
+    /// Those of its programs that links have, by number.
+    pub fn programs_on_links(&self) -> Result<BTreeMap<u32, BorrowedFd<'_>>> {
+        let on_links = [Some(&self.programs.synflood), self.programs.redeem.as_ref()];
+        let numbered = |program: &'_ OwnedFd| sys::program_id(program.as_fd());
+        let on_links = on_links.into_iter().flatten();
+        Ok(on_links
+            .map(|program| Ok((numbered(program)?, program.as_fd())))
+            .collect::<io::Result<_>>()?)
     }
 }

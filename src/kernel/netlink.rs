@@ -17,5 +17,5 @@ pub use links::{Link, links};
 pub use neighbours::{Mac, neighbours};
 pub use routes::{LocalRoute, Route, local_routes, routes};
 pub use rules::has_policy_routing;
-pub use sockets::{Family, Listener, for_each_peer, listeners};
+pub use sockets::{Family, Listener, Queue, for_each_peer, listeners, queues};
 pub use watch::watch;

@@ -23,6 +23,7 @@ use crate::note::Note;
 use crate::policy::Policy;
 
 const SECRET_MAP: &str = ".rodata.secret";
+const CHARGING_MAP: &str = ".data.charging";
 
 /// All descriptors of a running program.
 #[derive(Debug)]
@@ -57,11 +58,28 @@ impl Predecessor {
                 _ => {}
             }
         }
-        let judge = links.iter().find_map(|(info, _)| match &info.info {
-            LinkTypeInfo::Xdp(xdp) if xdp.ifindex != 0 => Some(info.prog_id),
-            _ => None,
-        });
-        Ok(judge.map(|judge| Self { programs, links, maps, judge }))
+        let judges: Vec<u32> = links
+            .iter()
+            .filter_map(|(info, _)| match &info.info {
+                LinkTypeInfo::Xdp(xdp) if xdp.ifindex != 0 => Some(info.prog_id),
+                _ => None,
+            })
+            .collect();
+        let Some(&first) = judges.first() else { return Ok(None) };
+        let mut all = Self { programs, links, maps, judge: first };
+        // Two, if a process was killed while it put one in the place of the other.
+        all.judge = judges.into_iter().find(|&judge| all.is_in_charge(judge)).unwrap_or(first);
+        Ok(Some(all))
+    }
+
+    /// Whether a program that judges has taken its predecessor's place everywhere: connections are charged by its own.
+    fn is_in_charge(&self, judge: u32) -> bool {
+        let is_in_charge = || {
+            let config: types::config = from_bytes(&self.value(judge, CONFIG_MAP).ok()?)?;
+            let charging = self.value(judge, CHARGING_MAP).ok()?;
+            Some(charging.first_chunk() == Some(&config.generation.to_ne_bytes()))
+        };
+        is_in_charge() == Some(true)
     }
 
     /// The program of ours that runs on these interfaces. None: there is none.
@@ -93,13 +111,13 @@ impl Predecessor {
     /// What its successor goes on with.
     pub fn legacy(&self) -> Result<Legacy> {
         let built_in = built_in_config()?;
-        let config = self.constant(CONFIG_MAP)?;
+        let config = self.value(self.judge, CONFIG_MAP)?;
         let word = |at: usize| Some(u32::from_ne_bytes(*config.get(at..)?.first_chunk()?));
         if word(0) != Some(built_in.magic) {
             bail!("the program there is not one of synflood-xdp's");
         }
         let is_alike = word(8) == Some(built_in.tables_version);
-        let secret: types::secret = from_bytes(&self.constant(SECRET_MAP)?)
+        let secret: types::secret = from_bytes(&self.value(self.judge, SECRET_MAP)?)
             .context("the program there has keys of another kind")?;
         let tables = if is_alike { Some(self.tables(&config)?) } else { None };
         Ok(Legacy { secret: Secret::from(secret), tables })
@@ -108,8 +126,9 @@ impl Predecessor {
     fn tables(&self, config: &[u8]) -> Result<Tables> {
         let config: types::config =
             from_bytes(config).context("the program there has a configuration of another kind")?;
-        let sources = self.maps.iter().find(|map| map.name == "sources");
-        let shared = self.maps.iter().filter(|map| !map.name.starts_with(".rodata"));
+        let used = self.maps_of(self.judge)?;
+        let sources = used.iter().find(|map| map.name == "sources");
+        let shared = used.iter().filter(|map| !map.name.starts_with(".rodata")).copied();
         let keep = |map: &Map| Ok((map.name.clone(), map.fd.try_clone().context(UNKEPT)?));
         Ok(Tables {
             maps: shared.map(keep).collect::<Result<_>>()?,
@@ -119,12 +138,16 @@ impl Predecessor {
         })
     }
 
-    /// The value of a map of constants, of the program that judges.
-    fn constant(&self, name: &str) -> Result<Vec<u8>> {
-        let program =
-            self.programs.get(&self.judge).context("the running program was not handed over")?;
+    /// Those that a program uses: user space binds all its tables to the one that judges.
+    fn maps_of(&self, judge: u32) -> Result<Vec<&Map>> {
+        let program = self.programs.get(&judge).context("the running program was not handed over")?;
         let used = sys::program_maps(program.as_fd())?;
-        let map = self.maps.iter().find(|map| map.name == name && used.contains(&map.id));
+        Ok(self.maps.iter().filter(|map| used.contains(&map.id)).collect())
+    }
+
+    /// The value of a map of variables or constants, of a program that judges.
+    fn value(&self, judge: u32, name: &str) -> Result<Vec<u8>> {
+        let map = self.maps_of(judge)?.into_iter().find(|map| map.name == name);
         let map = map.with_context(|| format!("the running program's {name} was not handed over"))?;
         sys::first_value(map.fd.as_fd(), map.value_size as usize)
             .with_context(|| format!("cannot read the running program's {name}"))
@@ -145,7 +168,7 @@ impl Predecessor {
 
     fn indices(&self) -> impl Iterator<Item = u32> {
         self.links.iter().filter_map(|(info, _)| match &info.info {
-            LinkTypeInfo::Xdp(xdp) if info.prog_id == self.judge => Some(xdp.ifindex),
+            LinkTypeInfo::Xdp(xdp) if xdp.ifindex != 0 => Some(xdp.ifindex),
             _ => None,
         })
     }
@@ -162,10 +185,9 @@ impl Predecessor {
     ) -> Result<(Hooks, Option<Note>)> {
         let mut hooks =
             Hooks { attachments: Vec::new(), redeemers: BTreeMap::new(), charger: None, changes: 0 };
-        let mut redeem = None;
         for (info, fd) in self.links {
             match info.info {
-                LinkTypeInfo::Xdp(xdp) if info.prog_id == self.judge => {
+                LinkTypeInfo::Xdp(xdp) => {
                     // The link of an interface that has gone has no index.
                     let interface = interfaces.iter().find(|each| each.index == xdp.ifindex);
                     let attached = interface.and_then(|each| sys::xdp_query(each.index).ok().flatten());
@@ -177,18 +199,12 @@ impl Predecessor {
                         ));
                     }
                 }
-                LinkTypeInfo::Tcx(tcx) if self.programs.contains_key(&info.prog_id) => {
-                    redeem = Some(info.prog_id);
-                    hooks.redeemers.insert(tcx.ifindex, fd);
-                }
+                LinkTypeInfo::Tcx(tcx) => drop(hooks.redeemers.insert(tcx.ifindex, fd)),
                 _ => {}
             }
         }
-        let mut programs = self.programs;
-        let judge = programs.remove(&self.judge).context("the running program was not handed over")?;
-        let redeem = redeem.and_then(|id| programs.remove(&id));
-        let redeem = redeem.as_ref().map(OwnedFd::as_fd);
-        let note = hooks.succeed(&Before { judge: judge.as_fd(), redeem, policy }, next, new)?;
+        let programs = self.programs.iter().map(|(&number, fd)| (number, fd.as_fd())).collect();
+        let note = hooks.succeed(&Before { programs, policy }, next, new)?;
         Ok((hooks, note))
     }
 }

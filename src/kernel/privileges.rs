@@ -13,6 +13,9 @@ use caps::{CapSet, Capability};
 pub const OF_A_RUN: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_NET_RAW];
 
+/// What the thread that gives the metrics needs: kernels before 5.19 let nobody else read maps, not even by a descriptor.
+pub const OF_METRICS: [Capability; 1] = [Capability::CAP_BPF];
+
 /// What the tools that print the firewall's rules need.
 pub const OF_FIREWALL_TOOLS: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
 

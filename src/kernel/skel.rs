@@ -43,7 +43,7 @@ plain! {
     host: 32,
     link: 24,
     list_entry: 32,
-    list_key: 24,
+    list_key: 28,
     list_origin: 256,
     listener_key: 20,
     listener_query: 24,

@@ -47,7 +47,7 @@ impl Faults {
 /// "FILE:12: sentence" for each, and "and 7 more".
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
+        let file = harmless(&self.file.to_string_lossy());
         let lines = self.shown.iter().map(|(line, sentence)| format!("{file}:{line}: {sentence}"));
         f.write_str(&lines.collect::<Vec<_>>().join("\n"))?;
         match self.count - self.shown.len() {
@@ -59,16 +59,22 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// Text of a file as part of a sentence: harmless on a terminal, and not too long.
-pub fn excerpt(text: &str) -> String {
-    const MAX_CHARS: usize = 60;
-    let mut shown = String::new();
-    for c in text.chars().take(MAX_CHARS) {
+/// Text from elsewhere as part of a sentence: harmless on a terminal.
+pub fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '"' | '\'' | '\\' => shown.push(c),
             _ => shown.extend(c.escape_debug()),
         }
     }
+    shown
+}
+
+/// The same, and not too long.
+pub fn excerpt(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let mut shown = harmless(&text.chars().take(MAX_CHARS).collect::<String>());
     if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Files of networks, in the forms in which lists are published and kept: one network, address or range
-//! a line, an object of JSON a line, or the output of `ipset save`.
+//! a line, or several networks with blanks between them; an object of JSON a line; or the output of
+//! `ipset save`.
 //!
 //! A line is taken for what it says or refused, never mended, and a file with a wrong line is refused
 //! as a whole: lists are often fetched by machines, and half a list or a line that was cut short
 //! ("198.51.100.0/2") must not lock anybody out or let anybody in. What cutting leaves behind nearly
 //! always names an address and a network, so this is refused here as on the command line, where ipset
 //! would take the network.
+
+mod ipset;
+mod several;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -54,9 +58,14 @@ impl ListFile {
 /// All networks of a text, in its order. `file` is its name.
 fn parse(file: &Path, text: &[u8], max_networks: usize) -> Result<Vec<Entry>, Faults> {
     let mut entries = Vec::new();
+    let mut set = ipset::Set::default();
     let mut faults = Faults::new(file);
+    if let Some((line, sentence)) = no_list(text) {
+        faults.add(line, sentence.into());
+        return faults.or(entries);
+    }
     for (line, text) in (1..).zip(text_file::without_mark(text).split(|&byte| byte == b'\n')) {
-        if let Err(sentence) = read_line(line, text, &mut entries) {
+        if let Err(sentence) = read_line(line, text, &mut set, &mut entries) {
             faults.add(line, sentence);
         }
         if entries.len() > max_networks {
@@ -65,6 +74,17 @@ fn parse(file: &Path, text: &[u8], max_networks: usize) -> Result<Vec<Entry>, Fa
         }
     }
     faults.or(entries)
+}
+
+/// What is taken for a list by mistake tells so by how it begins. It would have a fault in each line.
+fn no_list(text: &[u8]) -> Option<(u32, &'static str)> {
+    let lines = text_file::without_mark(text).split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let (line, first) = (1..).zip(lines).find(|(_, text)| !text.is_empty())?;
+    match first {
+        [b'<', ..] => Some((line, "this is HTML, not a list: the download failed?")),
+        _ if first.starts_with(b"Name: ") => Some((line, "this is of `ipset list`: use `ipset save`")),
+        _ => None,
+    }
 }
 
 /// A line of Spamhaus' lists in JSON: a network, or what is said of the whole list at its end.
@@ -82,7 +102,12 @@ enum Metadata {
 }
 
 /// Comments are of any encoding.
-fn read_line(line: u32, text: &[u8], entries: &mut Vec<Entry>) -> Result<(), String> {
+fn read_line(
+    line: u32,
+    text: &[u8],
+    set: &mut ipset::Set,
+    entries: &mut Vec<Entry>,
+) -> Result<(), String> {
     if text.trim_ascii_start().starts_with(b"{") {
         return read_object(line, text, entries);
     }
@@ -93,16 +118,17 @@ fn read_line(line: u32, text: &[u8], entries: &mut Vec<Entry>) -> Result<(), Str
     }
     let text = str::from_utf8(text)
         .map_err(|_| format!("'{}' is not UTF-8", excerpt(&String::from_utf8_lossy(text))))?;
-    let Some(word) = listed_in(text)? else { return Ok(()) };
-    if !word.contains('-') && word.contains(char::is_whitespace) {
-        return Err(format!("'{}': give one network a line, nothing behind it", excerpt(word)));
-    }
+    let Some(listed) = set.listed_in(text)? else { return Ok(()) };
     let mut enter = |network| enter(line, network, entries);
-    let entered = match word.contains('-') {
-        true => network::range(word).and_then(|mut networks| networks.try_for_each(enter)),
-        false => network::network(word).and_then(&mut enter),
-    };
-    entered.map_err(|why| format!("'{}': {why}", excerpt(word)))
+    if listed.contains('-') {
+        let entered = network::range(listed).and_then(|mut networks| networks.try_for_each(enter));
+        return entered.map_err(|why| format!("'{}': {why}", excerpt(listed)));
+    }
+    several::check(listed).map_err(|why| format!("'{}': {why}", excerpt(listed)))?;
+    listed.split_whitespace().try_for_each(|word| {
+        let entered = network::network(word).and_then(&mut enter);
+        entered.map_err(|why| format!("'{}': {why}", excerpt(word)))
+    })
 }
 
 /// Such lines have no comments: there may be a `#` in an address of the web.
@@ -123,36 +149,6 @@ fn enter(line: u32, network: IpNet, entries: &mut Vec<Entry>) -> Result<(), Stri
     refuse_large(&network)?;
     entries.push(Entry { network, line });
     Ok(())
-}
-
-/// What a line lists; None for the line that creates a set of ipset. ipset's time limits, comments and
-/// counters are not for us, but what changes the meaning of a network is refused.
-fn listed_in(line: &str) -> Result<Option<&str>, String> {
-    let mut words = line.split_ascii_whitespace();
-    let is_about_ipset = matches!(line.split_ascii_whitespace().next(), Some("create" | "add"));
-    if !is_about_ipset {
-        return Ok(Some(line));
-    }
-    let (command, subject) = (words.next(), words.nth(1));
-    let (Some(command), Some(subject)) = (command, subject) else {
-        return Err(format!("'{}' is no line of ipset save: is it cut short?", excerpt(line)));
-    };
-    let options: Vec<&str> = words.take_while(|&word| word != "comment").collect();
-    let has = |option: &str| options.contains(&option);
-    match (command, subject) {
-        ("add", _) if has("nomatch") => {
-            Err(format!("'{}': ipset's nomatch has no counterpart: leave it out", excerpt(subject)))
-        }
-        ("add", network) => Ok(Some(network)),
-        _ if has("netmask") || has("bitmask") => {
-            Err("a set with a netmask has no counterpart: give a set of type hash:net".into())
-        }
-        (_, "hash:net" | "hash:ip" | "bitmap:ip") => Ok(None),
-        (_, kind) => Err(format!(
-            "a set of type {} has more than networks: give one of type hash:net or hash:ip",
-            excerpt(kind)
-        )),
-    }
 }
 
 /// A network that is large and has clients in it: rather a line cut short than meant.

@@ -6,10 +6,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::{Result, ensure};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::list_file::{Entry, ListFile};
+
+/// Files with networks that the tables can tell apart, and networks of all of them: what there is room for in the maps
+/// of `bpf/maps.bpf.h`.
+const MAX_FILES: usize = 63;
+const MAX_NETWORKS: usize = 1 << 24;
 
 /// A list's verdict on a network.
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,6 +78,21 @@ pub enum ListedBy {
 }
 
 impl Lists {
+    /// Fails if there is more than the tables have room for.
+    pub fn check_room(&self) -> Result<()> {
+        let (files, networks) = (self.files.len(), self.listings.len());
+        ensure!(
+            files <= MAX_FILES,
+            "there is room for {MAX_FILES} files with networks, the configuration among them, not for {files}: put \
+                 several into one"
+        );
+        ensure!(
+            networks <= MAX_NETWORKS,
+            "there is room for {MAX_NETWORKS} networks in the lists, not for {networks}"
+        );
+        Ok(())
+    }
+
     /// Where a network is named several times, an option counts before a file, allowed before denied,
     /// and then the first file and line. `configured` are the options that a configuration file gives.
     pub fn merge(
@@ -232,5 +253,15 @@ mod tests {
             let expected = covering.max_by_key(|(network, _)| network.prefix_len()).map(|(_, of)| of);
             prop_assert_eq!(lists.listed(address), expected);
         }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_files() {
+        let files = |count| {
+            let files = (0..count).map(|_| file("drop", Listed::Denied, &["192.0.2.0/24"]));
+            Lists::merge(&[], &[], vec![], files.collect())
+        };
+        files(63).check_room().unwrap();
+        assert!(files(64).check_room().unwrap_err().to_string().contains("room for 63 files"));
     }
 }

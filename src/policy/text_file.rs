@@ -7,7 +7,9 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::statfs::{FsType, statfs};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, statfs};
+
+use super::faults::harmless;
 
 /// Of include/uapi/linux/magic.h: where the pipes are that have no name.
 const PIPEFS_MAGIC: FsType = FsType(0x5049_5045);
@@ -15,7 +17,7 @@ const PIPEFS_MAGIC: FsType = FsType(0x5049_5045);
 /// Whatever a pipe of the shell holds may be read too, as `<(curl …)`. Nobody may ever write to one that has a name, and
 /// a device has no end.
 pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
-    let name = path.display();
+    let name = harmless(&path.to_string_lossy());
     let text = match bytes(path, max_bytes) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no file {name}"),
@@ -23,7 +25,7 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
             bail!("{name} is a directory: give a file in it")
         }
         Err(error) if error.kind() == ErrorKind::InvalidInput => {
-            bail!("{name} is a device, a socket or a named pipe: give a file")
+            bail!("{name} is a device, a socket, a named pipe or the kernel's: give a file")
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
     };
@@ -40,7 +42,8 @@ pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
 /// One byte more than allowed, if there are more.
 fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let kind = fs::metadata(path)?.file_type();
-    let has_end = kind.is_file()
+    // What the kernel writes may have none.
+    let has_end = (kind.is_file() && statfs(path)?.filesystem_type() != PROC_SUPER_MAGIC)
         || kind.is_dir()
         || (kind.is_fifo() && statfs(path)?.filesystem_type() == PIPEFS_MAGIC);
     if !has_end {
@@ -76,10 +79,18 @@ mod tests {
         fs::write(folder.path().join("utf-16"), b"\xff\xfe1\0.\x001\0").unwrap();
         nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("device")).unwrap();
-        for endless in ["pipe", "device"] {
-            assert_eq!(of(endless), "FILE is a device, a socket or a named pipe: give a file");
+        std::os::unix::fs::symlink("/proc/kmsg", folder.path().join("kernel")).unwrap();
+        for endless in ["pipe", "device", "kernel"] {
+            assert_eq!(
+                of(endless),
+                "FILE is a device, a socket, a named pipe or the kernel's: give a file"
+            );
         }
         assert_eq!(of("none"), "there is no file FILE");
+        assert_eq!(
+            read("\x1b[31m".as_ref(), 1).unwrap_err().to_string(),
+            "there is no file \\u{1b}[31m"
+        );
         assert_eq!(of(""), "FILE is a directory: give a file in it");
         assert_eq!(of("large"), "FILE is larger than 1 MiB: is it the right file?");
         assert_eq!(of("utf-16"), "FILE is no plain text: unpack it, or save it as UTF-8");

@@ -16,7 +16,7 @@ use crate::cli::Cli;
 use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
-const VALUES: [&str; 18] = [
+const VALUES: [&str; 19] = [
     "eth0",
     "5",
     "0.5",
@@ -29,6 +29,7 @@ const VALUES: [&str; 18] = [
     "4096",
     "100000",
     "10m",
+    "127.0.0.1:9911",
     "auto",
     "off",
     "all",
@@ -191,7 +192,8 @@ fn files_of_networks_are_merged_with_the_options() {
     assert_eq!(origin("192.0.2.0/24"), (folder.0.path().join("config.toml"), 2));
     assert_eq!(origin("198.51.100.0/24").0, folder.0.path().join("LIST"));
     let error = folder.read("iface = 'eth0'\ndeny-file = 'NONE'\n").unwrap_err();
-    assert!(error.starts_with("a list cannot be read: there is no file ") && error.ends_with("NONE"));
+    let said = "config.toml:2: a list cannot be read: there is no file ";
+    assert!(error.contains(said) && error.ends_with("NONE"), "{error}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct Network {
     #[serde(flatten, serialize_with = "origin_fields")]
     pub origin: ListedBy,
     pub note: Option<String>,
-    /// The time for which it still counts. null: for ever.
+    /// The time for which it still counts. null: no time ends it.
     #[serde(rename = "left_s", serialize_with = "maybe_seconds")]
     pub left: Option<Duration>,
     /// SYNs that it decided.
@@ -67,7 +67,7 @@ pub fn write(out: &mut impl Write, lists: &Lists) -> io::Result<()> {
         writeln!(out, "{interfaces}:")?;
         let widest = instance.lists.iter().map(|network| network.network.len()).max();
         let width = widest.unwrap_or(0).max("NETWORK".len());
-        writeln!(out, "{:<width$} VERDICT TIME LEFT       SYNS FROM", "NETWORK")?;
+        writeln!(out, "{:<width$} VERDICT     TIME LEFT       SYNS FROM", "NETWORK")?;
         for network in &instance.lists {
             write_network(out, network, width)?;
         }
@@ -78,10 +78,10 @@ pub fn write(out: &mut impl Write, lists: &Lists) -> io::Result<()> {
 fn write_network(out: &mut impl Write, network: &Network, width: usize) -> io::Result<()> {
     write!(
         out,
-        "{:<width$} {:<7} {:>9} {:>10} {}",
+        "{:<width$} {:<7} {:>13} {:>10} {}",
         network.network,
         network.verdict.to_string(),
-        network.left.map_or("for ever".into(), age),
+        time_left(network),
         network.syns,
         origin(&network.origin)
     )?;
@@ -89,6 +89,15 @@ fn write_network(out: &mut impl Write, network: &Network, width: usize) -> io::R
         write!(out, ": {}", on_one_line(note))?;
     }
     writeln!(out, "{}", if network.is_covered { ", covered by the live entry" } else { "" })
+}
+
+/// What is listed by an option or a file ends with it.
+fn time_left(network: &Network) -> String {
+    match (network.left, &network.origin) {
+        (Some(left), _) => age(left),
+        (None, ListedBy::Live) => "until removed".into(),
+        (None, _) => "-".into(),
+    }
 }
 
 /// "live", "an option of the command line", "/etc/synflood-xdp/deny:12"

@@ -157,6 +157,9 @@ pub struct SharedBucket {
     pub left: u64,
     /// Tokens that it holds at most.
     pub burst: u64,
+    /// Tokens that it gets.
+    #[serde(skip)]
+    pub per_second: f64,
     /// The time since it last refused a SYN. null: never.
     #[serde(rename = "last_refusal_s", serialize_with = "maybe_seconds")]
     pub last_refusal: Option<Duration>,

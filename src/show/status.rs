@@ -36,10 +36,12 @@ pub struct OfInstance {
     pub process_since: Option<Duration>,
     #[serde(flatten)]
     pub rates: Rates,
-    /// The time since the pass rate began to refuse SYNs. null: it does not.
+    /// For how long a flood has been on. null: none is.
     #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
     pub flood: Option<Duration>,
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
+    /// Ports that somebody listens on, and that are not challenged.
+    pub unchallenged: Vec<u16>,
     pub tables: BTreeMap<&'static str, Fill>,
     pub networks: Networks,
     /// Since the last reload. null: there was none.
@@ -50,7 +52,7 @@ pub struct OfInstance {
 }
 
 /// How full a table is, in entries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Fill {
     pub used: usize,
     pub room: usize,
@@ -59,10 +61,10 @@ pub struct Fill {
 /// Networks on the lists that count.
 #[derive(Debug, Default, Serialize)]
 pub struct Networks {
-    pub allowed: usize,
-    pub denied: usize,
+    pub allowed: u64,
+    pub denied: u64,
     /// Of both, those of the commands `allow` and `deny`.
-    pub live: usize,
+    pub live: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +79,9 @@ pub fn write(out: &mut impl Write, statuses: &Statuses) -> io::Result<()> {
 }
 
 fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
-    writeln!(out, "{}: {}", text::interfaces(&status.interfaces), text::policy(&status.policy))?;
+    let unchallenged = text::unchallenged(status.unchallenged.iter().copied());
+    let (interfaces, policy) = (text::interfaces(&status.interfaces), text::policy(&status.policy));
+    writeln!(out, "{interfaces}: {policy}{unchallenged}")?;
     let by = match (status.pid, &status.version, status.process_since) {
         (Some(pid), Some(version), Some(since)) => {
             format!("by process {pid} (synflood-xdp {version}, started {} ago)", age(since))

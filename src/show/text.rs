@@ -86,16 +86,18 @@ fn listed(start: &Start<'_>) -> String {
 /// Ports in a text, before it says how many more there are.
 const MAX_PORTS: usize = 8;
 
-/// "; not challenged: port 22 80", or nothing. The reasons are in notes of their own.
-fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
+/// "; not challenged: ports 22, 80", or nothing. The reasons are in notes of their own.
+pub fn unchallenged(ports: impl ExactSizeIterator<Item = u16>) -> String {
     let count = ports.len();
     let named: Vec<_> = ports.take(MAX_PORTS).map(|port| port.to_string()).collect();
+    let named = named.join(", ");
     match count {
         0 => String::new(),
+        1 => format!("; not challenged: port {named}"),
         _ if count > MAX_PORTS => {
-            format!("; not challenged: port {} and {} more", named.join(" "), count - MAX_PORTS)
+            format!("; not challenged: ports {named} and {} more", count - MAX_PORTS)
         }
-        _ => format!("; not challenged: port {}", named.join(" ")),
+        _ => format!("; not challenged: ports {named}"),
     }
 }
 
@@ -190,15 +192,18 @@ fn refuses(bucket: &SharedBucket) -> Option<String> {
     Some(format!("has refused SYNs for {time}, {} of {} tokens left", bucket.left, bucket.burst))
 }
 
+/// Those that decided most SYNs come first.
 fn write_lists(out: &mut impl Write, lists: &[ListEntry], all: bool) -> io::Result<()> {
-    let shown = if all { lists.len() } else { MAX_LISTED };
+    let busy = lists.iter().take_while(|entry| entry.syns > 0).count();
+    let shown = if all { lists.len() } else { busy.min(MAX_LISTED) };
     for entry in lists.iter().take(shown) {
         writeln!(out, "{} {}: {} SYNs", entry.verdict, entry.network, entry.syns)?;
     }
-    if lists.len() > shown {
-        writeln!(out, "and {} more networks allowed or denied: --all shows them", lists.len() - shown)?;
+    match lists.len() - shown {
+        0 => Ok(()),
+        all if shown == 0 => writeln!(out, "{all} networks allowed or denied: --all shows them"),
+        rest => writeln!(out, "and {rest} more networks allowed or denied: --all shows them"),
     }
-    Ok(())
 }
 
 /// A table that fits in 80 columns while addresses are shorter than 16 characters. The tokens are those of

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Watched;
+use super::{Beside, Watched};
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::sources::{self, Refused};
 use crate::kernel::program::Program;
@@ -14,6 +14,12 @@ use crate::note::Note;
 /// Floods come in waves: one is over when nothing was refused for so long.
 const CALM: Duration = Duration::from_secs(10);
 
+/// SYNs a second that do not pass: so many are a flood, whichever limit refuses them. As many pass by default.
+const REFUSED: f64 = 1000.0;
+
+/// Where a flood comes from is told when it has lasted for so long.
+const ENOUGH: Duration = Duration::from_secs(2);
+
 /// Between two notes on a flood that lasts.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,12 +27,33 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Floods {
     last: Option<(Syns, Instant)>,
     now: Option<Flood>,
+    /// What known sources were refused is read beside: a large table takes its time.
+    tracing: Beside<Result<Refused>>,
+    /// What is to be said when it has been read.
+    due: Option<Due>,
+    /// How many have begun.
+    begun: u64,
     reading: Watched,
+}
+
+/// A note on a flood that lacks only where it comes from.
+#[derive(Debug)]
+struct Due {
+    text: String,
+    syns: Syns,
+    before: Refused,
 }
 
 impl Default for Floods {
     fn default() -> Self {
-        Self { last: None, now: None, reading: Watched::new("the look at the counters for floods") }
+        Self {
+            last: None,
+            now: None,
+            tracing: Beside::default(),
+            due: None,
+            begun: 0,
+            reading: Watched::new("the look at the counters for floods"),
+        }
     }
 }
 
@@ -60,7 +87,11 @@ impl Syns {
     }
 
     fn all(self) -> u64 {
-        self.passed + self.challenged + self.dropped
+        self.passed + self.refused()
+    }
+
+    fn refused(self) -> u64 {
+        self.challenged + self.dropped
     }
 }
 
@@ -69,74 +100,133 @@ impl Syns {
 struct Flood {
     began: Instant,
     last_refusal: Instant,
+    /// It was told where it comes from.
+    is_traced: bool,
     told: Instant,
     before: Syns,
     /// The most SYNs in a second.
     peak: u64,
-    refused: Refused,
+    /// At its begin. None: it is being read.
+    refused: Option<Refused>,
 }
 
 impl Floods {
     /// Call it once a second. `refuses`: the pass rate or a queue refuses SYNs.
     pub fn tick(&mut self, program: &Program, refuses: bool) -> Vec<Note> {
+        let traced = self.traced();
         let looked = Syns::read(program).and_then(|now| self.look(program, refuses, now));
-        let (note, failure) = self.reading.check(looked);
-        note.flatten().into_iter().chain(failure).collect()
+        let (note, failure) = self.reading.check(traced.and_then(|traced| Ok((traced, looked?))));
+        let (traced, note) = note.unwrap_or_default();
+        traced.into_iter().chain(note).chain(failure).collect()
+    }
+
+    /// The note that was due, if it is known by now where the flood comes from.
+    fn traced(&mut self) -> Result<Option<Note>> {
+        let Some(outcome) = self.tracing.outcome() else { return Ok(None) };
+        // Without it a flood seems to come from nowhere, but ends.
+        let (refused, failure) = match outcome {
+            Ok(refused) => (refused, None),
+            Err(error) => (Refused::default(), Some(error)),
+        };
+        let due = self.due.take().filter(|_| failure.is_none());
+        if let (None, Some(flood)) = (&due, &mut self.now) {
+            flood.refused.get_or_insert(refused.clone());
+        }
+        match (due, failure) {
+            (_, Some(error)) => Err(error),
+            (Some(Due { text, syns, before }), _) => {
+                Ok(Some(Note::notice(format!("{text}; {}", whose(&before, &refused, syns)))))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Begins to read where the flood comes from.
+    fn trace(&mut self, program: &Program) -> Result<()> {
+        let maps = program.maps.clone();
+        self.tracing.start("floods", move || sources::refused(&maps), || ())
+    }
+
+    /// How many have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Whether one is on, or was until just now.
+    pub fn is_on(&self) -> bool {
+        self.now.is_some()
     }
 
     fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
         let time = Instant::now();
         // What was counted before the first look is no rate.
         let Some((before, then)) = self.last.replace((now, time)) else { return Ok(None) };
-        let seconds = (time - then).as_secs_f64();
-        let syns = now.since(before).all() as f64;
-        let rate = if seconds > 0.0 { (syns / seconds) as u64 } else { 0 };
+        let seconds = (time - then).as_secs_f64().max(f64::EPSILON);
+        let syns = now.since(before);
+        let rate = (syns.all() as f64 / seconds) as u64;
+        let refuses = refuses || syns.refused() as f64 / seconds > REFUSED;
         let Some(flood) = &mut self.now else {
             if !refuses {
                 return Ok(None);
             }
-            let refused = sources::refused(&program.maps)?;
             self.now = Some(Flood {
                 began: time,
                 last_refusal: time,
+                is_traced: false,
                 told: time,
                 before,
                 peak: rate,
-                refused,
+                refused: None,
             });
+            self.begun += 1;
+            self.trace(program)?;
             return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
         };
         flood.peak = flood.peak.max(rate);
         if refuses {
             flood.last_refusal = time;
-        } else if time - flood.last_refusal > CALM {
-            let note = flood.over(program, now)?;
-            self.now = None;
-            return Ok(Some(note));
         }
-        if time - flood.told < MINUTE {
+        let Some(before) = flood.refused.clone().filter(|_| !self.tracing.is_busy()) else {
             return Ok(None);
+        };
+        let (Some(text), syns) = (flood.what_to_say(rate, now, time), now.since(flood.before)) else {
+            return Ok(None);
+        };
+        if time - flood.last_refusal > CALM {
+            self.now = None;
         }
-        flood.told = time;
-        let lasted = whole_seconds(time - flood.began);
-        Ok(Some(Note::notice(format!(
-            "the flood has lasted {lasted}: {rate} SYN/s now, {} at most; {}",
-            flood.peak,
-            counted(now.since(flood.before))
-        ))))
+        self.due = Some(Due { text, syns, before });
+        self.trace(program)?;
+        Ok(None)
+    }
+
+    /// Since when a flood has been on. None: none is, at this moment.
+    pub fn since(&self) -> Option<Instant> {
+        let flood = self.now.as_ref()?;
+        let (_, looked) = self.last?;
+        (flood.last_refusal == looked).then_some(flood.began)
     }
 }
 
 impl Flood {
-    fn over(&self, program: &Program, now: Syns) -> Result<Note> {
-        let syns = now.since(self.before);
-        let from = whose(&self.refused, &sources::refused(&program.maps)?, syns);
-        let lasted = whole_seconds(self.last_refusal - self.began);
-        let peak = self.peak;
-        let counted = counted(syns);
-        Ok(Note::notice(format!(
-            "the flood is over after {lasted}: {peak} SYN/s at most, {counted}; {from}"
-        )))
+    /// None: nothing, in this second.
+    fn what_to_say(&mut self, rate: u64, now: Syns, time: Instant) -> Option<String> {
+        let (peak, syns) = (self.peak, counted(now.since(self.before)));
+        if time - self.last_refusal > CALM {
+            let lasted = whole_seconds(self.last_refusal - self.began);
+            return Some(format!("the flood is over after {lasted}: {peak} SYN/s at most, {syns}"));
+        }
+        let lasts = time - self.began;
+        if !self.is_traced && self.last_refusal == time && lasts > ENOUGH {
+            self.is_traced = true;
+            return Some(format!("the flood goes on: {rate} SYN/s now"));
+        }
+        if time - self.told < MINUTE {
+            return None;
+        }
+        self.told = time;
+        let lasted = whole_seconds(lasts);
+        Some(format!("the flood has lasted {lasted}: {rate} SYN/s now, {peak} at most; {syns}"))
     }
 }
 
@@ -156,7 +246,7 @@ fn whole_seconds(time: Duration) -> String {
 
 /// Where most of the SYNs that did not pass came from.
 fn whose(before: &Refused, now: &Refused, syns: Syns) -> String {
-    let all = syns.challenged + syns.dropped;
+    let all = syns.refused();
     let of_source = |(address, count): &(std::net::IpAddr, u64)| {
         let known = before.heaviest.iter().find(|(other, _)| other == address);
         (*address, count - known.map_or(0, |(_, count)| *count).min(*count))

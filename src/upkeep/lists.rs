@@ -25,6 +25,9 @@ use kept::Kept;
 /// For the last state of the live entries, when a run ends.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Entries that are named in notes of one second, before these say how many more there are.
+const MAX_NAMED: usize = 50;
+
 /// What is known of the live entries.
 pub struct Lists {
     /// The count of their changes, when they were last read.
@@ -205,7 +208,13 @@ fn differences(
         let name = network_name(&entry.network);
         Note::info(format!("by command, {name} is no longer {}", entry.listed))
     });
-    made.chain(removed).collect()
+    let mut notes: Vec<_> = made.chain(removed).collect();
+    let more = notes.len().saturating_sub(MAX_NAMED);
+    if more > 0 {
+        notes.truncate(MAX_NAMED);
+        notes.push(Note::info(format!("by command, {more} more networks were changed")));
+    }
+    notes
 }
 
 fn has_ended(entry: &live::Entry) -> Note {

@@ -95,12 +95,14 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
         let args = [&["--iface", "none0", "--quiet"], *args].concat();
         assert_refused(&synflood(&args), 2, said);
     }
-    assert_refused(&synflood(&[]), 2, &["--iface"]);
+    assert_refused(&synflood(&[]), 2, &["give --iface eth0, or --config FILE"]);
     let two = synflood(&["--dump", "--interval", "2", "--burst", "9", "--rate", "1"]);
     assert_refused(&two, 2, &["--burst does not go with --dump"]);
     let two = String::from_utf8_lossy(&two.stderr);
     let (sentence, _) = two.split_once("\n\nUsage: ").unwrap();
     assert_eq!(sentence.matches("--").count(), 2, "one option is named: {sentence}");
+    let both = synflood(&["--iface", "none0", "--allow", "10.0.0.7", "--deny", "10.0.0.7"]);
+    assert_refused(&both, 2, &["Usage: "]);
 }
 
 #[test]
@@ -124,6 +126,14 @@ fn a_run_takes_its_options_from_a_file() {
     assert_refused(&run(&[]), 2, &["drop.txt:2: '192.0.2.': give an address or a network"]);
     std::fs::write(&path, "iface = 'eth0'\n\nburst = 7\n").unwrap();
     assert_refused(&run(&[]), 2, &["synflood-xdp.toml:3: ", "not provided: --rate <RATE>"]);
+    std::fs::write(&path, "iface = 'eth0'\n\ndeny-file = 'none.txt'\n").unwrap();
+    let absent = run(&[]);
+    assert_refused(&absent, 2, &["synflood-xdp.toml:3: ", "there is no file ", "none.txt"]);
+    assert!(!String::from_utf8_lossy(&absent.stderr).contains("Usage"), "the file is the fault");
+    std::fs::write(&path, "iface = 'eth0'\ndeny = ['10.0.0.1/8', 'no']\n").unwrap();
+    let two = run(&[]);
+    assert_refused(&two, 2, &["\n"]);
+    assert_eq!(String::from_utf8_lossy(&two.stderr).lines().count(), 2, "{two:?}");
     assert_eq!(pair.server.xdp("eth0"), None);
 }
 
@@ -138,7 +148,7 @@ fn what_has_no_end_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let said = "is a device, a socket or a named pipe: give a file";
+    let said = "is a device, a socket, a named pipe or the kernel's: give a file";
     for (file, said) in [
         (pipe.as_path(), said),
         ("/dev/zero".as_ref(), said),
@@ -204,6 +214,10 @@ fn a_brief_check_fails_where_a_reload_would() {
         1,
         &["config.toml:2: ", "do you mean burst?"],
     );
+    let two = check("iface = 'eth0'\ndeny = ['10.0.0.1/8', 'no']\n");
+    assert_eq!(String::from_utf8_lossy(&two.stderr).lines().count(), 2, "{two:?}");
+    let bare = pair.synflood(&["check", "--brief"]).output().unwrap();
+    assert_refused(&bare, 1, &["give --iface eth0, or --config FILE"]);
     assert_refused(&check("iface = 'none0'\n"), 1, &["no interface none0"]);
     assert_refused(&check("iface = 'eth0'\ndeny-file = 'none'\n"), 1, &["there is no file"]);
 }

@@ -46,7 +46,11 @@ fn lists_in_force_are_shown_with_the_syns_they_decided() {
     ];
     assert_eq!(lists, Value::from(expected.to_vec()));
     let table = text(&pair, &[]);
-    assert!(table.contains("denied 10.0.8.0/24: 7 SYNs\nallowed 10.0.7.1: 3 SYNs\n"), "{table}");
+    assert!(
+        table.contains("denied 10.0.8.0/24: 7 SYNs\nallowed 10.0.7.1: 3 SYNs\nand 2 more"),
+        "{table}"
+    );
+    assert!(text(&pair, &["--all"]).contains("denied 2001:db8::/32: 0 SYNs\n"));
 }
 
 #[test]
@@ -54,7 +58,16 @@ fn only_ten_networks_are_shown_without_all() {
     let pair = lab::pair!();
     let networks: Vec<String> = (0..30).map(|net| format!("10.7.{net}.0/24")).collect();
     let _defence = Defence::start(&pair, &["--iface", "eth0", "--deny", &networks.join(",")]);
-    let short = text(&pair, &[]);
+    let idle = text(&pair, &[]);
+    assert!(idle.contains("\n30 networks allowed or denied: --all shows them"), "{idle}");
+    for net in 0..12 {
+        wire::send(&pair.client, "eth0", &[syn_from(Ipv4Addr::new(10, 7, net, 1))]);
+    }
+    let short = wait_for("ten of twelve networks", || {
+        let lists = dump(&pair, &[])["lists"].take();
+        let busy = lists.as_array().unwrap().iter().filter(|entry| entry["syns"] != 0).count();
+        (busy == 12).then(|| text(&pair, &[]))
+    });
     assert_eq!(short.matches("denied 10.7.").count(), 10, "{short}");
     assert!(short.contains("and 20 more networks allowed or denied: --all shows them"), "{short}");
     assert_eq!(text(&pair, &["--all"]).matches("denied 10.7.").count(), 30);

@@ -79,7 +79,7 @@ fn a_deny_counts_at_once_and_until_it_is_removed() {
     assert_eq!(dump(&pair, &[])["lists"][0]["network"], "10.0.0.0/24");
     let text = said(&pair, &["lists"]);
     assert!(
-        text.contains("10.0.0.0/24 denied   for ever") && text.contains("live: a scanner"),
+        text.contains("10.0.0.0/24 denied  until removed") && text.contains("live: a scanner"),
         "{text}"
     );
 
@@ -132,6 +132,7 @@ fn a_live_entry_replaces_a_live_one_and_covers_an_option() {
     // The other verb removes nothing.
     let error = refusal(&run(&pair, &["allow", "10.0.0.1", "--remove"]), 1);
     assert!(error.contains("no live entry allows 10.0.0.1"), "{error}");
+    assert!(error.contains("a live entry denies it: `deny 10.0.0.1 --remove`"), "{error}");
     let removed = said(&pair, &["deny", "10.0.0.1", "--remove"]);
     assert!(removed.contains("now an option of the command line denies it"), "{removed}");
     let error = refusal(&run(&pair, &["deny", "10.0.0.1", "--remove"]), 1);
@@ -184,6 +185,16 @@ fn commands_at_the_same_time_lose_nothing() {
         assert!(child.wait_with_output().unwrap().status.success());
     }
     assert_eq!(lists(&pair).len(), 3 * EACH);
+}
+
+#[test]
+fn a_dry_run_says_that_it_denies_nobody() {
+    let pair = lab::pair!();
+    let _defence = Defence::start(&pair, &["--iface", "eth0", "--dry-run"]);
+    let text = said(&pair, &["deny", "10.0.0.1"]);
+    assert!(text.contains("is denied; but this is a dry run, in which nothing is dropped"), "{text}");
+    let _listener = listen(&pair);
+    assert!(connects(&pair));
 }
 
 #[test]
@@ -244,6 +255,15 @@ const WRONG: &[(&[&str], &[&str])] = &[
     (&["deny", "example.org"], &["192.0.2.0/24"]),
     (&["deny", "10.0.0.1/8"], &["10.0.0.0/8 for the whole network"]),
     (&["deny", "10.0.0.0/8", "10.0.0.0/33"], &["192.0.2.0/24"]),
+    (&["deny", "10.0.0.0/7"], &["nobody there would get in", "--yes"]),
+    (&["allow", "0.0.0.0/0"], &["nobody there would have limits", "--yes"]),
+    (&["block", "192.0.2.7"], &["'block'", "`synflood-xdp deny 192.0.2.7`"]),
+    (&["undeny", "192.0.2.7", "--note", "a"], &["'undeny'", "`synflood-xdp deny 192.0.2.7 --remove`"]),
+    (&["--status"], &["status is a command: give it without dashes"]),
+    (&["help", "deny"], &["give deny --help"]),
+    (&["start"], &["`--iface IF` or `--config FILE` starts a run"]),
+    (&["stop"], &["SIGTERM ends a run", "status` shows the PID"]),
+    (&["/etc/a.toml"], &["give --config /etc/a.toml"]),
     (&["deny", ""], &["192.0.2.0/24"]),
     (&["allow", "::ffff:192.0.2.7"], &["give 192.0.2.7"]),
     (&["deny", "192.0.2.7", "--for", "0s"], &["--for", "10m"]),

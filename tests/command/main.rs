@@ -9,6 +9,7 @@ mod dump;
 mod instances;
 mod lifecycle;
 mod lists;
+mod metrics;
 mod observe;
 mod output;
 mod protect;

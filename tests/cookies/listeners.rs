@@ -239,6 +239,9 @@ fn with_keys_nobody_is_challenged() {
     let challenging = Challenging::on(pair, Cookies::Own, &[]);
     let said = &challenging.defence.said;
     assert!(said.contains("not challenged: port 8080;"), "{said}");
+    let status = challenging.pair.synflood(&["status"]).output().unwrap().stdout;
+    let status = String::from_utf8(status).unwrap();
+    assert!(status.contains("not challenged: port 8080\n"), "{status}");
     connects(&challenging, &[SERVER, server6()]);
     drop(listener);
     let reasons = challenging.reasons();

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::flood::{Flood, OPTIONS, syn_from};
 
-fn start(manager: &Manager, pair: &Pair, options: &[&str]) -> Defence {
+pub fn start(manager: &Manager, pair: &Pair, options: &[&str]) -> Defence {
     let ready = count(manager, "READY=1");
     let defence = Defence::start_command(manager.starts(&pair.synflood(options))).unwrap();
     wait_for("the service to be ready", || (count(manager, "READY=1") > ready).then_some(()));

@@ -3,6 +3,7 @@
 //! forgotten. Needs root.
 
 mod flood;
+mod halfway;
 mod kept;
 mod reloaded;
 mod replaced;

@@ -120,10 +120,23 @@ fn a_fault_changes_nothing_and_is_named() {
     assert!(run.refused().contains("is a directory"));
     fs::remove_dir(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert!(run.refused().contains("is a device, a socket or a named pipe"));
+    assert!(run.refused().contains("is a device, a socket, a named pipe or the kernel's"));
     fs::remove_file(&path).unwrap();
     run.become_(&config("pass-rate = 78"));
     assert_eq!(in_force(), 78.0);
+}
+
+/// As at a start, a list that holds this host's own network is no silent success.
+#[test]
+fn a_list_that_locks_the_neighbours_out_is_warned_of() {
+    let run = Run::start("iface = 'eth0'\ndeny-file = 'list'\n");
+    fs::write(run.directory.path().join("list"), "10.0.0.0/16\n").unwrap();
+    run.become_("iface = 'eth0'\ndeny-file = 'list'\n");
+    let warning = "warning: eth0's own address 10.0.0.10 is in a denied network";
+    wait_for("the warning", || run.defence.stderr().contains(warning).then_some(()));
+    let by_command = run.pair.synflood(&["deny", "10.0.0.0/24"]).output().unwrap().stdout;
+    let by_command = String::from_utf8(by_command).unwrap();
+    assert!(by_command.contains(warning), "{by_command}");
 }
 
 /// What is told is who is listed, not where: a list that was only sorted has not changed.
@@ -166,6 +179,21 @@ fn limits_hold_from_the_reload_on() {
     wait_for("a full stop", || connect().err());
     let shown = dump(&run.pair, &["--all"]);
     assert_eq!(source(&shown, "10.0.0.1").unwrap()["connections"]["tokens"], 0);
+}
+
+/// The name is the same, but the link has gone with the interface before.
+#[test]
+fn an_interface_that_was_made_again_is_attached_to() {
+    let run = Run::start("iface = 'eth0'\n");
+    let (server, client) = (&run.pair.server, &run.pair.client);
+    let both = "iface = ['eth0', 'eth1']\n";
+    connect(client, "eth1", server, "eth1");
+    run.become_(both);
+    server.run("ip", &["link", "delete", "eth1"]);
+    connect(client, "eth1", server, "eth1");
+    assert_eq!(server.xdp("eth1"), None);
+    run.become_(both);
+    assert_eq!([server.xdp("eth0"), server.xdp("eth1")], [Some("xdpgeneric"); 2]);
 }
 
 #[test]

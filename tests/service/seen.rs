@@ -2,9 +2,11 @@
 //! What `status`, `check` and the service manager are told.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Output;
 
 use lab::defence::Defence;
+use lab::forger::Forger;
 use lab::manager::Manager;
 use lab::pair::Pair;
 use lab::wait_for;
@@ -129,8 +131,11 @@ fn check_says_whether_a_run_would_start() {
         assert_eq!(pair.server.xdp("eth0"), None, "{words:?}");
     }
     let _defence = Defence::start(&pair, &["--iface", "eth0"]);
-    let text = said(&check(&["--iface", "eth0"]));
-    assert!(text.contains("! eth0: synflood-xdp already protects it"), "{text}");
+    // As before a reload.
+    let output = check(&["--iface", "eth0"]);
+    let text = said(&output);
+    assert!(text.contains("✓ eth0: synflood-xdp already protects it"), "{text}");
+    assert_eq!(output.status.code(), Some(0), "{text}");
 }
 
 /// As after a reboot: the tables are new, and the state directory is as it was.
@@ -202,4 +207,29 @@ fn a_flood_is_said_when_it_begins_and_when_it_is_over() {
     assert!(over.contains("never seen again"), "{over}");
     let ended = defence.signal(Signal::SIGTERM);
     assert!(!ended.stdout.contains("SYN/s"), "no line of figures: {}", ended.stdout);
+}
+
+/// One source never meets the pass rate: what it sends unasked is little.
+#[test]
+fn a_flood_of_one_source_is_one_too_and_it_is_named() {
+    let pair = lab::pair!();
+    let defence = Defence::start(&pair, &["--iface", "eth0"]);
+    let _listener = pair.server.enter(|| TcpListener::bind((Pair::SERVER, 80)).unwrap());
+    let flood =
+        Forger::start(&pair, "eth0", vec![crate::flood::syn_from(&pair, "10.0.0.77")], Some(5_000));
+    wait_for("the flood to be said", || {
+        defence.stderr().contains("warning: a flood has begun: ").then_some(())
+    });
+    wait_for("its source", || {
+        let said = defence.stderr();
+        said.lines()
+            .any(|line| {
+                line.contains("the flood goes on") && line.ends_with("most of it from 10.0.0.77")
+            })
+            .then_some(())
+    });
+    let flood_s = || status(&pair)["flood_s"].as_f64();
+    assert!(flood_s().unwrap() > 1.0);
+    drop(flood);
+    wait_for("the end of it", || flood_s().is_none().then_some(()));
 }

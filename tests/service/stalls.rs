@@ -4,8 +4,10 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::defence::Defence;
@@ -135,4 +137,30 @@ fn the_host_is_looked_at_while_a_file_is_read() {
     drop(writer);
     wait_for("the reload", || (count(&defence, "note: reloaded") == 1).then_some(()));
     assert!(defence.stderr().contains("lists: 1 networks new or changed, 1 removed"));
+}
+
+/// Ten messages fill the socket of a manager that has stopped.
+#[test]
+fn a_manager_that_does_not_read_stops_nothing() {
+    let pair = lab::pair!();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let reader = manager.try_clone().unwrap();
+    let until_ready = thread::spawn(move || {
+        let mut message = [0; 4096];
+        while !message.starts_with(b"READY=1") {
+            reader.recv(&mut message).unwrap();
+        }
+    });
+    let mut command = pair.synflood(&["--iface", "eth0"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let defence = Defence::start_command(command).unwrap();
+    until_ready.join().unwrap();
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    while other.send_to(b"STATUS=", &path).is_ok() {}
+    assert_goes_on(&pair, "10.0.0.98/32");
+    assert_goes_on(&pair, "10.0.0.99/32");
+    assert_eq!(defence.signal(Signal::SIGTERM).status.code(), Some(0));
 }

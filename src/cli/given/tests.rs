@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::sentence;
 use crate::cli::Cli;
 
 struct File(TempDir);
@@ -27,7 +26,7 @@ impl File {
         let words = words.iter().map(Into::into);
         let all = ["synflood-xdp".into(), "--config".into(), path.clone()].into_iter().chain(words);
         Cli::read(all.collect())
-            .map_err(|error| sentence(&error).replace(&path.display().to_string(), "FILE"))
+            .map_err(|refusal| refusal.to_string().replace(&path.display().to_string(), "FILE"))
     }
 }
 
@@ -60,7 +59,15 @@ const WRONG: &[(&str, &str)] = &[
         "[limits]\nburst = 5",
         "FILE:1: [limits] means nothing: options stand above all tables, without a heading",
     ),
-    ("burst = 5\nburst = 6", "FILE:2: duplicate key"),
+    ("burst = 5\nburst = 6", "FILE:2: a second burst: keep one"),
+    ("dry-run = yes # not yet", "FILE:1: dry-run = yes: give true or false"),
+    ("dry-run = True", "FILE:1: dry-run = True: give true or false"),
+    ("iface = “eth0”", "FILE:1: “eth0”: use plain quotes, \" or '"),
+    (
+        "allow = [\n  \"192.0.2.7\",\n  ‘192.0.2.8’,\n]",
+        "FILE:3: ‘192.0.2.8’,: use plain quotes, \" or '",
+    ),
+    ("mode = skb", "FILE:1: string values must be quoted, expected literal string"),
     ("# fine\nburst 5", "FILE:2: key with no value, expected `=`"),
     ("\nburst = 5", "FILE:2: the following required arguments were not provided: --rate <RATE>"),
 ];
@@ -71,6 +78,9 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         let error = File::new(text).with(&["--iface", "eth0"]).unwrap_err();
         assert_eq!(error, *said, "{text}");
     }
+    let two = File::new("deny = [\"10.0.0.1/8\", \"no\"]").with(&[]).unwrap_err();
+    let lines: Vec<_> = two.lines().filter(|line| line.starts_with("FILE:1: deny = ")).collect();
+    assert_eq!(lines.len(), 2, "{two}");
     let many = File::new("a = 1\n".to_owned() + "zzz = 1 \n").with(&[]).unwrap_err();
     assert_eq!(many.matches("FILE:").count(), 2, "{many}");
     assert!(

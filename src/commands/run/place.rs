@@ -40,7 +40,8 @@ pub fn find(names: &[String], manager: &Manager) -> Result<Vec<Interface>> {
 /// drops what XDP sends, unless it has an XDP program itself.
 pub fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Note>) {
     let mode = settings.place.mode;
-    let sends = settings.policy.challenge != Challenge::Off && !settings.policy.dry_run;
+    // A dry run sends nothing, but tries what would be.
+    let sends = settings.policy.challenge != Challenge::Off;
     if mode != Mode::Auto || !sends || interface.driver().as_deref() != Some("veth") {
         return (mode, None);
     }

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use anyhow::{Error, Result};
 
+use super::metrics::Place;
 use super::place;
 use super::session::Session;
+use crate::advice;
 use crate::commands::wake::{Wake, Waker};
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
@@ -17,7 +20,7 @@ use crate::kernel::maps::lists::files::{self, Changes};
 use crate::kernel::maps::run_info::Fault;
 use crate::kernel::{handover, program};
 use crate::note::Note;
-use crate::policy::{Lists, Policy};
+use crate::policy::{Listed, Lists, Policy};
 use crate::settings::Settings;
 use crate::show::text;
 use crate::upkeep::{Beside, Upkeep, lists};
@@ -43,17 +46,23 @@ impl Session {
         }
         self.manager.reloading();
         if let Err(error) = self.reload.reading.start("settings", self.again, going_on(waker)) {
-            self.conclude(Err(error));
+            self.refuse(&error);
         }
     }
 
     /// Call it when a part of the reload is done.
     pub fn go_on(&mut self, waker: &Waker) {
         if let Some(settings) = self.reload.reading.outcome() {
+            let notes = self.upkeep.look_at_links();
+            self.say(&notes);
+            // Nothing here is this run's to change any more.
+            if self.upkeep.links.successor().is_some() {
+                return;
+            }
             match settings.and_then(|next| self.apply(next)) {
                 Ok(Some(lists)) => self.enter(lists, waker),
-                Ok(None) => self.conclude(Ok(())),
-                Err(error) => self.conclude(Err(error)),
+                Ok(None) => self.conclude(None),
+                Err(error) => self.refuse(&error),
             }
         }
         if let Some(entered) = self.reload.entering.outcome() {
@@ -75,35 +84,39 @@ impl Session {
     }
 
     fn have_entered(&mut self, entered: Result<(Lists, Changes)>) {
-        self.reload.notes.extend(match entered {
+        match entered {
             Ok((lists, changes)) => {
                 self.settings.lists = lists;
-                what_changed(changes)
-            }
-            Err(error) => Some(lists_are_of_before(error)),
-        });
-        self.conclude(Ok(()));
-    }
-
-    fn conclude(&mut self, done: Result<()>) {
-        let said = mem::take(&mut self.reload.notes);
-        let (notes, fault) = match done {
-            Ok(()) => {
-                self.info.reloaded = Some(SystemTime::now());
-                (said, None)
+                self.reload.notes.extend(what_changed(changes));
+                self.conclude(None);
             }
             Err(error) => {
-                let text = format!("{error:#}");
-                let note = format!("nothing is reloaded, and all stays as it was: {text}");
-                let since = self.info.fault.take().map_or_else(SystemTime::now, |fault| fault.since);
-                (vec![Note::warning(note)], Some(Fault { since, text }))
+                let text = lists_are_of_before(&error);
+                self.reload.notes.push(Note::warning(&text));
+                self.conclude(Some(text));
             }
-        };
-        self.info.fault = fault;
-        self.say(&notes);
-        if let Err(error) = self.info.write(&self.upkeep.program.maps.run_info) {
-            self.say(&[Note::warning(format!("{error:#}"))]);
         }
+    }
+
+    /// Nothing has changed, for this reason.
+    fn refuse(&mut self, error: &Error) {
+        let text = format!("{error:#}");
+        let note = format!("nothing is reloaded, and all stays as it was: {text}");
+        self.reload.notes = vec![Note::warning(note)];
+        self.conclude(Some(text));
+    }
+
+    /// `fault`: what of the settings is not in force, and why.
+    fn conclude(&mut self, fault: Option<String>) {
+        let notes = mem::take(&mut self.reload.notes);
+        let now = SystemTime::now();
+        let since = self.info.fault.take().map_or(now, |fault| fault.since);
+        match fault {
+            Some(text) => self.info.fault = Some(Fault { since, text }),
+            None => self.info.reloaded = Some(now),
+        }
+        self.say(&notes);
+        self.write_info();
         self.hand_over();
         self.manager.ready(&self.state());
     }
@@ -115,8 +128,11 @@ impl Session {
             names.iter().map(|name| Interface::ethernet(name)).collect::<Result<_>>()?;
         let mut policy = program::resolve(&next.policy)?;
         policy.services = policy.services.numbered_like(&self.upkeep.program.policy.services);
-        let is_elsewhere =
-            names.iter().collect::<BTreeSet<_>>() != self.settings.place.interfaces.iter().collect();
+        // By index: an interface that was made again has the same name, and no link.
+        let attached = self.upkeep.hooks.attachments.iter().map(|each| each.interface.index);
+        let is_elsewhere = interfaces.iter().map(|each| each.index).collect::<BTreeSet<_>>()
+            != attached.collect::<BTreeSet<_>>();
+        let metrics = self.metrics_of(&next)?;
         let mut notes = Vec::new();
         if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
             match self.succeed(policy, &next, &interfaces) {
@@ -135,6 +151,8 @@ impl Session {
             if lists.is_empty() {
                 notes.push(Note::warning("the lists are empty now: was a file emptied by mistake?"));
             }
+            let is_denied = |address: &IpAddr| lists.listed(*address) == Some(Listed::Denied);
+            notes.extend(interfaces.iter().flat_map(|each| advice::on_neighbours(is_denied, each)));
         }
         if next.place.mode != self.settings.place.mode {
             notes.push(Note::info("--mode counts for interfaces that are attached from now on"));
@@ -142,11 +160,27 @@ impl Session {
         if (next.json, next.stop_after) != (self.settings.json, self.settings.stop_after) {
             notes.push(Note::info("--json and --for count from the next start on"));
         }
+        notes.extend(metrics.map(|place| self.move_metrics(place)).unwrap_or_default());
         let what = text::policy(&self.upkeep.program.policy);
         notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));
         self.settings = next;
         self.reload.notes = notes;
         Ok(lists)
+    }
+
+    /// Where the metrics are to be given from now on. None: where they are given.
+    fn metrics_of(&self, next: &Settings) -> Result<Option<Option<Place>>> {
+        let address = next.metrics.as_ref();
+        if address == self.metrics.address() {
+            return Ok(None);
+        }
+        address.map(|address| Place::take(address, false)).transpose().map(Some)
+    }
+
+    fn move_metrics(&mut self, place: Option<Place>) -> Vec<Note> {
+        let note = place.as_ref().and_then(Place::note);
+        let failed = self.metrics.give_at(place).err();
+        note.into_iter().chain(failed.map(|error| Note::warning(format!("{error:#}")))).collect()
     }
 
     /// Puts a program with this policy in the place of the one that runs, on these interfaces.
@@ -202,6 +236,6 @@ fn what_changed(Changes { entered, removed }: Changes) -> Option<Note> {
     (entered + removed > 0).then(|| Note::info(text))
 }
 
-pub fn lists_are_of_before(error: Error) -> Note {
-    Note::warning(format!("the lists are those of before: {error:#}"))
+pub fn lists_are_of_before(error: &Error) -> String {
+    format!("the lists are those of before: {error:#}")
 }

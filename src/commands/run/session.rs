@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Again;
+use super::figures::Figures;
+use super::metrics::Metrics;
 use super::reload::Reload;
 use crate::commands::wake::{Wake, Waker};
 use crate::commands::{summary, syns};
-use crate::kernel::handover;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
-use crate::kernel::maps::sources;
-use crate::kernel::program::Program;
+use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
-use crate::show::model::{Rates, Status, Syns};
+use crate::show::model::{Rates, Status};
 use crate::show::report::Report;
 use crate::show::text;
 use crate::upkeep::{Sysctls, Upkeep, Watched};
@@ -55,8 +55,7 @@ pub struct Session {
     /// or not all.
     pub kept: Option<(u32, u64)>,
     pub reload: Reload,
-    /// The service manager knows that a flood is on.
-    pub is_flood_told: bool,
+    pub metrics: Metrics,
 }
 
 impl Session {
@@ -72,7 +71,7 @@ impl Session {
     pub fn state(&self) -> String {
         let names: Vec<_> =
             self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.as_str()).collect();
-        let flood = self.upkeep.rates.flood().map(|time| format!("; flood for {}s", time.as_secs()));
+        let flood = self.upkeep.flood().map(|time| format!("; flood for {}s", time.as_secs()));
         let fault = self
             .info
             .fault
@@ -133,13 +132,29 @@ impl Session {
     }
 
     fn tick(&mut self) {
-        let notes = self.upkeep.tick();
+        let mut notes = self.upkeep.tick();
+        notes.extend(self.metrics.tick(&self.upkeep));
         self.say(&notes);
         self.hand_over();
         self.manager.alive();
-        if self.upkeep.rates.flood().is_some() != self.is_flood_told {
-            self.is_flood_told = !self.is_flood_told;
+        let flood = self.upkeep.flood();
+        if flood.is_some() != self.info.flood_since.is_some() {
+            self.info.flood_since = flood
+                .and_then(|lasts| Some(clock::now_ns().ok()?.saturating_sub(lasts.as_nanos() as u64)));
+            self.write_info();
             self.manager.status(&self.state());
+        }
+    }
+
+    /// For `status`. What a successor has written stays.
+    pub fn write_info(&mut self) {
+        let map = &self.upkeep.program.maps.run_info;
+        let written = RunInfo::read(map).and_then(|there| {
+            let is_ours = there.is_none_or(|there| there.pid == self.info.pid);
+            if is_ours { self.info.write(map) } else { Ok(()) }
+        });
+        if let Err(error) = written {
+            self.say(&[Note::warning(format!("{error:#}"))]);
         }
     }
 
@@ -185,11 +200,9 @@ impl Session {
 
     /// Where the figures cannot be read, a note is all that is said.
     fn read_status(&mut self, figures: &mut Figures, now: Instant) -> Option<Status> {
-        let read = self.counters().and_then(|counters| {
-            let Program { maps, policy, .. } = &self.upkeep.program;
-            let blocked = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
-            Ok((syns(&counters), blocked))
-        });
+        let read = self
+            .counters()
+            .and_then(|counters| Ok((syns(&counters), figures.blocked_sources(&self.upkeep.program)?)));
         let (read, note) = figures.reading.check(read);
         self.say(note.as_slice());
         let (syns, blocked_sources) = read?;
@@ -199,7 +212,7 @@ impl Session {
             elapsed: self.started.elapsed(),
             rates,
             blocked_sources,
-            flood: self.upkeep.rates.flood(),
+            flood: self.upkeep.flood(),
             dry_run: self.upkeep.program.policy.dry_run,
         })
     }
@@ -207,6 +220,8 @@ impl Session {
     /// Says what was done, and sets settings back. The links end with the process, unless somebody else has them.
     fn finish(mut self, end: End) {
         self.manager.stopping();
+        // A successor waits for their address.
+        self.metrics.stop();
         if end == End::Succeeded {
             let by = self.successor().map_or("another process".into(), |pid| format!("process {pid}"));
             self.report.note(&Note::info(format!("{by} protects the interfaces from now on")));
@@ -250,18 +265,5 @@ impl Session {
 
     pub fn say(&mut self, notes: &[Note]) {
         notes.iter().for_each(|note| self.report.note(note));
-    }
-}
-
-/// What the last status line counted.
-struct Figures {
-    syns: Syns,
-    at: Instant,
-    reading: Watched,
-}
-
-impl Figures {
-    fn new(at: Instant) -> Self {
-        Self { syns: Syns::default(), at, reading: Watched::new("the look at the counters") }
     }
 }

@@ -12,6 +12,12 @@ const CHALLENGE: &str = "challenge_";
 const DROP: &str = "drop_";
 const CONNECTION: &str = "connection_";
 
+/// The classes of SYNs, by what became of them.
+const VERDICTS: [(&str, &str); 3] = [(PASS, "passed"), (CHALLENGE, "challenged"), (DROP, "dropped")];
+
+/// Of cookies that were handed to the kernel as connections.
+const REDEEMED: &str = "answer_redeemed";
+
 /// The counters at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
@@ -50,6 +56,25 @@ impl Counters {
     /// Connections of protected ports that stand or stood.
     pub fn connected(&self) -> u64 {
         self.class(CONNECTION)
+    }
+
+    /// Those of them that were made of a cookie of ours.
+    pub fn redeemed(&self) -> u64 {
+        self.reasons.get(REDEEMED).copied().unwrap_or_default()
+    }
+
+    /// Frames by reason.
+    pub fn frames(&self) -> impl Iterator<Item = (&str, u64)> {
+        let reasons = self.reasons.iter().filter(|(reason, _)| !reason.starts_with(CONNECTION));
+        reasons.map(|(reason, &count)| (reason.as_str(), count))
+    }
+
+    /// SYNs by what became of them, and by the reason of that.
+    pub fn syns(&self) -> impl Iterator<Item = (&'static str, &str, u64)> {
+        self.frames().filter_map(|(reason, count)| {
+            let (_, verdict) = VERDICTS.iter().find(|(class, _)| reason.starts_with(class))?;
+            Some((*verdict, reason, count))
+        })
     }
 
     fn class(&self, prefix: &str) -> u64 {

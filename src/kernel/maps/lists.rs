@@ -6,6 +6,7 @@
 pub mod files;
 pub mod filter;
 pub mod live;
+pub mod totals;
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};

@@ -7,7 +7,7 @@ use anyhow::Result;
 use libbpf_rs::MapCore;
 
 use crate::kernel::skel::types;
-use crate::policy::{Policy, TotalRate};
+use crate::policy::{Policy, Rate, TotalRate};
 
 /// The shared buckets of a policy at one moment. None: no limit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +28,8 @@ pub struct Bucket {
     pub tokens: u64,
     /// Tokens that it holds at most.
     pub burst: u64,
+    /// Tokens that it gets.
+    pub rate: Rate,
     /// The time since it last refused a SYN, to 100 ms. None: never.
     pub last_refusal: Option<Duration>,
     /// For how long it has been refusing SYNs. None: it does not now.
@@ -54,6 +56,7 @@ impl Rates {
             Some(Bucket {
                 tokens: (limit.capacity_ns() - missing) / limit.rate.interval_ns,
                 burst: limit.burst,
+                rate: limit.rate,
                 last_refusal: last_refusal(rate),
                 refusing: refusing(rate),
             })

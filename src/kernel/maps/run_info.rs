@@ -21,6 +21,8 @@ pub struct RunInfo {
     /// The last reload that was done.
     pub reloaded: Option<SystemTime>,
     pub fault: Option<Fault>,
+    /// Since when a flood has been on, CLOCK_MONOTONIC ns.
+    pub flood_since: Option<u64>,
 }
 
 /// The configuration cannot be read; what it was before is in force.
@@ -40,6 +42,7 @@ impl RunInfo {
             started: SystemTime::now(),
             reloaded: None,
             fault: None,
+            flood_since: None,
         })
     }
 
@@ -48,12 +51,18 @@ impl RunInfo {
         Ok(Duration::from_nanos(clock::now_ns()?.saturating_sub(self.since)))
     }
 
+    /// For how long a flood has been on. None: none is.
+    pub fn flood_lasts(&self) -> Option<Duration> {
+        Some(Duration::from_nanos(clock::now_ns().ok()?.saturating_sub(self.flood_since?)))
+    }
+
     pub fn write(&self, map: &impl MapCore) -> Result<()> {
         let mut info = types::run_info {
             since: self.since,
             started: seconds(self.started),
             reloaded: self.reloaded.map_or(0, seconds),
             fault_since: self.fault.as_ref().map_or(0, |fault| seconds(fault.since)),
+            flood_since: self.flood_since.unwrap_or_default(),
             pid: self.pid,
             ..Default::default()
         };
@@ -75,6 +84,7 @@ impl RunInfo {
             started: time(info.started),
             reloaded: (info.reloaded != 0).then(|| time(info.reloaded)),
             fault,
+            flood_since: (info.flood_since != 0).then_some(info.flood_since),
         }))
     }
 }

@@ -136,7 +136,7 @@ pub fn count_blocked(sources: &impl MapCore, refusals: &impl MapCore, policy: &P
 }
 
 /// SYNs of known sources that did not pass.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Refused {
     pub all: u64,
     /// The sources with most of them, by their first address, in no order.

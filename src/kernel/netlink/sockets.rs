@@ -63,6 +63,33 @@ pub fn listeners() -> Result<Vec<Listener>> {
     Ok(found)
 }
 
+/// The queue of a TCP socket that listens: connections that stand and wait to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    pub port: u16,
+    pub length: u32,
+    /// The kernel refuses connections when it is longer.
+    pub limit: u32,
+}
+
+/// The queues of all TCP sockets that listen.
+///
+/// Fails if the kernel refuses, or was built without INET_DIAG.
+pub fn queues() -> Result<Vec<Queue>> {
+    let mut found = Vec::new();
+    for (_, number) in Family::ALL {
+        let question = question(number, ExtensionFlags::empty(), StateFlags::LISTEN);
+        let queues = dump(question, |queues: &mut Vec<Queue>, entry| {
+            let header = InetResponseHeader::parse(entry)?;
+            let (length, limit) = (header.recv_queue, header.send_queue);
+            queues.push(Queue { port: header.socket_id.source_port, length, limit });
+            Ok(ControlFlow::Continue(()))
+        });
+        found.extend(queues.context("cannot list the listening sockets")?);
+    }
+    Ok(found)
+}
+
 /// Gives the remote address of each TCP socket that does not listen: open, half-open, closing, and in
 /// TIME_WAIT. IPv4 addresses come as such, whatever the socket's family.
 ///

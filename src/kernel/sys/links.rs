@@ -4,6 +4,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
+
 use super::owned;
 use crate::policy::AttachMode;
 
@@ -88,6 +90,18 @@ pub fn link_update(
     // SAFETY: the descriptors are open for the call; options outlives it and contains its size.
     let error = unsafe { libbpf_sys::bpf_link_update(link.as_raw_fd(), program.as_raw_fd(), &options) };
     if error < 0 { Err(io::Error::from_raw_os_error(-error)) } else { Ok(()) }
+}
+
+/// Puts a program in the place of whatever program the link has. A link whose device has gone has none, and stays so.
+pub fn link_set(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptors are open for the call, and there are no options.
+    let error =
+        unsafe { libbpf_sys::bpf_link_update(link.as_raw_fd(), program.as_raw_fd(), std::ptr::null()) };
+    if error < 0 && error != -(Errno::ENOLINK as i32) {
+        Err(io::Error::from_raw_os_error(-error))
+    } else {
+        Ok(())
+    }
 }
 
 /// A descriptor of our own for a link. Needs CAP_SYS_ADMIN.
