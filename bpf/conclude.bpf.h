@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The single exit of a SYN: counts the reason and turns it into an action. */
+/* The single exit of a frame: counts the reason, shows it to an observer, and turns it into an action.
+ */
 #pragma once
 
 #include "maps.bpf.h"
+#include "verdict.bpf.h"
 
 static __always_inline enum xdp_action reason_action(enum reason reason)
 {
@@ -21,8 +23,11 @@ static __always_inline void count(enum reason reason)
 			     */
 }
 
-static __always_inline enum xdp_action conclude(enum reason reason)
+static __always_inline enum xdp_action conclude(struct xdp_md *ctx, const struct packet *pkt,
+						enum reason reason)
 {
 	count(reason);
+	if (is_observed(reason))
+		show_verdict(ctx, pkt, reason);
 	return reason_action(reason);
 }

@@ -10,7 +10,7 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 7
+#define DUMP_VERSION 8
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
@@ -378,6 +378,55 @@ struct run_info {
 	__u8 fault[952];  /* what is wrong with the configuration */
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
+
+/* Bytes of a frame that an observer may ask for. */
+#define OBSERVED_BYTES 2048
+
+/* What is wanted of a frame whose TCP header is not known. */
+#define OBSERVED_UNKNOWN 128
+
+/*
+ * Which frames somebody looks at. The command `observe` writes it, and renews its time. When that is
+ * over, the program ends it.
+ */
+struct observation {
+	__u64 reasons;      /* bit n: frames of reason n; 0: nobody observes */
+	__u64 until;        /* CLOCK_MONOTONIC ns */
+	struct limit limit; /* --rate, of the frames that are shown */
+	struct addr net;    /* --from */
+	struct addr mask;
+	enum family family; /* of the network; 0: all */
+	__u32 ifindex;      /* the interface */
+	__u32 pid;          /* of the observer */
+	__u16 port;         /* --port, host byte order; 0: all */
+	__u16 snaplen;      /* --snaplen; 0: the headers */
+	__u8 only_syns;     /* --syn: SYN and SYN-ACK */
+	__u8 shows_answers; /* also the SYN-ACKs that the program sends */
+	__u8 is_selective; /* more than the reason decides: then the program counts what it looks for */
+	__u8 padding[13];
+};
+_Static_assert(sizeof(struct observation) == 96, "the layout of struct observation");
+_Static_assert(REASON_COUNT <= 64, "a bit for each reason");
+
+/* Chooses the frames that are shown of those that are observed. */
+struct sampling {
+	__u64 full_at;   /* see bucket.h */
+	__u64 closed_in; /* the jiffy in which the bucket was empty: nobody asks it again in this one */
+	__u64 padding[6];
+};
+_Static_assert(sizeof(struct sampling) == 64, "the layout of struct sampling");
+
+/* A frame as an observer gets it; its first bytes follow. */
+struct observed {
+	__u64 at; /* CLOCK_MONOTONIC ns */
+	__u32 ifindex;
+	__u32 frame_len;
+	__u16 len;   /* bytes that follow */
+	__u8 reason; /* enum reason; 0: nobody judged it */
+	__u8 is_out;
+	__u8 padding[4];
+};
+_Static_assert(sizeof(struct observed) == 24, "the layout of struct observed");
 
 /* The key of a table of networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

@@ -9,7 +9,11 @@
 #define VLAN_MAX_DEPTH 2
 #define IPV6_EXT_MAX_CHAIN 8
 
-/* A SYN, as the policy sees it. */
+/* include/net/tcp.h */
+#define TCPHDR_SYN 0x02
+
+/* A SYN, as the policy sees it. Of other segments addresses, ports and the TCP header are known, for
+ * observers. */
 struct packet {
 	struct addr source;
 	struct addr destination;
@@ -25,7 +29,10 @@ struct packet {
 	__u8 is_known;     /* the source may have an entry in the table, or a socket */
 	__u64 source_hash; /* of the source's key */
 	__u8 is_forwarded; /* the destination is not this host */
-	__u8 padding[7];
+	/* Of any TCP segment: */
+	__u8 tcp_flags; /* as in the header's byte 13 */
+	__u8 tcp_len;   /* bytes of the header, by its data offset */
+	__u8 padding[5];
 };
 
 /* IEEE 802.1Q: the bytes behind the EtherType of a tag. */
@@ -52,13 +59,15 @@ static __always_inline enum reason parse_tcphdr(struct hdr_cursor *nh, struct pa
 
 	if (!tcp)
 		return pkt->more_fragments ? DROP_TINY_FRAGMENT : DROP_TRUNCATED;
-	if (!tcp->syn || tcp->ack)
-		return SKIP_NOT_SYN;
 	/* All at once, while the verifier knows that the header is there. */
 	pkt->seq = tcp->seq;
 	pkt->source_port = tcp->source;
 	pkt->destination_port = bpf_ntohs(tcp->dest);
 	pkt->tcp_offset = nh->offset;
+	pkt->tcp_flags = ((const __u8 *)tcp)[13];
+	pkt->tcp_len = tcp->doff * 4;
+	if (!tcp->syn || tcp->ack)
+		return SKIP_NOT_SYN;
 	if (tcp->doff < 5)
 		return DROP_BAD_TCP_HEADER;
 	if (!hdr_fits(nh, tcp->doff * 4))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "syn.bpf.h"
+#include "verdict.bpf.h"
 
 #define IP_TTL 64
 
@@ -80,6 +81,8 @@ __noinline int send_synack(struct xdp_md *ctx, const struct packet *pkt, const s
 	frame_len = ip_offset + ip_len + work->synack.len;
 	if (frame_len < ETH_ZLEN)
 		frame_len = ETH_ZLEN;
+	if (is_observed(CHALLENGE_SENT) && may_be_sampled())
+		keep_syn(ctx, pkt);
 	barrier_var(syn_len); /* without, the compiler adds pointers in 32 bits; the verifier refuses */
 	if (frame_len != syn_len && bpf_xdp_adjust_tail(ctx, frame_len - syn_len))
 		return DROP_NO_ROOM;

@@ -39,6 +39,7 @@ test  ps              procps
 test  hping3          hping3
 test  busybox         busybox-static
 test  iptables        iptables
+test  tcpdump         tcpdump
 bench ip              iproute2
 bench nstat           iproute2
 bench ethtool         ethtool
@@ -57,6 +58,7 @@ kernels xz                 xz-utils
 sight prometheus      prometheus
 sight promtool        prometheus
 sight jq              jq
+sight tshark          tshark
 package dpkg-deb          dpkg
 package lintian           lintian
 guest qemu-system-x86_64  qemu-system-x86

@@ -4,6 +4,7 @@
 
 mod given;
 mod hints;
+mod observe;
 mod refusal;
 mod values;
 mod verbs;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, ValueHint};
 use ipnet::IpNet;
 
 use given::Given;
+pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
@@ -42,6 +44,7 @@ use crate::policy::{
   synflood-xdp --dump                               who is blocked now
   synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
+  synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; 3 of check: with warnings, of status: with a fault.
 

@@ -6,6 +6,7 @@ pub mod check;
 pub mod dump;
 pub mod keep;
 pub mod lists;
+pub mod observe;
 mod present;
 pub mod run;
 mod running;
@@ -34,6 +35,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Allow(change) => change::change(Listed::Allowed, &change)?,
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
+        Verb::Observe(words) => observe::observe(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

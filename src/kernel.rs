@@ -13,6 +13,7 @@ pub mod legacy;
 pub mod maps;
 pub mod netlink;
 pub mod nftables;
+pub mod observer;
 pub mod predecessor;
 pub mod privileges;
 pub mod program;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Output for people and programs: a model of plain values, its renderers, and the streams.
 
+pub mod capture;
 pub mod lists;
 pub mod metrics;
 pub mod model;
 pub mod out;
 pub mod report;
+pub mod segment;
 pub mod status;
 pub mod text;
 pub mod units;

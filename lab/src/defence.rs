@@ -51,20 +51,34 @@ impl Defence {
     /// # Panics
     ///
     /// If it neither protects nor ends within 20 s.
-    pub fn start_command(mut command: Command) -> Result<Self> {
+    pub fn start_command(command: Command) -> Result<Self> {
+        Self::start_until("protecting ", command)
+    }
+
+    /// The same for another command that goes on: it has started when it says this.
+    ///
+    /// # Panics
+    ///
+    /// If it neither says it nor ends within 20 s.
+    pub fn start_until(word: &str, mut command: Command) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut process = Process(child.with_context(|| format!("cannot start {command:?}"))?);
         // With the descriptors that it had for the child.
         drop(command);
         let stdout = Heard::from(process.0.stdout.take().unwrap());
         let stderr = Heard::from(process.0.stderr.take().unwrap());
-        let said = wait_for("it to protect, or to end", || {
+        let said = wait_for("it to start, or to end", || {
             let is_over = stderr.is_over();
             let said = stderr.until_now();
-            (said.contains("protecting ") || is_over).then_some(said)
+            (said.contains(word) || is_over).then_some(said)
         });
-        ensure!(said.contains("protecting "), "it ended instead of protecting: {said}");
+        ensure!(said.contains(word), "it ended instead of {word}: {said}");
         Ok(Self { process, stdout, stderr, said })
+    }
+
+    /// Its standard output so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.until_now()
     }
 
     /// Its standard error so far.

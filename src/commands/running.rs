@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 
-use crate::kernel::instance::{self, Process, Running, State};
+use crate::kernel::instance::{self, Instance, Process, Running, State};
 use crate::kernel::interface::Interface;
 use crate::policy::AttachMode;
 use crate::show::model::InterfaceMode;
@@ -27,26 +27,33 @@ pub fn find(names: &[String], command: &str) -> Result<Vec<Found>> {
     };
     let mut found = Vec::new();
     for instance in instance::find(&interfaces)? {
-        let mode = |(name, mode): (String, AttachMode)| InterfaceMode { name, mode };
-        let interfaces: Vec<_> = instance.interfaces.into_iter().map(mode).collect();
-        match instance.state {
-            State::Readable(running) => {
-                found.push(Found { program_id: instance.program_id, interfaces, running });
-            }
-            State::OtherVersion { dump_version } => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "{}: another version of synflood-xdp runs there (its tables are of version \
-                     {dump_version}); ask it with the binary that started it",
-                    text::interfaces(&interfaces)
-                );
-            }
+        match readable(instance) {
+            Ok(readable) => found.push(readable),
+            Err(another) => drop(writeln!(io::stderr(), "{another}")),
         }
     }
     if found.is_empty() {
         bail!(nothing_found(names, command));
     }
     Ok(found)
+}
+
+/// The instance on this interface. None: there is none. Fails if it cannot be read.
+pub fn on(interface: &Interface) -> Result<Option<Found>> {
+    instance::find(std::slice::from_ref(interface))?.pop().map(readable).transpose()
+}
+
+fn readable(instance: Instance) -> Result<Found> {
+    let mode = |(name, mode): (String, AttachMode)| InterfaceMode { name, mode };
+    let interfaces: Vec<_> = instance.interfaces.into_iter().map(mode).collect();
+    match instance.state {
+        State::Readable(running) => Ok(Found { program_id: instance.program_id, interfaces, running }),
+        State::OtherVersion { dump_version } => bail!(
+            "{}: another version of synflood-xdp runs there (its tables are of version {dump_version}); ask it with \
+             the binary that started it",
+            text::interfaces(&interfaces)
+        ),
+    }
 }
 
 fn nothing_found(names: &[String], command: &str) -> String {

@@ -100,7 +100,7 @@ fn read_ports(bits: &PortBits) -> Ports {
 }
 
 /// An address whose first `bits` are set.
-fn mask(bits: u8) -> types::addr {
+pub fn mask(bits: u8) -> types::addr {
     let ones = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
     address(Ipv6Addr::from(ones).into())
 }

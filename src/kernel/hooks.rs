@@ -15,7 +15,7 @@ use super::interface::Interface;
 use super::maps::connections;
 use super::maps::rescale::{self, Moment};
 use super::program::{Program, Programs};
-use super::sys;
+use super::sys::{self, Direction};
 use crate::note::Note;
 use crate::policy::{Mode, Policy};
 
@@ -102,7 +102,7 @@ impl Hooks {
         self.changes += (before - self.redeemers.len()) as u64;
         for &device in devices {
             if let Entry::Vacant(vacant) = self.redeemers.entry(device) {
-                let link = sys::tcx_link_create(redeem, device)
+                let link = sys::tcx_link_create(redeem, device, Direction::In)
                     .with_context(|| format!("cannot attach to interface {device}"))?;
                 vacant.insert(link);
                 self.changes += 1;

@@ -13,6 +13,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::interface::Interface;
 use super::maps::lists::Tables;
+use super::maps::observe;
 use super::maps::run_info::RunInfo;
 use super::skel::{built_in_config, from_bytes, reason_names_in};
 use super::{clock, encode, sys};
@@ -66,6 +67,7 @@ pub struct Running {
     pub own_addresses: MapHandle,
     pub routes: MapHandle,
     pub listeners: MapHandle,
+    pub observed: observe::Tables,
 }
 
 impl Running {
@@ -195,6 +197,12 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         own_addresses: map("own_addresses")?,
         routes: map("routes")?,
         listeners: map("listeners")?,
+        observed: observe::Tables {
+            wanted: map(".data.observe")?,
+            sampling: map(".data.sampling")?,
+            looked_for: map("looked_for")?,
+            frames: map("observed_frames")?,
+        },
     })
 }
 

@@ -237,7 +237,7 @@ fn use_what_the_kernel_has(open: &mut OpenSynfloodSkel<'_>) -> Result<()> {
 }
 
 /// Whether the kernel lets XDP programs call this helper.
-fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
+pub fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
     ProgramType::Xdp
         .is_helper_supported(helper)
         .context("cannot ask the kernel what XDP programs may call")

@@ -18,6 +18,12 @@ mod generated {
 }
 pub use generated::{OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, types};
 
+#[allow(clippy::all, clippy::too_many_lines, clippy::undocumented_unsafe_blocks, dead_code)]
+mod generated_for_observers {
+    include!(concat!(env!("OUT_DIR"), "/observe.skel.rs"));
+}
+pub use generated_for_observers::{ObserveSkel, ObserveSkelBuilder, OpenObserveSkel};
+
 /// Structs of `bpf/intf.h` as bytes, each with the size that the header asserts.
 macro_rules! plain {
     ($($name:ident: $size:expr),* $(,)?) => {
@@ -44,6 +50,8 @@ plain! {
     lists: 16,
     live_entry: 128,
     mac: 8,
+    observation: 96,
+    observed: 24,
     port: 8,
     port_connections: 8,
     rates: 320,

@@ -17,7 +17,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 pub use ethtool::{interface_driver, interface_mtu, interface_strips_vlan_tags};
 pub use links::{
-    AttachedProgram, attach_tracing, link_by_id, link_set, link_update, tcx_link_create,
+    AttachedProgram, Direction, attach_tracing, link_by_id, link_set, link_update, tcx_link_create,
     xdp_can_transmit, xdp_link_create, xdp_query,
 };
 pub use maps::{first_value, map_by_id, map_delete_batch, map_for_each, map_info, map_update_batch};

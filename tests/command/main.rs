@@ -10,6 +10,7 @@ mod instances;
 mod lifecycle;
 mod lists;
 mod metrics;
+mod observe;
 mod output;
 mod protect;
 mod services;

@@ -7,6 +7,7 @@ mod concurrency;
 mod known;
 mod lists;
 mod model;
+mod observe;
 mod rates;
 mod redeem;
 mod rescale;

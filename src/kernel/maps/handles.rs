@@ -57,8 +57,8 @@ macro_rules! maps {
 
 maps! {
     bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_limits, data_lists, data_rates, files, ip_devices, known, links, list_filter, list_origins, listeners,
-    live, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
+    data_limits, data_lists, data_observe, data_rates, data_sampling, files, ip_devices, known, links, list_filter,
+    list_origins, listeners, live, looked_for, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
 }
 
 /// The map that each program has for itself: what user space asks it through it is for no other.

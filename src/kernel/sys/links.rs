@@ -29,15 +29,30 @@ pub fn xdp_link_create(program: BorrowedFd<'_>, ifindex: u32, flags: u32) -> io:
     link_create(program, ifindex, libbpf_sys::BPF_XDP, &options)
 }
 
-/// Attaches a program to the packets that arrive at an interface, before all others of the kind (tcx). It stays
-/// until the descriptor is closed.
-pub fn tcx_link_create(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> {
+/// The packets of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    In,
+    Out,
+}
+
+/// Attaches a program to the packets of an interface (tcx), next to the wire: before all others of the kind for what
+/// arrives, behind them for what leaves. It stays until the descriptor is closed.
+pub fn tcx_link_create(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    direction: Direction,
+) -> io::Result<OwnedFd> {
+    let (hook, flags) = match direction {
+        Direction::In => (libbpf_sys::BPF_TCX_INGRESS, libbpf_sys::BPF_F_BEFORE),
+        Direction::Out => (libbpf_sys::BPF_TCX_EGRESS, libbpf_sys::BPF_F_AFTER),
+    };
     let options = libbpf_sys::bpf_link_create_opts {
         sz: size_of::<libbpf_sys::bpf_link_create_opts>() as _,
-        flags: libbpf_sys::BPF_F_BEFORE,
+        flags,
         ..Default::default()
     };
-    link_create(program, ifindex, libbpf_sys::BPF_TCX_INGRESS, &options)
+    link_create(program, ifindex, hook, &options)
 }
 
 fn link_create(
