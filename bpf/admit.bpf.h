@@ -204,7 +204,7 @@ __noinline enum reason judge(struct xdp_md *ctx, struct packet *pkt)
 		reason = DROP_CHALLENGE_RATION;
 	}
 	if (pkt->is_known && !reason_passes(reason))
-		count_refused(slot, &key, false);
+		count_refused(slot, &key, reason);
 	return reason;
 }
 

@@ -90,11 +90,11 @@ static __always_inline __u16 least_mss(const struct destination *to, const struc
 	return port->max_mss && port->max_mss < mss ? port->max_mss : mss;
 }
 
-static __noinline void count_challenged(const struct packet *pkt, bool is_answered)
+static __noinline void count_challenged(const struct packet *pkt, enum reason reason)
 {
 	const struct source_key key = source_key(&pkt->source, pkt->family, pkt->destination_port);
 
-	count_refused(refusal_slot(pkt->source_hash, key.service), &key, is_answered);
+	count_refused(refusal_slot(pkt->source_hash, key.service), &key, reason);
 }
 
 /* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
@@ -168,6 +168,6 @@ __noinline int challenge(struct xdp_md *ctx, struct packet *pkt)
 	if (reason == UNDECIDED)
 		reason = admit_unchallenged(pkt);
 	if (pkt->is_known && !reason_passes(reason))
-		count_challenged(pkt, reason == CHALLENGE_SENT);
+		count_challenged(pkt, reason);
 	return reason;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The single exit of a frame: counts the reason, shows it to an observer, and turns it into an action.
- */
+/* The single exit of a frame: counts the reason, shows it to whoever looks, and turns it into an
+ * action. */
 #pragma once
 
+#include "events.bpf.h"
 #include "maps.bpf.h"
 #include "verdict.bpf.h"
 
@@ -27,6 +28,8 @@ static __always_inline enum xdp_action conclude(struct xdp_md *ctx, const struct
 						enum reason reason)
 {
 	count(reason);
+	if (!reason_passes(reason))
+		sample_refused(pkt, reason);
 	if (is_observed(reason))
 		show_verdict(ctx, pkt, reason);
 	return reason_action(reason);

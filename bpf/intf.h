@@ -144,18 +144,18 @@ struct config {
 	struct limit pass_limit;         /* --pass-rate; an interval of 0: no limit */
 	struct limit unchallenged_limit; /* --unchallenged-rate; an interval of 0: no limit */
 	struct limit challenge_limit;    /* --challenge-rate; an interval of 0: no limit */
-	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
-	struct addr ipv6_mask; /* --ipv6-prefix */
-	__u64 netns_cookie;    /* of the network namespace that is protected (SO_NETNS_COOKIE) */
-	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
-	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
-	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 5 to 31 */
-	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
-	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
-	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
-	__u8 has_services;     /* --service is given; without, no SYN pays for the look-up */
-	__u32 generation;      /* drawn for each program; see charge.bpf.h */
-	__u32 padding;
+	struct addr ipv4_mask;   /* --ipv4-prefix, for the mapped address: at least 96 bits set */
+	struct addr ipv6_mask;   /* --ipv6-prefix */
+	__u64 netns_cookie;      /* of the network namespace that is protected (SO_NETNS_COOKIE) */
+	__u8 dry_run;            /* --dry-run: judge and count, drop nothing */
+	__u8 multi_buffer;       /* the kernel has xdp.frags (5.18) */
+	__u8 refusal_bits;       /* each CPU remembers 2^this refusals; 5 to 31 */
+	__u8 known_bits;         /* the filter of known sources has 2^this bits; 6 to 32 */
+	__u8 raw_cookies;        /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
+	__u8 own_cookies;        /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
+	__u8 has_services;       /* --service is given; without, no SYN pays for the look-up */
+	__u32 generation;        /* drawn for each program; see charge.bpf.h */
+	__u32 sample_spacing_ns; /* how often each CPU samples a SYN that does not pass */
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	/* The first is no service: the ports of none, with --burst and --rate. */
 	struct service services[1 + MAX_SERVICES];
@@ -427,6 +427,37 @@ struct observed {
 	__u8 padding[4];
 };
 _Static_assert(sizeof(struct observed) == 24, "the layout of struct observed");
+
+/* A source that was refused nothing for so long begins to be refused anew. */
+#define REFUSED_ANEW_NS 10000000000
+
+enum event_kind {
+	EVENT_NONE,    /* set back by user space just as it was told */
+	EVENT_REFUSED, /* a SYN of a source was dropped, and none for long before */
+	EVENT_SAMPLE,  /* a SYN of the sample of those that did not pass */
+};
+
+/* What the program tells at once, see events.bpf.h. */
+struct event {
+	struct source_key
+		source; /* of a sample perhaps not in the table, and ::/0 if it is not known */
+	__u32 weight;   /* SYNs that the sample stands for */
+	__u16 port;     /* of the sample, host byte order */
+	__u8 kind;      /* enum event_kind */
+	__u8 reason;    /* enum reason */
+};
+_Static_assert(sizeof(struct event) == 32, "the layout of struct event");
+
+/* How a CPU chooses the SYNs of its sample. */
+struct sampler {
+	__u64 last;  /* CLOCK_MONOTONIC ns: when it chose the last one */
+	__u32 left;  /* SYNs until the next */
+	__u32 drawn; /* what left began with */
+	__u32 mean;  /* around which it is drawn */
+	__u32 padding;
+	struct event chosen; /* the last one, as it was told */
+};
+_Static_assert(sizeof(struct sampler) == 56, "the layout of struct sampler");
 
 /* The key of a table of networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

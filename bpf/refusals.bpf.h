@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "events.bpf.h"
 #include "source.bpf.h"
 
 /*
@@ -99,23 +100,36 @@ static __always_inline void remember_refusal(struct refusal *slot, const struct 
 		(until & ~(__u64)REFUSAL_NO_TIME) | source->service << REFUSAL_SERVICE_SHIFT | why;
 }
 
+/* The first SYN that a slot counts as dropped. Its source's entry is looked up, once a second at most.
+ */
+static __noinline void note_first_drop(const struct source_key *key, enum reason reason)
+{
+	struct source *source = bpf_map_lookup_elem(&sources, key);
+
+	if (source)
+		note_drop(key, source, reason);
+}
+
 /* Counts a SYN of a known source that was answered or dropped. */
 static __always_inline void count_refused(struct refusal *slot, const struct source_key *key,
-					  bool challenged)
+					  enum reason reason)
 {
 	struct source *source;
 
 	if (is_slot_of(slot, key)) {
-		if (challenged)
+		if (reason == CHALLENGE_SENT)
 			slot->challenged++;
-		else
-			slot->dropped++;
+		else if (!slot->dropped++)
+			note_first_drop(key, reason);
 		return;
 	}
 	source = bpf_map_lookup_elem(&sources, key);
 	if (!source)
 		return;
-	__sync_fetch_and_add(challenged ? &source->challenged : &source->dropped, 1);
-	if (!challenged)
-		source->last_drop = bpf_ktime_get_coarse_ns();
+	if (reason == CHALLENGE_SENT) {
+		__sync_fetch_and_add(&source->challenged, 1);
+		return;
+	}
+	__sync_fetch_and_add(&source->dropped, 1);
+	note_drop(key, source, reason);
 }

@@ -10,7 +10,7 @@
  * of its source and one of the pass rate, while the listener's queue has room.
  * 5. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
  * goes passes at a rate of its own.
- * 6. conclude() counts the reason, shows the frame to an observer, and returns the action.
+ * 6. conclude() counts the reason, shows the frame to whoever looks, and returns the action.
  *
  * redeem() takes the answers to our cookies, and hands the kernel the connections that they complete.
  * charge() sees each connection that stands, and takes it from its source's connection bucket.

@@ -17,6 +17,7 @@
 #define BPF_F_CURRENT_NETNS (-1L)
 #define BPF_F_NO_PREALLOC 1
 #define BPF_F_MMAPABLE (1 << 10)
+#define BPF_RB_NO_WAKEUP 1
 #define BPF_HDR_START_NET 1
 #define PACKET_HOST 0        /* include/uapi/linux/if_packet.h */
 #define VLAN_VID_MASK 0x0fff /* include/linux/if_vlan.h */

@@ -22,7 +22,8 @@ use crate::advice::preflight;
 use crate::cli::Observe;
 use crate::kernel::clock;
 use crate::kernel::interface::Interface;
-use crate::kernel::maps::observe::{Frame, Frames, Lease, Tables, Wanted};
+use crate::kernel::maps::observe::{self, Frame, Lease, Tables, Wanted};
+use crate::kernel::maps::ring::Ring;
 use crate::kernel::observer::Observer;
 use crate::show::segment::Segment;
 
@@ -57,7 +58,7 @@ pub fn observe(words: &Observe) -> Result<()> {
         .context("cannot listen for signals")?;
 
     let wanted = wanted(words, &interface, &judge);
-    let frames = Frames::open(&observer.tables)?;
+    let frames = observe::frames(&observer.tables)?;
     let lease = Lease::take(&observer.tables, &wanted)?;
     let mut tally = Tally::new(&observer.tables, judge.counters.as_ref(), counted(&wanted, &judge))?;
     say_start(&interface, is_judged, wants_out && !observer.sees_out);
@@ -179,7 +180,7 @@ impl Look<'_> {
     fn on(
         &self,
         mut watch: Watch<'_>,
-        frames: &Frames,
+        frames: &Ring<Frame>,
         out: &mut Output,
         tally: &mut Tally<'_>,
     ) -> Result<()> {

@@ -3,6 +3,7 @@
 
 pub mod connections;
 pub mod counters;
+pub mod events;
 pub mod filter;
 pub mod handles;
 pub mod host;
@@ -12,6 +13,7 @@ pub mod ports;
 pub mod rates;
 pub mod refusals;
 pub mod rescale;
+pub mod ring;
 pub mod run_info;
 pub mod sources;
 pub mod told;

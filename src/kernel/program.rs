@@ -13,7 +13,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
 use super::legacy::{Legacy, Shape, Tables};
-use super::maps::{Maps, connections, handles, host, rescale};
+use super::maps::{Maps, connections, events, handles, host, rescale};
 use super::secret::Secret;
 use super::skel::{
     OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
@@ -182,11 +182,8 @@ fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) ->
         && tables.shape.has_sources_of(&Shape::of(config))
         && tables.shape.known_bits == config.known_bits
         && tables.shape.refusal_bits == config.refusal_bits;
-    Maps::reuse(
-        open,
-        &tables.maps,
-        if is_alike { &handles::OF_ONE } else { &handles::OF_ONE_AND_SOURCES },
-    )
+    let new_sources: &[&str] = if is_alike { &[] } else { &handles::OF_SOURCES };
+    Maps::reuse(open, &tables.maps, &[&handles::OF_ONE, new_sources].concat())
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.
@@ -198,6 +195,7 @@ fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
     let config = config_of(open)?;
     config.known_bits = filter_bits as u8;
     config.refusal_bits = refusal_bits as u8;
+    config.sample_spacing_ns = events::sample_spacing_ns(sizes.possible_cpus);
     let maps = &mut open.maps;
     maps.sources.set_max_entries(sizes.max_sources).context("cannot size the table of sources")?;
     // Two filters, in words of 64 bits.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::frames::ipv4;
 use lab::program::Program;
 use libbpf_rs::MapHandle;
-use synflood_xdp::kernel::maps::observe::{Frames, Lease, Tables, Wanted};
+use synflood_xdp::kernel::maps::observe::{self, Lease, Tables, Wanted};
 
 /// The index of `lo`, at which the kernel's test run lets frames arrive.
 const LOOPBACK: u32 = 1;
@@ -55,7 +55,7 @@ fn measure(wanted: &Wanted) -> Vec<(&'static str, u128, u128)> {
     const ROUNDS: usize = 41;
     let program = Program::load(&OPTIONS);
     let tables = tables(&program);
-    let frames = Frames::open(&tables).unwrap();
+    let frames = observe::frames(&tables).unwrap();
     let mut results = Vec::new();
     for (reason, frame) in cases() {
         program.repeat(&frame, 1000);

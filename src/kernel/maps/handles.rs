@@ -57,16 +57,15 @@ macro_rules! maps {
 
 maps! {
     bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_limits, data_lists, data_observe, data_rates, data_sampling, files, ip_devices, known, links, list_filter,
-    list_origins, listeners, live, looked_for, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
+    data_limits, data_lists, data_observe, data_rates, data_sampling, data_untold, events, files, ip_devices, known, links, list_filter,
+    list_origins, listeners, live, looked_for, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, samplers, sources,
 }
 
-/// The map that each program has for itself: what user space asks it through it is for no other.
-pub const OF_ONE: [&str; 1] = ["query"];
+/// The maps that each program has for itself: one process asks it through them, or reads what it tells.
+pub const OF_ONE: [&str; 4] = ["data_untold", "events", "query", "samplers"];
 
-/// And those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
-pub const OF_ONE_AND_SOURCES: [&str; 6] =
-    ["data_limits", "query", "data_known", "known", "refusals", "sources"];
+/// Those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
+pub const OF_SOURCES: [&str; 5] = ["data_limits", "data_known", "known", "refusals", "sources"];
 
 /// The kernel's name of a map, by the skeleton's: that of a section has dots in it.
 fn kernel_name(field: &str) -> String {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Frames that an observer looks at: what it asks for, for as long as it renews its lease, and what it gets.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ipnet::IpNet;
-use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::lists::Lock;
+use super::ring::Ring;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
 
@@ -165,39 +164,10 @@ impl Tables {
     }
 }
 
-/// The frames that come.
-pub struct Frames {
-    ring: RingBuffer<'static>,
-    arrived: Rc<RefCell<Vec<Frame>>>,
+/// The frames that come. `tables` must live as long.
+pub fn frames(tables: &Tables) -> Result<Ring<Frame>> {
+    Ring::open(&tables.frames, "the frames that the program shows", frame)
 }
-
-impl Frames {
-    /// Without those that nobody has read before. `tables` must live as long.
-    pub fn open(tables: &Tables) -> Result<Self> {
-        let arrived = Rc::new(RefCell::new(Vec::new()));
-        let into = arrived.clone();
-        let mut builder = RingBufferBuilder::new();
-        let take = move |bytes: &[u8]| {
-            into.borrow_mut().extend(frame(bytes));
-            0
-        };
-        builder.add(&tables.frames, take).context(UNREADABLE)?;
-        let ring = builder.build().context(UNREADABLE)?;
-        ring.consume().context(UNREADABLE)?;
-        arrived.borrow_mut().clear();
-        Ok(Self { ring, arrived })
-    }
-
-    /// Waits for frames, at most this time.
-    pub fn wait(&self, time: Duration) -> Result<Vec<Frame>> {
-        match self.ring.poll(time) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error).context(UNREADABLE)?,
-            _ => Ok(self.arrived.take()),
-        }
-    }
-}
-
-const UNREADABLE: &str = "cannot read the frames that the program shows";
 
 /// None: it is not one of this version.
 fn frame(bytes: &[u8]) -> Option<Frame> {
