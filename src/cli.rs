@@ -22,7 +22,8 @@ use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Verb, Words};
 
 use crate::policy::{
-    Challenge, Cookies, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst, network,
+    Challenge, Cookies, EventCommand, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst,
+    network,
 };
 
 /// Stop TCP SYN floods in the network driver with XDP.
@@ -197,6 +198,11 @@ pub struct Protect {
     /// Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock
     #[arg(long, value_name = "ADDRESS", help_heading = RUN)]
     pub metrics: Option<MetricsAddress>,
+
+    /// Run this command when something happens, with JSON lines on its standard input: an absolute path and arguments, no
+    /// shell. One at a time, once a second for each kind of event, ten seconds at most
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, help_heading = RUN)]
+    pub on_event: Option<EventCommand>,
 
     /// Show the start and the summary, no status lines
     #[arg(long, short, help_heading = RUN)]

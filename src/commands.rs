@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::cli::{Verb, Words};
 use crate::kernel::maps::counters::Counters;
 use crate::policy::Listed;
-use crate::show::model::{Summary, Syns};
+use crate::show::model::Summary;
 use crate::show::write_json;
 
 /// The exit status of `status` and `check` for what works, but not as it should.
@@ -65,18 +65,7 @@ fn print<T: Serialize>(
     out.flush()
 }
 
-/// Counters as the model has them.
-fn syns(counters: &Counters) -> Syns {
-    Syns {
-        passed: counters.passed(),
-        challenged: counters.challenged(),
-        dropped: counters.dropped(),
-        connected: counters.connected(),
-    }
-}
-
-/// The same with their reasons, since a start that was `elapsed` ago.
+/// Counters with their reasons, since a start that was `elapsed` ago.
 fn summary(counters: Counters, elapsed: Duration, dry_run: bool) -> Summary {
-    let Syns { passed, challenged, dropped, connected } = syns(&counters);
-    Summary { elapsed, passed, challenged, dropped, connected, reasons: counters.reasons, dry_run }
+    Summary { elapsed, counts: counters.counts(), reasons: counters.reasons, attack: None, dry_run }
 }

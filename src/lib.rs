@@ -13,6 +13,7 @@ pub mod commands;
 pub mod config;
 pub mod endpoint;
 pub mod firewall;
+pub mod hook;
 pub mod kernel;
 pub mod note;
 pub mod policy;
@@ -28,7 +29,7 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 12] = [
+    const MAY_KNOW: [(&str, &[&str]); 13] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
@@ -38,6 +39,7 @@ mod tests {
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),
         ("service", &["kernel"]),
+        ("hook", &["policy"]),
         ("endpoint", &["kernel", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
         ("upkeep", &["firewall", "kernel", "note", "policy"]),

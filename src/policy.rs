@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is protected, and how, in plain values. They know neither the kernel nor the command line.
 
+mod event_command;
 pub mod faults;
 mod limit;
 pub mod list_file;
@@ -14,10 +15,13 @@ mod services;
 pub mod text_file;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use clap::ValueEnum;
+use ipnet::IpNet;
 use serde::Serialize;
 
+pub use event_command::EventCommand;
 pub use limit::{Limit, Rate, TotalRate, burst};
 pub use list_file::{Entry as ListEntry, ListFile, SHORTEST_PREFIX};
 pub use lists::{Listed, ListedBy, Listing, Lists, Origin};
@@ -62,6 +66,13 @@ impl Policy {
         self.challenge != Challenge::Off
             && self.ports.contains(port)
             && self.services.at(port).is_none_or(|service| service.challenge)
+    }
+
+    /// The address of a source, with its prefix length where it stands for more than one.
+    pub fn source_name(&self, address: IpAddr) -> String {
+        let prefix_len = if address.is_ipv4() { self.ipv4_prefix } else { self.ipv6_prefix };
+        let network = IpNet::new(address, prefix_len);
+        network.map_or(address.to_string(), |network| network_name(&network))
     }
 
     /// The limits of each source at the ports of a service, or of none.

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use crate::cli::{Cli, Protect};
 use crate::policy::faults::Faults;
 use crate::policy::{
-    Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports, Rate, Services,
-    Sizes, service,
+    EventCommand, Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports,
+    Rate, Services, Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -40,6 +40,8 @@ pub struct Settings {
     pub json: bool,
     /// Where to give metrics; None: nowhere.
     pub metrics: Option<MetricsAddress>,
+    /// Runs when something happens; None: nothing does.
+    pub on_event: Option<EventCommand>,
 }
 
 impl TryFrom<&Cli> for Settings {
@@ -71,6 +73,7 @@ fn without_files(cli: &Cli) -> Result<Settings> {
         quiet: words.quiet,
         json: cli.json,
         metrics: words.metrics.clone(),
+        on_event: words.on_event.clone(),
     })
 }
 

@@ -3,12 +3,15 @@
 
 pub mod capture;
 pub mod lists;
+pub mod live;
 pub mod metrics;
 pub mod model;
+pub mod notes;
 pub mod out;
 pub mod report;
 pub mod segment;
 pub mod status;
+pub mod summary;
 pub mod text;
 pub mod units;
 

@@ -3,7 +3,9 @@
 //! and a failed task is tried again.
 
 pub mod beside;
+pub mod blocked;
 pub mod buckets;
+pub mod events;
 pub mod filter;
 pub mod firewall;
 pub mod floods;
@@ -28,7 +30,9 @@ use crate::kernel::program::Program;
 use crate::note::Note;
 
 pub use beside::Beside;
+pub use blocked::Blocked;
 pub use buckets::Buckets;
+pub use events::Events;
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use floods::Floods;
@@ -49,7 +53,9 @@ pub struct Upkeep {
     pub redeemers: Redeemers,
     pub filter: Filter,
     pub rates: Rates,
+    pub events: Events,
     pub floods: Floods,
+    pub blocked: Blocked,
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
@@ -74,7 +80,9 @@ impl Upkeep {
             redeemers: Redeemers::default(),
             filter,
             rates: Rates::default(),
+            events: Events::default(),
             floods: Floods::default(),
+            blocked: Blocked::default(),
             sysctls,
             links: Links::default(),
             buckets: Buckets::default(),
@@ -111,7 +119,9 @@ impl Upkeep {
         let host = self.look_at_host(false);
         let rates = self.rates.tick(&self.program);
         let is_flooded = self.rates.flood().is_some();
-        let floods = self.floods.tick(&self.program, is_flooded);
+        let (arrived, unread) = self.events.take(&self.program);
+        let floods = self.floods.tick(&self.program, is_flooded, &arrived.samples);
+        let blocked = self.blocked.tick(&self.program, &arrived.refused);
         let refuses = is_flooded && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
@@ -122,7 +132,7 @@ impl Upkeep {
         let filter = self.filter.tick(&self.program);
         let buckets = self.buckets.tick(&self.program);
         let lists = self.lists.tick(&self.program);
-        [links, host, rates, floods, told, sysctls, filter, buckets, lists].concat()
+        [links, host, rates, unread, floods, blocked, told, sysctls, filter, buckets, lists].concat()
     }
 
     /// For how long a flood has been on. None: none is.

@@ -131,7 +131,7 @@ fn neighbours_denied(found: &Found, networks: &BTreeSet<IpNet>) -> Vec<String> {
     let interfaces =
         found.interfaces.iter().filter_map(|attached| Interface::by_name(&attached.name).ok());
     let notes = interfaces.flat_map(|interface| advice::on_neighbours(is_denied, &interface));
-    notes.map(|note| note.to_string()).collect()
+    notes.map(|note| show::notes::line(&note)).collect()
 }
 
 /// What becomes of the live entry that a new one replaces: it is gone, also when the new one is over.

@@ -10,12 +10,14 @@ use anyhow::{Context, Result};
 use super::run::place;
 use crate::advice::{self, preflight};
 use crate::cli::Cli;
+use crate::hook;
 use crate::kernel::attach::{self, Occupant};
 use crate::kernel::interface::Interface;
 use crate::kernel::program::{self, Program};
 use crate::note::Note;
 use crate::policy::{AttachMode, Mode};
 use crate::settings::Settings;
+use crate::show::notes;
 use crate::show::text;
 use crate::upkeep::{Knowledge, lists};
 
@@ -34,6 +36,7 @@ pub enum Verdict {
 pub fn settings(words: &[OsString]) -> Result<()> {
     let settings = Settings::try_from(&Cli::of_run(words)?)?;
     settings.place.interfaces.iter().try_for_each(|name| Interface::ethernet(name).map(drop))?;
+    settings.on_event.iter().try_for_each(hook::check)?;
     program::resolve(&settings.policy).map(drop)
 }
 
@@ -65,6 +68,9 @@ impl Findings {
         };
         if !is_able {
             return;
+        }
+        if let Some(error) = settings.on_event.as_ref().and_then(|command| hook::check(command).err()) {
+            self.fault(format!("{error:#}"));
         }
         lists::contradictions(&settings.lists).iter().for_each(|note| self.note(note));
         let found: Vec<_> = settings
@@ -132,12 +138,7 @@ impl Findings {
     }
 
     fn note(&mut self, note: &Note) {
-        match note {
-            Note::Info { text } | Note::Notice { text } | Note::Warning { text } => {
-                self.warn(text.clone())
-            }
-            Note::Detached { .. } => {}
-        }
+        self.warn(notes::sentence(note));
     }
 
     fn fine(&mut self, text: String) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What happens at running instances now.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,15 +10,14 @@ use anyhow::Result;
 use libbpf_rs::MapHandle;
 
 use super::running::Found;
-use super::syns;
-use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::ports;
 use crate::kernel::maps::rates::{self, Bucket};
 use crate::kernel::maps::{self, Maps};
+use crate::kernel::{clock, netlink};
 use crate::policy::Policy;
-use crate::show::model::{Rates, SharedBucket};
+use crate::show::model::{PortQueue, Rates, SharedBucket};
 use crate::show::status::Fill;
 
 /// Long enough for a meaningful rate, and short enough to wait.
@@ -38,7 +38,7 @@ pub fn look(instances: &[Found]) -> Result<Vec<Look>> {
     thread::sleep(RATE_TIME);
     let now: Vec<(Counters, Instant)> = instances.iter().map(counters).collect::<Result<_>>()?;
     let look = |(before, now): ((Counters, Instant), (Counters, Instant))| Look {
-        rates: Rates::between(syns(&before.0), syns(&now.0), now.1 - before.1),
+        rates: Rates::between(before.0.counts(), now.0.counts(), now.1 - before.1),
         counters: now.0,
     };
     Ok(before.into_iter().zip(now).map(look).collect())
@@ -61,13 +61,7 @@ pub fn shared(rates: &MapHandle, policy: &Policy) -> Result<Shared> {
         last_refusal: bucket.last_refusal,
         refusing: bucket.refusing,
     };
-    let named = [
-        ("pass_rate", rates.pass),
-        ("unchallenged_rate", rates.unchallenged),
-        ("unchallenged_rate_forwarded", rates.forwarded),
-        ("challenge_rate", rates.challenges),
-    ];
-    let limited = named.into_iter().filter_map(|(name, bucket)| Some((name, shown(bucket?))));
+    let limited = rates.limited().map(|(name, bucket)| (name, shown(bucket)));
     Ok(Shared { flood: rates.flood, rates_left: limited.collect() })
 }
 
@@ -75,6 +69,26 @@ pub fn shared(rates: &MapHandle, policy: &Policy) -> Result<Shared> {
 pub fn unchallenged(running: &Running) -> Result<Vec<u16>> {
     let is_meant = |port: &u16| running.policy.challenges(*port);
     Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
+}
+
+/// Of each protected port that somebody listens on; the fullest first. Of several listeners of a port, the one with the
+/// least room.
+pub fn queues(policy: &Policy) -> Result<Vec<PortQueue>> {
+    let room = |queue: &PortQueue| queue.limit.saturating_sub(queue.length);
+    let mut fullest: BTreeMap<u16, PortQueue> = BTreeMap::new();
+    for netlink::Queue { port, length, limit } in netlink::queues()? {
+        let queue = PortQueue { port, length, limit };
+        let of_port = fullest.entry(port).or_insert(queue);
+        if room(&queue) < room(of_port) {
+            *of_port = queue;
+        }
+    }
+    let mut queues: Vec<_> =
+        fullest.into_values().filter(|queue| policy.ports.contains(queue.port)).collect();
+    let filled =
+        |queue: &PortQueue| u64::from(queue.length) * 1_000_000 / u64::from(queue.limit.max(1));
+    queues.sort_by_key(|queue| Reverse(filled(queue)));
+    Ok(queues)
 }
 
 /// The tables that may get full.

@@ -3,6 +3,7 @@
 
 mod figures;
 mod metrics;
+mod past;
 pub(super) mod place;
 mod reload;
 mod session;
@@ -17,6 +18,7 @@ use anyhow::{Result, bail};
 
 use super::wake::{Wake, Waker};
 use crate::advice::{self, preflight};
+use crate::hook::Hook;
 use crate::kernel::attach::Attachment;
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
@@ -32,6 +34,7 @@ use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
 use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
 use metrics::{Metrics, Place};
+use past::Changes;
 use reload::Reload;
 use session::{End, Session, TICK};
 use takeover::Predecessors;
@@ -51,6 +54,9 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
     let interfaces = place::find(&settings.place.interfaces, &manager)?;
     let place = settings.metrics.as_ref();
     let place = place.map(|address| Place::take(address, settings.replace)).transpose()?;
+    let hook = settings.on_event.as_ref();
+    let hook = hook.map(|command| privileges::with_only(&privileges::OF_A_RUN, || Hook::new(command)));
+    let hook = hook.transpose()?.transpose()?;
     let (upkeep, info, early) = start(&settings, &interfaces, &waker, &mut manager, &mut report)?;
 
     // What the programs need has been asked for: from now on this process has no more than a reload takes.
@@ -81,6 +87,9 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         kept: None,
         reload: Reload::default(),
         metrics,
+        changes: Changes::default(),
+        hook,
+        running_hook: Watched::new("the command of --on-event"),
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

@@ -10,7 +10,7 @@ use anyhow::Result;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
-use super::model::{InterfaceMode, SharedBucket};
+use super::model::{InterfaceMode, PortQueue, SharedBucket};
 use super::status::Fill;
 use crate::policy::Listed;
 
@@ -36,7 +36,7 @@ pub struct Metrics {
     /// That have begun.
     pub floods: u64,
     /// Of the protected ports: that of the listener whose queue is the fullest.
-    pub queues: BTreeMap<u16, Queue>,
+    pub queues: Vec<PortQueue>,
     /// Tasks that fail now, and how often one began to.
     pub failing_tasks: u64,
     pub task_failures: u64,
@@ -61,13 +61,6 @@ pub struct Syns {
     pub verdict: &'static str,
     pub reason: String,
     pub count: u64,
-}
-
-/// Of a listener.
-#[derive(Debug, Clone, Copy)]
-pub struct Queue {
-    pub length: u32,
-    pub limit: u32,
 }
 
 /// What takes a walk through whole tables, and so is older.

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::units::{maybe_seconds, seconds};
-use crate::note::Note;
+use crate::note::{Counts, Flood, Nature, Note};
 use crate::policy::{AttachMode, Listed, Policy};
 
 /// A line of `--json` while running.
@@ -20,6 +21,20 @@ pub enum Event<'a> {
     Summary(&'a Summary),
     #[serde(untagged)]
     Note(&'a Note),
+}
+
+/// With its time: UTC, to the millisecond, as RFC 3339 has it.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    time: String,
+    #[serde(flatten)]
+    event: &'a Event<'a>,
+}
+
+impl<'a> Line<'a> {
+    pub fn at(time: DateTime<Utc>, event: &'a Event<'a>) -> Self {
+        Self { time: time.to_rfc3339_opts(SecondsFormat::Millis, true), event }
+    }
 }
 
 /// The start of a run: what is protected from now on.
@@ -45,18 +60,6 @@ pub struct InterfaceMode {
     pub mode: AttachMode,
 }
 
-/// Counts of SYNs by verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Syns {
-    pub passed: u64,
-    /// Answered with a cookie.
-    pub challenged: u64,
-    /// In a dry run: would have been dropped.
-    pub dropped: u64,
-    /// Connections that stand or stood, by cookie or not.
-    pub connected: u64,
-}
-
 /// SYNs per second, by verdict.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Rates {
@@ -66,21 +69,25 @@ pub struct Rates {
     pub dropped_per_s: u64,
     /// Connections.
     pub connected_per_s: u64,
+    /// Those of them that were made of a cookie of ours.
+    pub by_cookie_per_s: u64,
+    /// SYNs and answers of sources over their limit of connections.
+    pub refused_per_s: u64,
 }
 
 impl Rates {
     /// From the counts at two moments that are `time` apart.
-    pub fn between(before: Syns, now: Syns, time: Duration) -> Self {
+    pub fn between(before: Counts, now: Counts, time: Duration) -> Self {
         let per_second = |count: u64| (count as f64 / time.as_secs_f64()).round() as u64;
-        let passed = now.passed.saturating_sub(before.passed);
-        let challenged = now.challenged.saturating_sub(before.challenged);
-        let dropped = now.dropped.saturating_sub(before.dropped);
+        let counts = now.since(before);
         Self {
-            syn_per_s: per_second(passed + challenged + dropped),
-            passed_per_s: per_second(passed),
-            challenged_per_s: per_second(challenged),
-            dropped_per_s: per_second(dropped),
-            connected_per_s: per_second(now.connected.saturating_sub(before.connected)),
+            syn_per_s: per_second(counts.syns()),
+            passed_per_s: per_second(counts.passed),
+            challenged_per_s: per_second(counts.challenged),
+            dropped_per_s: per_second(counts.dropped),
+            connected_per_s: per_second(counts.connected),
+            by_cookie_per_s: per_second(counts.by_cookie),
+            refused_per_s: per_second(counts.refused),
         }
     }
 }
@@ -93,13 +100,32 @@ pub struct Status {
     pub elapsed: Duration,
     #[serde(flatten)]
     pub rates: Rates,
+    /// The share of SYNs that neither passed nor became a connection by cookie, 0 to 1.
+    pub stopped: f64,
+    /// Frames per second by reason, where there were any.
+    pub reasons: BTreeMap<String, u64>,
     pub blocked_sources: u64,
-    /// The time since the pass rate began to refuse SYNs. null: it does not.
+    /// For how long a flood has been on. null: none is.
     #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
     pub flood: Option<Duration>,
+    /// What it is made of. null: nothing is known of it yet.
+    pub flood_nature: Option<Nature>,
+    /// Of the protected ports, the fullest first.
+    pub queues: Vec<PortQueue>,
+    #[serde(skip)]
+    pub interfaces: Vec<String>,
     /// Nothing is dropped.
     #[serde(skip)]
     pub dry_run: bool,
+}
+
+/// The queue of a port's listener: connections that wait to be accepted. Of several, the one with the least room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PortQueue {
+    pub port: u16,
+    pub length: u32,
+    /// The kernel refuses connections when it is longer.
+    pub limit: u32,
 }
 
 /// The figures since the start.
@@ -107,15 +133,46 @@ pub struct Status {
 pub struct Summary {
     #[serde(rename = "elapsed_s", serialize_with = "seconds")]
     pub elapsed: Duration,
-    pub passed: u64,
-    pub challenged: u64,
-    pub dropped: u64,
-    /// Connections that stand or stood, by cookie or not.
-    pub connected: u64,
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Frames by reason.
     pub reasons: BTreeMap<String, u64>,
+    /// Of a run that ends. None: it is a dump.
+    #[serde(flatten)]
+    pub attack: Option<Attack>,
     #[serde(skip)]
     pub dry_run: bool,
+}
+
+/// The floods of a run, and what else a person asks afterwards.
+#[derive(Debug, Serialize)]
+pub struct Attack {
+    /// How many floods there were.
+    pub floods: u64,
+    /// All of them together.
+    #[serde(rename = "floods_lasted_s", serialize_with = "seconds")]
+    pub lasted: Duration,
+    /// The last one is still on.
+    pub flood_is_on: bool,
+    /// null: there was none.
+    pub last_flood: Option<Flood>,
+    /// Sources that had connections, and SYNs dropped. Those with most drops first.
+    pub honest_refused: Vec<HonestRefused>,
+    /// What somebody has changed, or the run has; the last ones.
+    pub changes: Vec<String>,
+    /// Changes before these.
+    pub earlier_changes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct HonestRefused {
+    pub source: String,
+    /// null: ports of no service.
+    pub service: Option<String>,
+    pub dropped: u64,
+    pub connected: u64,
+    /// With this --burst none would have been dropped: a refused SYN takes no token, and would have taken one at most.
+    pub burst_enough: u64,
 }
 
 /// The whole of `--dump --json`.

@@ -4,12 +4,14 @@
 use std::io::{self, IsTerminal};
 use std::mem;
 
+use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
-use super::model::{Event, Start, Status, Summary};
+use super::model::{Event, Line, Start, Status, Summary};
+use super::notes::{self, Weight};
 use super::out::{Out, is_journal, lost_text};
-use super::{text, write_json};
+use super::{live, summary, text, write_json};
 use crate::note::Note;
 
 /// Priorities of the journal.
@@ -58,16 +60,21 @@ impl Report {
     }
 
     pub fn note(&mut self, note: &Note) {
-        let priority = match note {
+        self.note_at(note, Utc::now());
+    }
+
+    /// The same, of this time.
+    pub fn note_at(&mut self, note: &Note, time: DateTime<Utc>) {
+        let priority = match notes::weight(note) {
             _ if !self.in_journal => "",
-            Note::Info { .. } => INFO,
-            Note::Notice { .. } => NOTICE,
-            Note::Warning { .. } | Note::Detached { .. } => WARNING,
+            Weight::Info => INFO,
+            Weight::Notice => NOTICE,
+            Weight::Warning => WARNING,
         };
-        self.talk(&format!("{priority}{note}"));
+        self.talk(&format!("{priority}{}", notes::line(note)));
         match &mut self.early {
             Some(early) => early.push(note.clone()),
-            None => self.event(&Event::Note(note)),
+            None => self.event_at(&Event::Note(note), time),
         }
     }
 
@@ -75,12 +82,20 @@ impl Report {
         if self.json {
             self.event(&Event::Status(status));
         } else if self.redraw {
-            // Back to the first column; erase what a longer line left.
-            self.stdout(format!("\r{}\x1b[K", in_one_row(text::status(status))));
+            self.stdout(self.redrawn(&live::status(status, Local::now())));
             self.in_line = true;
         } else {
-            self.stdout(text::status(status) + "\n");
+            self.stdout(live::status(status, Local::now()).join("\n") + "\n");
         }
+    }
+
+    /// These lines in the place of the last ones: the cursor is at the end of the last of them.
+    fn redrawn(&self, lines: &[String]) -> String {
+        let up = lines.len() - 1;
+        let back = if self.in_line && up > 0 { format!("\x1b[{up}A") } else { String::new() };
+        // Erase what a longer line left.
+        let lines: Vec<_> = lines.iter().map(|line| format!("{}\x1b[K", in_one_row(line))).collect();
+        format!("\r{back}{}", lines.join("\n"))
     }
 
     pub fn summary(&mut self, summary: &Summary) {
@@ -88,7 +103,7 @@ impl Report {
         if self.json {
             self.event(&Event::Summary(summary));
         } else {
-            self.stdout(text::summary(summary));
+            self.stdout(summary::text(summary));
         }
     }
 
@@ -100,8 +115,12 @@ impl Report {
     }
 
     fn event(&self, event: &Event<'_>) {
+        self.event_at(event, Utc::now());
+    }
+
+    fn event_at(&self, event: &Event<'_>, time: DateTime<Utc>) {
         if self.json {
-            self.stdout(json(event));
+            self.stdout(json(&Line::at(time, event)));
         }
     }
 
@@ -128,11 +147,15 @@ impl Drop for Report {
 }
 
 /// Cut to the terminal's width: a longer line would break, and its first part stay.
-fn in_one_row(mut line: String) -> String {
-    if let Some((Width(columns), _)) = terminal_size_of(io::stdout()) {
-        line.truncate(usize::from(columns.saturating_sub(1)));
-    }
-    line
+fn in_one_row(line: &str) -> String {
+    let columns = terminal_size_of(io::stdout())
+        .map_or(usize::MAX, |(Width(columns), _)| usize::from(columns.saturating_sub(1)));
+    line.chars().take(columns).collect()
+}
+
+/// The line of a note in the JSON, with its line break.
+pub fn json_line(note: &Note, time: DateTime<Utc>) -> String {
+    json(&Line::at(time, &Event::Note(note)))
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -143,5 +166,5 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn lost_json(count: u64) -> String {
-    json(&Note::info(format!("{count} lines could not be written here")))
+    json_line(&Note::info(format!("{count} lines could not be written here")), Utc::now())
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::model::{
-    Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start, Status, Summary,
-};
-use super::units::{age, exact, whole};
+use super::model::{Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start};
+use super::units::{age, exact};
+use crate::note::Counts;
 use crate::policy::{Challenge, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
@@ -123,26 +122,10 @@ fn dropped_word(dry_run: bool) -> &'static str {
     if dry_run { "would be dropped" } else { "dropped" }
 }
 
-/// The status line, without a line break.
-pub fn status(status: &Status) -> String {
-    let flood = status.flood.map_or(String::new(), |time| format!("; flood for {}", age(time)));
-    let rates = rates(&status.rates, status.dry_run);
-    format!("{rates}; blocked sources: {}{flood}", status.blocked_sources)
-}
-
-pub fn summary(summary: &Summary) -> String {
-    let mut text = format!("ended after {}: {}\n", whole(summary.elapsed), totals(summary));
-    for (reason, count) in summary.reasons.iter().filter(|&(_, &count)| count > 0) {
-        let _ = writeln!(text, "  {reason:<26} {count:>14}");
-    }
-    text
-}
-
-/// "61 SYNs passed, 0 challenged, 53941 dropped"
-fn totals(summary: &Summary) -> String {
-    let Summary { passed, challenged, dropped, connected, .. } = summary;
-    let word = dropped_word(summary.dry_run);
-    let answered = challenged_word(summary.dry_run);
+/// "61 SYNs passed, 0 challenged, 53941 dropped; 12 connected"
+pub fn totals(counts: Counts, dry_run: bool) -> String {
+    let Counts { passed, challenged, dropped, connected, .. } = counts;
+    let (answered, word) = (challenged_word(dry_run), dropped_word(dry_run));
     format!("{passed} SYNs passed, {challenged} {answered}, {dropped} {word}; {connected} connected")
 }
 
@@ -162,7 +145,7 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
         out,
         "since its start {} ago: {}",
         age(instance.totals.elapsed),
-        totals(&instance.totals)
+        totals(instance.totals.counts, instance.policy.dry_run)
     )?;
     writeln!(out, "now {}", rates(&instance.rates, instance.policy.dry_run))?;
     write_refusing(out, &instance.rates_left)?;

@@ -39,6 +39,28 @@ pub fn whole(time: Duration) -> String {
     }
 }
 
+/// A count that fits in a column: 9999, 41.0k, 1.2M.
+pub fn count(count: u64) -> String {
+    match count {
+        0..10_000 => count.to_string(),
+        10_000..100_000 => format!("{:.1}k", count as f64 / 1e3),
+        100_000..1_000_000 => format!("{}k", count / 1000),
+        1_000_000..100_000_000 => format!("{:.1}M", count as f64 / 1e6),
+        _ => format!("{}M", count / 1_000_000),
+    }
+}
+
+/// Of 0 to 1: "99.9 %". Never all or nothing unless it is.
+pub fn percent(share: f64) -> String {
+    let tenths = (share * 1000.0).floor();
+    match share {
+        0.0 | 1.0 => format!("{} %", share * 100.0),
+        _ if tenths < 1.0 => "under 0.1 %".into(),
+        _ if (100.0..990.0).contains(&tenths) => format!("{} %", (tenths / 10.0).floor()),
+        _ => format!("{} %", tenths / 10.0),
+    }
+}
+
 /// In seconds, to the millisecond.
 pub fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(rounded(*time))
@@ -60,7 +82,7 @@ fn rounded(time: Duration) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{age, exact, whole};
+    use super::{age, count, exact, percent, whole};
 
     #[test]
     fn ages_are_short() {
@@ -68,6 +90,30 @@ mod tests {
             [(0, "0.0s"), (1_290, "1.2s"), (59_000, "59s"), (7_199_000, "119m"), (172_800_000, "2d")];
         for (ms, text) in cases {
             assert_eq!(age(Duration::from_millis(ms)), text);
+        }
+    }
+
+    #[test]
+    fn counts_and_shares_are_short() {
+        for (value, text) in [
+            (0, "0"),
+            (9_999, "9999"),
+            (41_049, "41.0k"),
+            (312_400, "312k"),
+            (1_249_000, "1.2M"),
+            (123_456_789, "123M"),
+        ] {
+            assert_eq!(count(value), text);
+        }
+        for (share, text) in [
+            (0.0, "0 %"),
+            (0.0004, "under 0.1 %"),
+            (0.0123, "1.2 %"),
+            (0.579, "57 %"),
+            (0.9999, "99.9 %"),
+            (1.0, "100 %"),
+        ] {
+            assert_eq!(percent(share), text);
         }
     }
 

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Tells when a flood begins, how it goes on, and what it was.
+//! Tells when a flood begins, what it is made of, how it goes on, and what it was.
 
+mod census;
+
+use std::mem;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Beside, Watched};
+use super::Watched;
 use crate::kernel::maps::counters::Counters;
-use crate::kernel::maps::sources::{self, Refused};
+use crate::kernel::maps::events::{self, Sample};
 use crate::kernel::program::Program;
-use crate::note::Note;
+use crate::note::{
+    self, Counts, Event, Kind, Nature, NetworkShare, Note, PortShare, SourceShare, seconds,
+};
+use crate::policy::{Policy, network_name};
+use census::Census;
 
 /// Floods come in waves: one is over when nothing was refused for so long.
 const CALM: Duration = Duration::from_secs(10);
@@ -17,31 +24,36 @@ const CALM: Duration = Duration::from_secs(10);
 /// SYNs a second that do not pass: so many are a flood, whichever limit refuses them. As many pass by default.
 const REFUSED: f64 = 1000.0;
 
-/// Where a flood comes from is told when it has lasted for so long.
+/// What a flood is made of is told when it has lasted for so long.
 const ENOUGH: Duration = Duration::from_secs(2);
+
+/// And looked at again after this time, by what came in it.
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// Between two notes on a flood that lasts.
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Sources, networks and ports that are named.
+const NAMED: usize = 5;
+
 /// Watches the counters of a running program.
 pub struct Floods {
-    last: Option<(Syns, Instant)>,
+    last: Option<(Counts, Instant)>,
     now: Option<Flood>,
-    /// What known sources were refused is read beside: a large table takes its time.
-    tracing: Beside<Result<Refused>>,
-    /// What is to be said when it has been read.
-    due: Option<Due>,
+    /// Those that are over.
+    past: Past,
     /// How many have begun.
     begun: u64,
     reading: Watched,
 }
 
-/// A note on a flood that lacks only where it comes from.
-#[derive(Debug)]
-struct Due {
-    text: String,
-    syns: Syns,
-    before: Refused,
+/// Floods of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    pub count: u64,
+    pub lasted: Duration,
+    /// The last one.
+    pub last: Option<note::Flood>,
 }
 
 impl Default for Floods {
@@ -49,49 +61,10 @@ impl Default for Floods {
         Self {
             last: None,
             now: None,
-            tracing: Beside::default(),
-            due: None,
+            past: Past::default(),
             begun: 0,
             reading: Watched::new("the look at the counters for floods"),
         }
-    }
-}
-
-/// SYNs since the program's start.
-#[derive(Debug, Clone, Copy, Default)]
-struct Syns {
-    passed: u64,
-    challenged: u64,
-    dropped: u64,
-    connected: u64,
-}
-
-impl Syns {
-    fn read(program: &Program) -> Result<Self> {
-        let counters = Counters::read(&program.maps.counters, &program.reasons)?;
-        Ok(Self {
-            passed: counters.passed(),
-            challenged: counters.challenged(),
-            dropped: counters.dropped(),
-            connected: counters.connected(),
-        })
-    }
-
-    fn since(self, before: Self) -> Self {
-        Self {
-            passed: self.passed.saturating_sub(before.passed),
-            challenged: self.challenged.saturating_sub(before.challenged),
-            dropped: self.dropped.saturating_sub(before.dropped),
-            connected: self.connected.saturating_sub(before.connected),
-        }
-    }
-
-    fn all(self) -> u64 {
-        self.passed + self.refused()
-    }
-
-    fn refused(self) -> u64 {
-        self.challenged + self.dropped
     }
 }
 
@@ -100,51 +73,32 @@ impl Syns {
 struct Flood {
     began: Instant,
     last_refusal: Instant,
-    /// It was told where it comes from.
-    is_traced: bool,
     told: Instant,
-    before: Syns,
+    /// The counters when it began, and now.
+    before: Counts,
+    now: Counts,
     /// The most SYNs in a second.
     peak: u64,
-    /// At its begin. None: it is being read.
-    refused: Option<Refused>,
+    whole: Census,
+    window: Window,
+    nature: Nature,
+}
+
+/// A part of a flood.
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    before: Counts,
+    census: Census,
 }
 
 impl Floods {
-    /// Call it once a second. `refuses`: the pass rate or a queue refuses SYNs.
-    pub fn tick(&mut self, program: &Program, refuses: bool) -> Vec<Note> {
-        let traced = self.traced();
-        let looked = Syns::read(program).and_then(|now| self.look(program, refuses, now));
-        let (note, failure) = self.reading.check(traced.and_then(|traced| Ok((traced, looked?))));
-        let (traced, note) = note.unwrap_or_default();
-        traced.into_iter().chain(note).chain(failure).collect()
-    }
-
-    /// The note that was due, if it is known by now where the flood comes from.
-    fn traced(&mut self) -> Result<Option<Note>> {
-        let Some(outcome) = self.tracing.outcome() else { return Ok(None) };
-        // Without it a flood seems to come from nowhere, but ends.
-        let (refused, failure) = match outcome {
-            Ok(refused) => (refused, None),
-            Err(error) => (Refused::default(), Some(error)),
-        };
-        let due = self.due.take().filter(|_| failure.is_none());
-        if let (None, Some(flood)) = (&due, &mut self.now) {
-            flood.refused.get_or_insert(refused.clone());
-        }
-        match (due, failure) {
-            (_, Some(error)) => Err(error),
-            (Some(Due { text, syns, before }), _) => {
-                Ok(Some(Note::notice(format!("{text}; {}", whose(&before, &refused, syns)))))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// Begins to read where the flood comes from.
-    fn trace(&mut self, program: &Program) -> Result<()> {
-        let maps = program.maps.clone();
-        self.tracing.start("floods", move || sources::refused(&maps), || ())
+    /// Call it once a second. `refuses`: the pass rate or a queue refuses SYNs. `samples`: of SYNs that did not pass.
+    pub fn tick(&mut self, program: &Program, refuses: bool, samples: &[Sample]) -> Vec<Note> {
+        let looked = Counters::read(&program.maps.counters, &program.reasons)
+            .and_then(|now| self.look(program, refuses, now.counts(), samples));
+        let (notes, failure) = self.reading.check(looked);
+        notes.unwrap_or_default().into_iter().chain(failure).collect()
     }
 
     /// How many have begun.
@@ -152,52 +106,9 @@ impl Floods {
         self.begun
     }
 
-    /// Whether one is on, or was until just now.
+    /// One is on, or was until just now.
     pub fn is_on(&self) -> bool {
         self.now.is_some()
-    }
-
-    fn look(&mut self, program: &Program, refuses: bool, now: Syns) -> Result<Option<Note>> {
-        let time = Instant::now();
-        // What was counted before the first look is no rate.
-        let Some((before, then)) = self.last.replace((now, time)) else { return Ok(None) };
-        let seconds = (time - then).as_secs_f64().max(f64::EPSILON);
-        let syns = now.since(before);
-        let rate = (syns.all() as f64 / seconds) as u64;
-        let refuses = refuses || syns.refused() as f64 / seconds > REFUSED;
-        let Some(flood) = &mut self.now else {
-            if !refuses {
-                return Ok(None);
-            }
-            self.now = Some(Flood {
-                began: time,
-                last_refusal: time,
-                is_traced: false,
-                told: time,
-                before,
-                peak: rate,
-                refused: None,
-            });
-            self.begun += 1;
-            self.trace(program)?;
-            return Ok(Some(Note::warning(format!("a flood has begun: {rate} SYN/s"))));
-        };
-        flood.peak = flood.peak.max(rate);
-        if refuses {
-            flood.last_refusal = time;
-        }
-        let Some(before) = flood.refused.clone().filter(|_| !self.tracing.is_busy()) else {
-            return Ok(None);
-        };
-        let (Some(text), syns) = (flood.what_to_say(rate, now, time), now.since(flood.before)) else {
-            return Ok(None);
-        };
-        if time - flood.last_refusal > CALM {
-            self.now = None;
-        }
-        self.due = Some(Due { text, syns, before });
-        self.trace(program)?;
-        Ok(None)
     }
 
     /// Since when a flood has been on. None: none is, at this moment.
@@ -206,83 +117,164 @@ impl Floods {
         let (_, looked) = self.last?;
         (flood.last_refusal == looked).then_some(flood.began)
     }
+
+    /// What the flood is made of that is on.
+    pub fn nature(&self) -> Option<&Nature> {
+        self.now.as_ref().map(|flood| &flood.nature)
+    }
+
+    /// Those until now. The one that is on counts as if it was over.
+    pub fn all(&self, policy: &Policy) -> Past {
+        let mut all = self.past.clone();
+        if let Some(flood) = &self.now {
+            all.add(flood, policy);
+        }
+        all
+    }
+
+    fn look(
+        &mut self,
+        program: &Program,
+        refuses: bool,
+        now: Counts,
+        samples: &[Sample],
+    ) -> Result<Vec<Note>> {
+        let time = Instant::now();
+        let (before, then) = self.last.replace((now, time)).unwrap_or((now, time));
+        let counts = now.since(before);
+        let seconds = (time - then).as_secs_f64().max(f64::MIN_POSITIVE);
+        let rate = (counts.syns() as f64 / seconds) as u64;
+        let refuses = refuses || counts.held_off() as f64 / seconds > REFUSED;
+        if counts.held_off() > 0 && samples.is_empty() {
+            // What was drawn in a flood that was faster takes too long.
+            events::sample_now(&program.maps)?;
+        }
+        let mut notes = Vec::new();
+        if self.now.is_none() && refuses {
+            self.now = Some(Flood::new(time, before));
+            self.begun += 1;
+            notes.push(Event::FloodBegun { syn_per_s: rate });
+        }
+        if let Some(flood) = &mut self.now {
+            flood.add(time, refuses, rate, now, samples);
+            notes.extend(flood.what_to_say(&program.policy, time));
+            if flood.is_over(time) {
+                self.past.add(flood, &program.policy);
+                self.now = None;
+            }
+        }
+        Ok(notes.into_iter().map(Note::Event).collect())
+    }
+}
+
+impl Past {
+    fn add(&mut self, flood: &Flood, policy: &Policy) {
+        self.count += 1;
+        self.lasted += flood.lasted();
+        self.last = Some(flood.describe(policy));
+    }
 }
 
 impl Flood {
-    /// None: nothing, in this second.
-    fn what_to_say(&mut self, rate: u64, now: Syns, time: Instant) -> Option<String> {
-        let (peak, syns) = (self.peak, counted(now.since(self.before)));
-        if time - self.last_refusal > CALM {
-            let lasted = whole_seconds(self.last_refusal - self.began);
-            return Some(format!("the flood is over after {lasted}: {peak} SYN/s at most, {syns}"));
+    fn new(time: Instant, before: Counts) -> Self {
+        let nature = Nature { kind: Kind::Unknown, heavy: Vec::new(), sources: None };
+        Self {
+            began: time,
+            last_refusal: time,
+            told: time,
+            before,
+            now: before,
+            peak: 0,
+            whole: Census::default(),
+            window: Window { began: time, before, census: Census::default() },
+            nature,
         }
-        let lasts = time - self.began;
-        if !self.is_traced && self.last_refusal == time && lasts > ENOUGH {
-            self.is_traced = true;
-            return Some(format!("the flood goes on: {rate} SYN/s now"));
+    }
+
+    fn add(&mut self, time: Instant, refuses: bool, rate: u64, now: Counts, samples: &[Sample]) {
+        self.peak = self.peak.max(rate);
+        self.now = now;
+        if refuses {
+            self.last_refusal = time;
+        }
+        for sample in samples {
+            self.whole.add(sample);
+            self.window.census.add(sample);
+        }
+    }
+
+    fn is_over(&self, time: Instant) -> bool {
+        time - self.last_refusal > CALM
+    }
+
+    fn lasted(&self) -> Duration {
+        self.last_refusal - self.began
+    }
+
+    /// None: nothing, in this second.
+    fn what_to_say(&mut self, policy: &Policy, time: Instant) -> Option<Event> {
+        if self.is_over(time) {
+            return Some(Event::FloodOver(self.describe(policy).into()));
+        }
+        let is_first = self.nature.kind == Kind::Unknown && time - self.began >= ENOUGH;
+        if (is_first || time - self.window.began >= WINDOW) && self.last_refusal == time {
+            let (nature, is_other) = self.look_at_window(policy, time, is_first);
+            self.nature = nature;
+            if is_other {
+                return Some(Event::FloodKind(self.nature.clone()));
+            }
         }
         if time - self.told < MINUTE {
             return None;
         }
         self.told = time;
-        let lasted = whole_seconds(lasts);
-        Some(format!("the flood has lasted {lasted}: {rate} SYN/s now, {peak} at most; {syns}"))
+        Some(Event::FloodGoesOn(self.describe(policy).into()))
     }
-}
 
-/// "61 SYNs passed, 0 challenged, 53941 dropped; 12 connected"
-fn counted(syns: Syns) -> String {
-    let Syns { passed, challenged, dropped, connected } = syns;
-    format!("{passed} SYNs passed, {challenged} challenged, {dropped} dropped; {connected} connected")
-}
-
-/// Floods are looked at once a second, and some are over by then.
-fn whole_seconds(time: Duration) -> String {
-    match time.as_secs() {
-        0 => "less than a second".into(),
-        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
-    }
-}
-
-/// Where most of the SYNs that did not pass came from.
-fn whose(before: &Refused, now: &Refused, syns: Syns) -> String {
-    let all = syns.refused();
-    let of_source = |(address, count): &(std::net::IpAddr, u64)| {
-        let known = before.heaviest.iter().find(|(other, _)| other == address);
-        (*address, count - known.map_or(0, |(_, count)| *count).min(*count))
-    };
-    let worst = now.heaviest.iter().map(of_source).max_by_key(|&(_, count)| count);
-    match worst {
-        Some((address, count)) if count > all / 2 => format!("most of it from {address}"),
-        _ if now.all.saturating_sub(before.all) > all / 2 => {
-            "most of it from sources that are known, none of them alone".into()
+    /// What the flood is made of now, and whether that is another kind than before.
+    fn look_at_window(&mut self, policy: &Policy, time: Instant, is_first: bool) -> (Nature, bool) {
+        let next = Window { began: time, before: self.now, census: Census::default() };
+        let counts = next.before.since(self.window.before);
+        let nature = self.nature_of(&self.window.census, counts, policy);
+        // The first one may be short.
+        if !is_first {
+            self.window = next;
         }
-        _ => "most of it from addresses that were never seen again, as forged ones are".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::{Refused, Syns, whose};
-
-    fn refused(all: u64, heaviest: &[(&str, u64)]) -> Refused {
-        let heaviest = heaviest.iter().map(|&(ip, count)| (ip.parse::<IpAddr>().unwrap(), count));
-        Refused { all, heaviest: heaviest.collect() }
+        if nature.kind == Kind::Unknown {
+            return (mem::replace(&mut self.nature, nature), false);
+        }
+        let what = |nature: &Nature| (nature.kind, nature.heavy.is_empty());
+        let is_other = what(&nature) != what(&self.nature);
+        (nature, is_other)
     }
 
-    #[test]
-    fn a_flood_is_told_by_where_most_of_it_came_from() {
-        let syns = Syns { challenged: 600, dropped: 400, ..Syns::default() };
-        let before = refused(5_000, &[("192.0.2.1", 4_000)]);
-        for (now, told) in [
-            (refused(5_900, &[("192.0.2.1", 4_000), ("192.0.2.2", 900)]), "from 192.0.2.2"),
-            (refused(5_900, &[("192.0.2.1", 4_400), ("192.0.2.2", 400)]), "none of them alone"),
-            (refused(5_100, &[("192.0.2.1", 4_000), ("192.0.2.2", 90)]), "never seen again"),
-        ] {
-            let text = whose(&before, &now, syns);
-            assert!(text.contains(told), "{text}");
+    /// `counts`: of the SYNs that the census is about.
+    fn nature_of(&self, census: &Census, counts: Counts, policy: &Policy) -> Nature {
+        let (kind, heavy) = census.kind(counts.connected * 2 >= counts.held_off());
+        Nature {
+            kind,
+            heavy: heavy.into_iter().map(|source| policy.source_name(source)).collect(),
+            sources: self.whole.estimated_sources(),
+        }
+    }
+
+    fn describe(&self, policy: &Policy) -> note::Flood {
+        let counts = self.now.since(self.before);
+        let source = |(source, share)| SourceShare { source: policy.source_name(source), share };
+        let network = |(network, share)| NetworkShare { network: network_name(&network), share };
+        let port = |(port, share)| PortShare { port, share };
+        note::Flood {
+            lasted_s: seconds(self.lasted()),
+            peak_syn_per_s: self.peak,
+            counts,
+            nature: match self.nature.kind {
+                // It was too short for a look at a window.
+                Kind::Unknown => self.nature_of(&self.whole, counts, policy),
+                _ => Nature { sources: self.whole.estimated_sources(), ..self.nature.clone() },
+            },
+            top_sources: self.whole.sources(NAMED).into_iter().map(source).collect(),
+            top_networks: self.whole.networks(NAMED).into_iter().map(network).collect(),
+            ports: self.whole.ports(NAMED).into_iter().map(port).collect(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::kernel::clock;
 use crate::kernel::maps::Maps;
 use crate::kernel::maps::lists::{Lock, Tables, Writer, live};
 use crate::kernel::program::Program;
-use crate::note::Note;
+use crate::note::{Event, Note};
 use crate::policy::{self, network_name};
 use kept::Kept;
 
@@ -195,7 +195,7 @@ fn differences(
             format!(" for {}", humantime::format_duration(Duration::from_secs(time)))
         });
         let note = if entry.note.is_empty() { String::new() } else { format!(": {}", entry.note) };
-        Note::info(format!(
+        Note::change(format!(
             "by command, {} is {}{time}{note}",
             network_name(&entry.network),
             entry.listed
@@ -206,20 +206,20 @@ fn differences(
     };
     let removed = before.values().filter(is_removed).map(|entry| {
         let name = network_name(&entry.network);
-        Note::info(format!("by command, {name} is no longer {}", entry.listed))
+        Note::change(format!("by command, {name} is no longer {}", entry.listed))
     });
     let mut notes: Vec<_> = made.chain(removed).collect();
     let more = notes.len().saturating_sub(MAX_NAMED);
     if more > 0 {
         notes.truncate(MAX_NAMED);
-        notes.push(Note::info(format!("by command, {more} more networks were changed")));
+        notes.push(Note::change(format!("by command, {more} more networks were changed")));
     }
     notes
 }
 
 fn has_ended(entry: &live::Entry) -> Note {
-    let name = network_name(&entry.network);
-    Note::info(format!("the live entry {name} ({}) has ended", entry.listed))
+    let network = network_name(&entry.network);
+    Note::Event(Event::EntryExpired { network, verdict: entry.listed.to_string() })
 }
 
 fn restore(kept: &Kept, tables: Tables<'_>) -> Result<()> {

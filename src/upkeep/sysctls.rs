@@ -166,7 +166,7 @@ impl Needed {
             format!("cannot set {name} to {ours}: set it by hand, or give --keep-sysctls")
         })?;
         self.is_raised = true;
-        notes.push(Note::info(format!("{name} was {before} and is {ours} while the flood lasts")));
+        notes.push(Note::change(format!("{name} was {before} and is {ours} while the flood lasts")));
         Ok(())
     }
 
@@ -204,7 +204,8 @@ impl Needed {
         if !notes.is_empty() {
             return notes;
         }
-        let back = |change: &Change| Note::info(format!("{} is {} again", change.name, change.before));
+        let back =
+            |change: &Change| Note::change(format!("{} is {} again", change.name, change.before));
         changes.iter().map(back).collect()
     }
 }

@@ -124,7 +124,7 @@ fn an_interface_that_vanishes_is_noticed() {
     for interface in ["eth0", "eth1"] {
         let said = format!("{interface} is no longer protected");
         assert!(ended.stderr.contains(&said), "{}", ended.stderr);
-        let event = format!("{{\"type\":\"detached\",\"interface\":\"{interface}\"}}");
+        let event = format!("\"type\":\"detached\",\"interface\":\"{interface}\"}}");
         assert!(ended.stdout.contains(&event), "{}", ended.stdout);
     }
     assert!(ended.stderr.contains("no interface is left to protect"), "{}", ended.stderr);

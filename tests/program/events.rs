@@ -24,7 +24,7 @@ fn weight(samples: &[Sample]) -> u64 {
 }
 
 fn refused(arrived: &Arrived) -> Vec<IpAddr> {
-    arrived.refused.iter().map(|key| key.address).collect()
+    arrived.refused.iter().map(|(key, _)| key.address).collect()
 }
 
 #[test]

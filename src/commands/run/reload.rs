@@ -14,6 +14,7 @@ use super::place;
 use super::session::Session;
 use crate::advice;
 use crate::commands::wake::{Wake, Waker};
+use crate::hook::Hook;
 use crate::kernel::hooks::Hooks;
 use crate::kernel::interface::Interface;
 use crate::kernel::maps::lists::files::{self, Changes};
@@ -133,6 +134,7 @@ impl Session {
         let is_elsewhere = interfaces.iter().map(|each| each.index).collect::<BTreeSet<_>>()
             != attached.collect::<BTreeSet<_>>();
         let metrics = self.metrics_of(&next)?;
+        let hook = self.hook_of(&next)?;
         let mut notes = Vec::new();
         if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
             match self.succeed(policy, &next, &interfaces) {
@@ -160,9 +162,10 @@ impl Session {
         if (next.json, next.stop_after) != (self.settings.json, self.settings.stop_after) {
             notes.push(Note::info("--json and --for count from the next start on"));
         }
+        self.hook = hook.unwrap_or_else(|| self.hook.take());
         notes.extend(metrics.map(|place| self.move_metrics(place)).unwrap_or_default());
         let what = text::policy(&self.upkeep.program.policy);
-        notes.insert(0, Note::info(format!("reloaded: protecting {} with {what}", names.join(", "))));
+        notes.insert(0, Note::change(format!("reloaded: protecting {} with {what}", names.join(", "))));
         self.settings = next;
         self.reload.notes = notes;
         Ok(lists)
@@ -175,6 +178,14 @@ impl Session {
             return Ok(None);
         }
         address.map(|address| Place::take(address, false)).transpose().map(Some)
+    }
+
+    /// What is to run for events from now on. None: what does now.
+    fn hook_of(&self, next: &Settings) -> Result<Option<Option<Hook>>> {
+        if next.on_event.as_ref() == self.hook.as_ref().map(Hook::command) {
+            return Ok(None);
+        }
+        next.on_event.as_ref().map(Hook::new).transpose().map(Some)
     }
 
     fn move_metrics(&mut self, place: Option<Place>) -> Vec<Note> {
@@ -233,7 +244,7 @@ fn going_on(waker: &Waker) -> impl FnOnce() + Send + use<> {
 
 fn what_changed(Changes { entered, removed }: Changes) -> Option<Note> {
     let text = format!("lists: {entered} networks new or changed, {removed} removed");
-    (entered + removed > 0).then(|| Note::info(text))
+    (entered + removed > 0).then(|| Note::change(text))
 }
 
 pub fn lists_are_of_before(error: &Error) -> String {

@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A run, from the first link to the summary.
 
+use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use chrono::Utc;
 
 use super::Again;
-use super::figures::Figures;
+use super::figures::{Figures, Lately};
 use super::metrics::Metrics;
+use super::past::{self, Changes};
 use super::reload::Reload;
+use crate::commands::summary;
 use crate::commands::wake::{Wake, Waker};
-use crate::commands::{summary, syns};
+use crate::hook::Hook;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
-use crate::show::model::{Rates, Status};
-use crate::show::report::Report;
-use crate::show::text;
+use crate::show::live;
+use crate::show::model::Status;
+use crate::show::report::{Report, json_line};
 use crate::upkeep::{Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
@@ -56,6 +60,10 @@ pub struct Session {
     pub kept: Option<(u32, u64)>,
     pub reload: Reload,
     pub metrics: Metrics,
+    pub changes: Changes,
+    /// None: there is no --on-event.
+    pub hook: Option<Hook>,
+    pub running_hook: Watched,
 }
 
 impl Session {
@@ -69,8 +77,6 @@ impl Session {
 
     /// In a line, for the service manager.
     pub fn state(&self) -> String {
-        let names: Vec<_> =
-            self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.as_str()).collect();
         let flood = self.upkeep.flood().map(|time| format!("; flood for {}s", time.as_secs()));
         let fault = self
             .info
@@ -79,10 +85,14 @@ impl Session {
             .map(|fault| format!("; the configuration has a fault: {}", fault.text));
         format!(
             "protecting {}{}{}",
-            names.join(", "),
+            self.interfaces().join(", "),
             flood.unwrap_or_default(),
             fault.unwrap_or_default()
         )
+    }
+
+    fn interfaces(&self) -> Vec<String> {
+        self.upkeep.hooks.attachments.iter().map(|each| each.interface.name.clone()).collect()
     }
 
     fn watch(&mut self, waker: &Waker) -> End {
@@ -135,6 +145,7 @@ impl Session {
         let mut notes = self.upkeep.tick();
         notes.extend(self.metrics.tick(&self.upkeep));
         self.say(&notes);
+        self.look_at_hook();
         self.hand_over();
         self.manager.alive();
         let flood = self.upkeep.flood();
@@ -194,25 +205,27 @@ impl Session {
         if self.manager.is_there()
             && let Some(status) = self.read_status(figures, now)
         {
-            self.manager.status(&format!("{}; {}", self.state(), text::status(&status)));
+            self.manager.status(&format!("{}; {}", self.state(), live::in_a_line(&status)));
         }
     }
 
     /// Where the figures cannot be read, a note is all that is said.
     fn read_status(&mut self, figures: &mut Figures, now: Instant) -> Option<Status> {
-        let read = self
-            .counters()
-            .and_then(|counters| Ok((syns(&counters), figures.blocked_sources(&self.upkeep.program)?)));
-        let (read, note) = figures.reading.check(read);
+        let read = figures.look(&self.upkeep.program, now);
+        let (lately, note) = figures.reading.check(read);
         self.say(note.as_slice());
-        let (syns, blocked_sources) = read?;
-        let rates = Rates::between(figures.syns, syns, now - figures.at);
-        (figures.syns, figures.at) = (syns, now);
+        let Lately { rates, stopped, reasons, blocked_sources, queues } = lately?;
+        let flood = self.upkeep.flood();
         Some(Status {
             elapsed: self.started.elapsed(),
             rates,
+            stopped,
+            reasons,
             blocked_sources,
-            flood: self.upkeep.flood(),
+            flood,
+            flood_nature: flood.and_then(|_| self.upkeep.floods.nature().cloned()),
+            queues,
+            interfaces: self.interfaces(),
             dry_run: self.upkeep.program.policy.dry_run,
         })
     }
@@ -238,12 +251,15 @@ impl Session {
                 let dry_run = self.upkeep.program.policy.dry_run;
                 // As long as they have been counting, before this process too.
                 let elapsed = self.info.age().unwrap_or_else(|_| self.started.elapsed());
-                self.report.summary(&summary(counters, elapsed, dry_run));
+                let mut summary = summary(counters, elapsed, dry_run);
+                summary.attack = Some(past::attack(&self.upkeep, mem::take(&mut self.changes)));
+                self.report.summary(&summary);
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
         }
         let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));
+        self.hook = None;
     }
 
     /// The process that has taken over. None: it works on other tables.
@@ -264,6 +280,22 @@ impl Session {
     }
 
     pub fn say(&mut self, notes: &[Note]) {
-        notes.iter().for_each(|note| self.report.note(note));
+        for note in notes {
+            self.changes.add(note);
+            let now = Utc::now();
+            self.report.note_at(note, now);
+            if let Some(hook) = &self.hook {
+                hook.happened(note.kind(), json_line(note, now));
+            }
+        }
+    }
+
+    /// How the commands of --on-event ended. None of them is run for this.
+    fn look_at_hook(&mut self) {
+        let outcomes: Vec<_> = self.hook.iter().flat_map(Hook::outcomes).collect();
+        for outcome in outcomes {
+            let (_, note) = self.running_hook.check(outcome);
+            note.iter().for_each(|note| self.report.note(note));
+        }
     }
 }

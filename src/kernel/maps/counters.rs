@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 
+use crate::note::Counts;
+
 /// The classes of reasons: the part of a reason's name before the first underscore.
 const PASS: &str = "pass_";
 const CHALLENGE: &str = "challenge_";
@@ -17,6 +19,9 @@ const VERDICTS: [(&str, &str); 3] = [(PASS, "passed"), (CHALLENGE, "challenged")
 
 /// Of cookies that were handed to the kernel as connections.
 const REDEEMED: &str = "answer_redeemed";
+
+/// SYNs and answers of sources over their limit of connections, and answers of which the kernel made none.
+const REFUSED: [&str; 3] = ["drop_over_limit", "answer_over_limit", "answer_refused"];
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +66,19 @@ impl Counters {
     /// Those of them that were made of a cookie of ours.
     pub fn redeemed(&self) -> u64 {
         self.reasons.get(REDEEMED).copied().unwrap_or_default()
+    }
+
+    /// All of these, and what visitors were refused.
+    pub fn counts(&self) -> Counts {
+        let of = |reason: &str| self.reasons.get(reason).copied().unwrap_or_default();
+        Counts {
+            passed: self.passed(),
+            challenged: self.challenged(),
+            dropped: self.dropped(),
+            connected: self.connected(),
+            by_cookie: self.redeemed(),
+            refused: REFUSED.into_iter().map(of).sum(),
+        }
     }
 
     /// Frames by reason.

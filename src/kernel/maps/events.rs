@@ -41,8 +41,8 @@ pub struct Sample {
 /// What has arrived.
 #[derive(Debug, Default)]
 pub struct Arrived {
-    /// Sources of which a SYN was dropped, and none for ten seconds before.
-    pub refused: Vec<Key>,
+    /// Sources of which a SYN was dropped, and none for ten seconds before; with the number of the reason.
+    pub refused: Vec<(Key, u8)>,
     pub samples: Vec<Sample>,
 }
 
@@ -50,7 +50,7 @@ pub struct Arrived {
 pub struct Events(Ring<types::event>);
 
 impl Events {
-    /// From now on.
+    /// Also of the time before.
     pub fn open(maps: &Maps) -> Result<Self> {
         Ring::open(&maps.events, "the program's events", from_bytes).map(Self)
     }
@@ -60,7 +60,11 @@ impl Events {
         for event in self.0.take()? {
             let address = encode::ip(&event.source.addr);
             match event.kind {
-                REFUSED => arrived.refused.push(Key { address, service: event.source.service }),
+                REFUSED => {
+                    arrived
+                        .refused
+                        .push((Key { address, service: event.source.service }, event.reason));
+                }
                 SAMPLE => arrived.samples.push(Sample {
                     source: (!address.is_unspecified()).then_some(address),
                     port: event.port,

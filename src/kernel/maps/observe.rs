@@ -164,9 +164,11 @@ impl Tables {
     }
 }
 
-/// The frames that come. `tables` must live as long.
+/// The frames that come, without those that nobody has read before. `tables` must live as long.
 pub fn frames(tables: &Tables) -> Result<Ring<Frame>> {
-    Ring::open(&tables.frames, "the frames that the program shows", frame)
+    let frames = Ring::open(&tables.frames, "the frames that the program shows", frame)?;
+    frames.take()?;
+    Ok(frames)
 }
 
 /// None: it is not one of this version.

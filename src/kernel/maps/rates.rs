@@ -69,4 +69,15 @@ impl Rates {
             challenges: of(&rates.challenges, policy.challenge_rate),
         })
     }
+
+    /// By the names that are shown, those that have a limit.
+    pub fn limited(&self) -> impl Iterator<Item = (&'static str, Bucket)> {
+        let named = [
+            ("pass_rate", self.pass),
+            ("unchallenged_rate", self.unchallenged),
+            ("unchallenged_rate_forwarded", self.forwarded),
+            ("challenge_rate", self.challenges),
+        ];
+        named.into_iter().filter_map(|(name, bucket)| Some((name, bucket?)))
+    }
 }

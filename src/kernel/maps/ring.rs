@@ -16,8 +16,7 @@ pub struct Ring<T> {
 }
 
 impl<T: 'static> Ring<T> {
-    /// Without what nobody has read before. `decode` gives None for what is not of this version. The map must live as
-    /// long.
+    /// `decode` gives None for what is not of this version. The map must live as long.
     pub fn open(map: &MapHandle, what: &'static str, decode: fn(&[u8]) -> Option<T>) -> Result<Self> {
         let arrived = Rc::new(RefCell::new(Vec::new()));
         let into = arrived.clone();
@@ -28,9 +27,7 @@ impl<T: 'static> Ring<T> {
         let mut builder = RingBufferBuilder::new();
         builder.add(map, take).with_context(|| unreadable(what))?;
         let ring = builder.build().with_context(|| unreadable(what))?;
-        let ring = Self { what, ring, arrived };
-        ring.take()?;
-        Ok(ring)
+        Ok(Self { what, ring, arrived })
     }
 
     /// What has arrived.

@@ -2,19 +2,17 @@
 //! The table of sources, with each bucket's word turned into tokens and times.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::Result;
-use ipnet::IpNet;
-use libbpf_rs::MapCore;
+use anyhow::{Context, Result};
+use libbpf_rs::{MapCore, MapFlags};
 
-use super::Maps;
+use super::events::Key;
 use super::refusals::{self, Remembered};
-use crate::kernel::skel::types;
+use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
-use crate::policy::{Limit, Policy, network_name};
+use crate::policy::{Limit, Policy};
 
 /// For errors.
 const TABLE: &str = "the table of sources";
@@ -24,7 +22,7 @@ const TABLE: &str = "the table of sources";
 pub struct Source<'a> {
     /// The network's first address.
     pub address: IpAddr,
-    pub prefix_len: u8,
+    policy: &'a Policy,
     /// The name of the service; None: ports of no service.
     pub service: Option<&'a str>,
     /// The bucket of SYNs that the kernel gets unasked.
@@ -86,12 +84,11 @@ impl<'a> Source<'a> {
         };
         let limits = policy.limits_of(service);
         let address = encode::ip(&key.addr);
-        let prefix_len = if address.is_ipv4() { policy.ipv4_prefix } else { policy.ipv6_prefix };
         let last_drop_ns = now.saturating_sub(source.last_drop);
         let connections = |limit| Bucket::new(source.connections_full_at, limit, now);
         Some(Self {
             address,
-            prefix_len,
+            policy,
             service: service.map(|service| service.name.as_str()),
             syns: Bucket::new(source.syns_full_at, limits.syns, now),
             connections: limits.connections.map(connections),
@@ -107,13 +104,12 @@ impl<'a> Source<'a> {
     pub fn is_blocked(&self) -> bool {
         let has_no_connection = self.connections.is_some_and(|bucket| bucket.tokens == 0);
         let never_answers = self.syns.tokens == 0 && self.connected == 0;
-        self.dropped > 0 && (has_no_connection || never_answers)
+        self.last_drop.is_some() && (has_no_connection || never_answers)
     }
 
     /// The address, with its prefix length where it stands for more than one.
     pub fn name(&self) -> String {
-        let network = IpNet::new(self.address, self.prefix_len);
-        network.map_or(self.address.to_string(), |network| network_name(&network))
+        self.policy.source_name(self.address)
     }
 }
 
@@ -135,31 +131,49 @@ pub fn count_blocked(sources: &impl MapCore, refusals: &impl MapCore, policy: &P
     Ok(blocked)
 }
 
-/// SYNs of known sources that did not pass.
-#[derive(Debug, Clone, Default)]
-pub struct Refused {
-    pub all: u64,
-    /// The sources with most of them, by their first address, in no order.
-    pub heaviest: Vec<(IpAddr, u64)>,
-}
-
-/// What known sources were refused until now.
-pub fn refused(maps: &Maps) -> Result<Refused> {
-    const HEAVIEST: usize = 16;
-    let remembered = refusals::read(&maps.refusals)?;
-    let mut all = 0;
-    let mut heaviest = BinaryHeap::new();
-    super::for_each(TABLE, &maps.sources, |key: types::source_key, source: types::source| {
-        let more = remembered.get(&(key.addr.word, key.service)).copied().unwrap_or_default();
-        let count = source.challenged + source.dropped + more.challenged + more.dropped;
-        all += count;
-        heaviest.push(Reverse((count, encode::ip(&key.addr))));
-        if heaviest.len() > HEAVIEST {
-            heaviest.pop();
+/// The sources that had connections and SYNs dropped, those with most drops first.
+pub fn honest_and_refused<'a>(
+    sources: &impl MapCore,
+    refusals: &impl MapCore,
+    policy: &'a Policy,
+    count: usize,
+) -> Result<Vec<Source<'a>>> {
+    let mut found = Vec::new();
+    for_each(sources, refusals, policy, |source| {
+        if source.connected > 0 && source.dropped > 0 {
+            found.push(source);
         }
     })?;
-    let heaviest = heaviest.into_iter().map(|Reverse((count, address))| (address, count)).collect();
-    Ok(Refused { all, heaviest })
+    found.sort_by_key(|source| Reverse(source.dropped));
+    found.truncate(count);
+    Ok(found)
+}
+
+/// A single source. `remembered`: refusals that its entry does not count yet. None: it has no entry.
+pub fn of<'a>(
+    sources: &impl MapCore,
+    remembered: &Remembered,
+    key: &Key,
+    policy: &'a Policy,
+) -> Result<Option<Source<'a>>> {
+    let key = types::source_key {
+        addr: encode::address(key.address),
+        service: key.service,
+        ..Default::default()
+    };
+    let entry = sources.lookup(as_bytes(&key), MapFlags::ANY);
+    let entry = entry.with_context(|| format!("cannot read {TABLE}"))?;
+    let Some(mut entry) = entry.as_deref().and_then(from_bytes) else { return Ok(None) };
+    add_remembered(&mut entry, remembered, &key);
+    Ok(Source::new(&key, &entry, policy, clock::now_ns()?))
+}
+
+fn add_remembered(source: &mut types::source, remembered: &Remembered, key: &types::source_key) {
+    if let Some(refused) = remembered.get(&(key.addr.word, key.service)) {
+        source.dropped += refused.dropped;
+        source.challenged += refused.challenged;
+        source.last_drop = source.last_drop.max(refused.last_drop);
+    }
 }
 
 /// Gives the address of every source in the table to `visit`, once for each of its services, in no order.
@@ -176,11 +190,7 @@ fn for_each_entry<'a>(
 ) -> Result<()> {
     let now = clock::now_ns()?;
     super::for_each(TABLE, sources, |key: types::source_key, mut source: types::source| {
-        if let Some(refused) = remembered.get(&(key.addr.word, key.service)) {
-            source.dropped += refused.dropped;
-            source.challenged += refused.challenged;
-            source.last_drop = source.last_drop.max(refused.last_drop);
-        }
+        add_remembered(&mut source, remembered, &key);
         Source::new(&key, &source, policy, now).into_iter().for_each(&mut visit);
     })
 }

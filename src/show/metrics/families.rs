@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSe
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::{Metrics, Networks, Queue, Run, Syns, Walk};
+use super::{Metrics, Networks, PortQueue, Run, Syns, Walk};
 use crate::show::model::SharedBucket;
 use crate::show::status::Fill;
 
@@ -113,9 +113,8 @@ impl Metrics {
     }
 
     fn encode_queues(&self, out: &mut Families<'_>) -> Result<(), Error> {
-        let ports: Vec<_> =
-            self.queues.iter().map(|(port, queue)| (port.to_string(), *queue)).collect();
-        let of = |value: fn(Queue) -> u32| {
+        let ports: Vec<_> = self.queues.iter().map(|queue| (queue.port.to_string(), *queue)).collect();
+        let of = |value: fn(PortQueue) -> u32| {
             ports.iter().map(move |(port, queue)| ([("port", port.as_str())], u64::from(value(*queue))))
         };
         out.gauge(

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Notes as lines for people.
+
+use std::time::Duration;
+
+use super::text::totals;
+use super::units::{count, percent, whole};
+use crate::note::{Blocked, Event, Flood, Kind, Nature, Note, Released, Why};
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    Info,
+    /// Worth a look among many lines.
+    Notice,
+    /// Clients or the protection suffer.
+    Warning,
+}
+
+pub fn weight(note: &Note) -> Weight {
+    match note {
+        Note::Info { .. } | Note::Change { .. } => Weight::Info,
+        Note::Notice { .. } => Weight::Notice,
+        Note::Warning { .. } | Note::Detached { .. } | Note::Event(Event::FloodBegun { .. }) => {
+            Weight::Warning
+        }
+        Note::Event(Event::FloodKind(_) | Event::FloodGoesOn(_) | Event::FloodOver(_)) => {
+            Weight::Notice
+        }
+        Note::Event(_) => Weight::Info,
+    }
+}
+
+/// With "note: " or "warning: " before it.
+pub fn line(note: &Note) -> String {
+    let prefix = if weight(note) == Weight::Warning { "warning" } else { "note" };
+    format!("{prefix}: {}", sentence(note))
+}
+
+pub fn sentence(note: &Note) -> String {
+    match note {
+        Note::Info { text }
+        | Note::Notice { text }
+        | Note::Change { text }
+        | Note::Warning { text } => text.clone(),
+        Note::Detached { interface } => {
+            format!("{interface} is no longer protected: it was removed, or its link was detached")
+        }
+        Note::Event(event) => of_event(event),
+    }
+}
+
+fn of_event(event: &Event) -> String {
+    match event {
+        Event::FloodBegun { syn_per_s } => format!("a flood has begun: {} SYN/s", count(*syn_per_s)),
+        Event::FloodKind(nature) => format!("the flood is of {}", sources(nature)),
+        Event::FloodGoesOn(flood) => format!("the flood has lasted {}", so_far(flood)),
+        Event::FloodOver(flood) => format!("the flood is over after {}", so_far(flood)),
+        Event::SourceBlocked(Blocked { source, service, why }) => {
+            let why = match why {
+                Why::Connections => "it has had its connections",
+                Why::NeverAnswers => "it sends SYNs and never answers, or somebody forges its address",
+            };
+            format!("{source}{} is blocked: {why}", at(service.as_deref()))
+        }
+        Event::SourceReleased(Released { source, service, blocked_s, dropped }) => format!(
+            "{source}{} is no longer blocked, after {}: {dropped} of its SYNs were dropped",
+            at(service.as_deref()),
+            whole(Duration::from_secs_f64(*blocked_s))
+        ),
+        Event::MoreSourcesBlocked { count } => format!("{count} more sources are blocked"),
+        Event::EntryExpired { network, verdict } => {
+            format!("the live entry {network} ({verdict}) has ended")
+        }
+        Event::RateRefusing { rate } => {
+            format!("the {} refuses SYNs", rate.replace('_', " "))
+        }
+        Event::RateRecovered { rate, refused_s } => format!(
+            "the {} refuses no more SYNs, after {}",
+            rate.replace('_', " "),
+            whole(Duration::from_secs_f64(*refused_s))
+        ),
+    }
+}
+
+/// " at service ssh", or nothing.
+fn at(service: Option<&str>) -> String {
+    service.map_or(String::new(), |service| format!(" at service {service}"))
+}
+
+fn so_far(flood: &Flood) -> String {
+    let lasted = whole(Duration::from_secs_f64(flood.lasted_s));
+    let from = match flood.nature.kind {
+        Kind::Unknown => String::new(),
+        _ => format!("; {}", sources(&flood.nature)),
+    };
+    let peak = count(flood.peak_syn_per_s);
+    format!("{lasted}: {peak} SYN/s at most, {}{from}", totals(flood.counts, false))
+}
+
+/// "random sources and 1 address, 203.0.113.9"
+pub fn sources(nature: &Nature) -> String {
+    let about = nature.sources.map_or(String::new(), |number| format!(", about {}", count(number)));
+    let rest = match nature.kind {
+        Kind::Unknown => return "sources that are not known yet".into(),
+        Kind::Few => return heavy(&nature.heavy),
+        Kind::Random => "random sources".into(),
+        Kind::Many => format!("many sources{about}"),
+        Kind::Crowd => format!("many newcomers{about}, most of whom answer"),
+    };
+    match &nature.heavy[..] {
+        [] => rest,
+        some => format!("{rest} and {}", heavy(some)),
+    }
+}
+
+fn heavy(sources: &[String]) -> String {
+    match sources {
+        [] => "few addresses".into(),
+        [one] => format!("1 address, {one}"),
+        [first, ..] => format!("{} addresses, {first} the worst", sources.len()),
+    }
+}
+
+/// "99.9 % stopped"
+pub fn stopped(share: f64, dry_run: bool) -> String {
+    let word = if dry_run { "would be stopped" } else { "stopped" };
+    if share == 0.0 { format!("none {word}") } else { format!("{} {word}", percent(share)) }
+}
