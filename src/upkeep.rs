@@ -4,6 +4,7 @@
 
 pub mod beside;
 pub mod buckets;
+pub mod dry_run;
 pub mod filter;
 pub mod firewall;
 pub mod floods;
@@ -29,6 +30,7 @@ use crate::note::Note;
 
 pub use beside::Beside;
 pub use buckets::Buckets;
+pub use dry_run::DryRun;
 pub use filter::Filter;
 pub use firewall::Firewall;
 pub use floods::Floods;

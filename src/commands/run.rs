@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
+mod advise;
 mod figures;
 mod metrics;
 pub(super) mod place;
@@ -30,7 +31,7 @@ use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
-use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
+use crate::upkeep::{DryRun, Filter, Knowledge, Lists, Upkeep, Watched, lists};
 use metrics::{Metrics, Place};
 use reload::Reload;
 use session::{End, Session, TICK};
@@ -81,6 +82,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         kept: None,
         reload: Reload::default(),
         metrics,
+        dry_run: DryRun::default(),
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

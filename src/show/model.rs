@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::advice::Advice;
 use super::units::{maybe_seconds, seconds};
 use crate::note::Note;
 use crate::policy::{AttachMode, Listed, Policy};
@@ -18,6 +19,7 @@ pub enum Event<'a> {
     Start(Start<'a>),
     Status(&'a Status),
     Summary(&'a Summary),
+    Advice(&'a Advice),
     #[serde(untagged)]
     Note(&'a Note),
 }

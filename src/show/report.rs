@@ -7,6 +7,7 @@ use std::mem;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
+use super::advice::Advice;
 use super::model::{Event, Start, Status, Summary};
 use super::out::{Out, is_journal, lost_text};
 use super::{text, write_json};
@@ -89,6 +90,16 @@ impl Report {
             self.event(&Event::Summary(summary));
         } else {
             self.stdout(text::summary(summary));
+        }
+    }
+
+    /// Behind the summary of a dry run.
+    pub fn advice(&mut self, advice: &Advice) {
+        self.end_line();
+        if self.json {
+            self.event(&Event::Advice(advice));
+        } else {
+            self.stdout(advice.to_string());
         }
     }
 

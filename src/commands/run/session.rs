@@ -18,10 +18,11 @@ use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
+use crate::show::advice;
 use crate::show::model::{Rates, Status};
 use crate::show::report::Report;
 use crate::show::text;
-use crate::upkeep::{Sysctls, Upkeep, Watched};
+use crate::upkeep::{DryRun, Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -56,6 +57,7 @@ pub struct Session {
     pub kept: Option<(u32, u64)>,
     pub reload: Reload,
     pub metrics: Metrics,
+    pub dry_run: DryRun,
 }
 
 impl Session {
@@ -134,6 +136,7 @@ impl Session {
     fn tick(&mut self) {
         let mut notes = self.upkeep.tick();
         notes.extend(self.metrics.tick(&self.upkeep));
+        notes.extend(self.dry_run.tick(&self.upkeep.program, advice::ENOUGH));
         self.say(&notes);
         self.hand_over();
         self.manager.alive();
@@ -241,6 +244,9 @@ impl Session {
                 self.report.summary(&summary(counters, elapsed, dry_run));
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
+        }
+        if let Some(seen) = self.seen() {
+            self.advise(&seen);
         }
         let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));

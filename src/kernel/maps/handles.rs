@@ -56,9 +56,9 @@ macro_rules! maps {
 }
 
 maps! {
-    bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
+    bss_connected, bss_ports, counters, data_advice, data_answered, data_challenge, data_charging, data_host, data_known,
     data_limits, data_lists, data_observe, data_rates, data_sampling, files, ip_devices, known, links, list_filter,
-    list_origins, listeners, live, looked_for, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
+    list_origins, listeners, live, looked_for, needs, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, sources,
 }
 
 /// The map that each program has for itself: what user space asks it through it is for no other.
@@ -67,6 +67,9 @@ pub const OF_ONE: [&str; 1] = ["query"];
 /// And those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
 pub const OF_ONE_AND_SOURCES: [&str; 6] =
     ["data_limits", "query", "data_known", "known", "refusals", "sources"];
+
+/// And those that only a dry run fills. Without one they have no room.
+pub const OF_DRY_RUN: [&str; 2] = ["data_advice", "needs"];
 
 /// The kernel's name of a map, by the skeleton's: that of a section has dots in it.
 fn kernel_name(field: &str) -> String {
