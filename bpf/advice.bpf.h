@@ -28,7 +28,7 @@ static __always_inline struct need *need_of(const struct source_key *key, __u64 
 }
 
 /* Who is on a list has no limit, or no connection. port: the listener's, in host byte order. */
-static __always_inline void count_need(const struct addr *addr, __u8 family, __u16 port, __u64 now)
+static __noinline void count_need(const struct addr *addr, __u8 family, __u16 port, __u64 now)
 {
 	const struct source_key key = source_key(addr, family, port);
 	struct need *need;
