@@ -140,8 +140,8 @@ fn services_have_advice_of_their_own_and_forged_syns_none() {
     site.charged(9);
     let ended = defence.signal(Signal::SIGINT).stdout;
     let (_, advice) = ended.split_once("advice on --burst and --rate").expect("an advice");
-    assert!(advice.contains("this is little: look at 10m"), "{ended}");
-    for (head, burst) in [("ssh, ports 22: 1 source\n", "4"), ("web, ports 80: 1 source\n", "7")] {
+    assert!(advice.contains("this is little: 10m of usual"), "{ended}");
+    for (head, burst) in [("ssh (22): 1 source\n", "4"), ("web (80): 1 source\n", "7")] {
         let (_, table) = advice.split_once(head).unwrap_or_else(|| panic!("{ended}"));
         let slowest: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(slowest[..2], ["6/m", burst], "{ended}");

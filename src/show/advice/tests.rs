@@ -119,7 +119,7 @@ fn the_command_line_has_every_service() {
                    --service ssh=22,burst=4,rate=6/m,challenge=off --service mail=25,burst=9,rate=9/s";
     assert_eq!(all.command.as_deref(), Some(command));
     let text = all.to_string();
-    for said in ["web, ports 80 443: 1 source\n", "ssh, ports 22: 1 source\n", command] {
+    for said in ["web (80 443): 1 source\n", "ssh (22): 1 source\n", command] {
         assert!(text.contains(said), "{text}");
     }
     assert_eq!(text.matches("counts again: leave room").count(), 1, "{text}");
@@ -135,7 +135,7 @@ fn the_command_line_has_every_service() {
 fn a_short_look_and_a_full_table_are_said() {
     let needs = Needs { elapsed: Duration::from_secs(42), forgotten: 3, sources: vec![need(1, 0, 2)] };
     let text = Advice::on(&needs, &policy(&[]), &["eth0".into()]).to_string();
-    assert!(text.contains("from the connections of 42s\n  this is little: look at 10m"), "{text}");
+    assert!(text.contains("from the connections of 42s\n  this is little: 10m of usual"), "{text}");
     assert!(text.contains("no room for 3 sources"), "{text}");
     let enough = advice(vec![need(1, 0, 2)], ENOUGH, &policy(&[])).to_string();
     assert!(!enough.contains("little") && !enough.contains("no room"), "{enough}");

@@ -15,7 +15,7 @@ impl Display for Advice {
         writeln!(f, "advice on --burst and --rate, from the connections of {elapsed}")?;
         if self.elapsed < ENOUGH {
             let enough = exact(ENOUGH);
-            writeln!(f, "  this is little: look at {enough} of usual traffic, better of the busiest")?;
+            writeln!(f, "  this is little: {enough} of usual traffic say more, a busy hour most")?;
         }
         if self.forgotten_sources > 0 {
             let count = self.forgotten_sources;
@@ -40,7 +40,7 @@ impl Display for OfService {
         let share = share_name(advised.percent);
         write!(f, "  burst {}, rate {}: ", advised.limit.burst, advised.limit.rate)?;
         if advised.sources_above == 0 {
-            writeln!(f, "{share} of the sources would never have met it")?;
+            writeln!(f, "none of the sources would have met it")?;
         } else {
             let above = counted(advised.sources_above, "source");
             writeln!(f, "{share} of the sources would never have met it; {above} would")?;
@@ -59,7 +59,7 @@ impl Display for OfService {
 impl OfService {
     fn name(&self) -> String {
         match &self.service {
-            Some(name) => format!("{name}, ports {}", self.ports),
+            Some(name) => format!("{name} ({})", self.ports),
             None if self.is_one_of_several => "other ports".into(),
             None if self.ports.are_all() => "all ports".into(),
             None => format!("ports {}", self.ports),
