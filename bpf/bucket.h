@@ -55,9 +55,9 @@ static __always_inline bool bucket_holds_token(const __u64 *full_at, const struc
 
 /*
  * Takes a token, also where there is none: then the bucket owes it. If it loses every round, another
- * CPU's time may count for this token: that is less than an interval.
+ * CPU's time may count for this token: that is less than an interval. Returns the word that it wrote.
  */
-static __always_inline void bucket_charge(__u64 *full_at, const struct limit *limit, __u64 now)
+static __always_inline __u64 bucket_charge(__u64 *full_at, const struct limit *limit, __u64 now)
 {
 	__u64 seen = *(volatile __u64 *)full_at;
 
@@ -66,10 +66,10 @@ static __always_inline void bucket_charge(__u64 *full_at, const struct limit *li
 		__u64 before = __sync_val_compare_and_swap(full_at, seen, next);
 
 		if (before == seen)
-			return;
+			return next;
 		seen = before;
 	}
-	__sync_fetch_and_add(full_at, limit->interval_ns);
+	return __sync_fetch_and_add(full_at, limit->interval_ns) + limit->interval_ns;
 }
 
 /* Takes one token. If there is none it changes nothing, and wait_ns says when an empty bucket gets one.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "admit.bpf.h"
+#include "advice.bpf.h"
 #include "sock.bpf.h"
 
 /* Who is at the other end of a connection. */
@@ -93,12 +94,18 @@ static __always_inline void count_opened(void)
 static __always_inline void charge_connection(const struct sock *sk)
 {
 	struct peer peer = {};
+	__u16 port;
+	__u64 now;
 
 	if (config.generation != charging_generation)
 		return;
 	if (!peer_of(sk, &peer) || !is_protected_connection(sk, &peer))
 		return;
-	__sync_fetch_and_add(&port_connections[sk->__sk_common.skc_num].connected, 1);
+	port = sk->__sk_common.skc_num;
+	now = bpf_ktime_get_ns();
+	__sync_fetch_and_add(&port_connections[port].connected, 1);
 	count_opened();
-	charge_source(&peer, sk->__sk_common.skc_num, bpf_ktime_get_ns());
+	charge_source(&peer, port, now);
+	if (config.dry_run)
+		count_need(&peer.addr, peer.family, port, now);
 }

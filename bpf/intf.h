@@ -323,6 +323,34 @@ struct source {
 };
 _Static_assert(sizeof(struct source) == 56, "the layout of struct source");
 
+/* Rates for which a dry run finds out what burst each source would have needed. */
+#define ADVISED_RATES 5
+
+/* Set before load, from src/policy/need.rs. */
+struct advised_rates {
+	__u64 interval_ns[ADVISED_RATES];
+};
+_Static_assert(sizeof(struct advised_rates) == 40, "the layout of struct advised_rates");
+
+/* How full a bucket without end is at one rate, see advice.h. */
+struct fill {
+	__u64 full_at; /* see bucket.h; CLOCK_MONOTONIC ns */
+	__u64 highest; /* ns, the most that was missing */
+};
+
+/* What a source would have needed at the ports of one service. */
+struct need {
+	struct fill fills[ADVISED_RATES];
+};
+_Static_assert(sizeof(struct need) == 80, "the layout of struct need");
+
+/* How the table of needs came about. */
+struct advice {
+	__u64 since;   /* CLOCK_MONOTONIC ns: connections count from there on; user space writes it */
+	__u64 entered; /* entries that were made; those that are not there were forgotten */
+};
+_Static_assert(sizeof(struct advice) == 16, "the layout of struct advice");
+
 /* Why a refusal holds, in the lowest bits of struct refusal.until. */
 #define REFUSAL_COUNTS 0  /* it does not: the slot only counts */
 #define REFUSAL_SYNS 1    /* the SYN bucket is empty */

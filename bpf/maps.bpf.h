@@ -155,6 +155,24 @@ struct {
 	__uint(max_entries, 1);
 } sources SEC(".maps");
 
+/* User space writes it before the program is loaded. */
+SEC(".rodata.advice")
+const volatile struct advised_rates advised_rates;
+
+/*
+ * Source and service → what it would have needed. Only in a dry run: the program writes, user space
+ * reads, and sets the size (--max-sources).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct source_key);
+	__type(value, struct need);
+	__uint(max_entries, 1);
+} needs SEC(".maps");
+
+/* Of this table. Both write it, user space reads. */
+struct advice advice SEC(".data.advice");
+
 /*
  * Two filters of 2^config.known_bits bits, one behind the other: which sources may be in the table. The
  * program and user space write, the program reads. User space sets the size.

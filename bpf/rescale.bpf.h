@@ -60,6 +60,19 @@ static long rescale_source(void *map, const struct source_key *key, struct sourc
 	return 0;
 }
 
+/* Of each entry in the table of needs. */
+static long forget_need(void *map, const struct source_key *key, struct need *need,
+			const struct rescale_walk *walk)
+{
+	__u32 service = key->service;
+
+	(void)need;
+	if (service <= MAX_SERVICES && walk->how.forgotten >> service & 1 &&
+	    !bpf_map_delete_elem(map, key))
+		__sync_fetch_and_sub(&advice.entered, 1);
+	return 0;
+}
+
 /* Behind the walk through the entries. */
 static __always_inline void rescale_limits_of_sources(const struct rescale_walk *walk)
 {

@@ -130,6 +130,8 @@ int rescale(const struct rescaling *how)
 	rescale_rates(&walk);
 	seen = bpf_for_each_map_elem(&sources, rescale_source, &walk, 0);
 	rescale_limits_of_sources(&walk);
+	if (config.dry_run && walk.how.forgotten)
+		bpf_for_each_map_elem(&needs, forget_need, &walk, 0);
 	rates.rescaled_by = config.generation;
 	return seen;
 }

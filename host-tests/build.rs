@@ -12,7 +12,7 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     cc::Build::new()
         .files(
-            ["bucket", "contended", "cookie", "options", "rescale", "siphash"]
+            ["advice", "bucket", "contended", "cookie", "options", "rescale", "siphash"]
                 .map(|file| format!("c/{file}.c")),
         )
         .include(HEADERS)

@@ -181,7 +181,7 @@ pub struct Protect {
     #[arg(long, help_heading = RUN)]
     pub replace: bool,
 
-    /// Judge and count, but drop nothing
+    /// Judge and count, but drop nothing; say at the end which --burst and --rate the clients would never have met
     #[arg(long, help_heading = RUN)]
     pub dry_run: bool,
 

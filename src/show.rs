@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Output for people and programs: a model of plain values, its renderers, and the streams.
 
+pub mod advice;
 pub mod capture;
 pub mod lists;
 pub mod live;

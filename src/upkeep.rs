@@ -5,6 +5,7 @@
 pub mod beside;
 pub mod blocked;
 pub mod buckets;
+pub mod dry_run;
 pub mod events;
 pub mod filter;
 pub mod firewall;
@@ -32,6 +33,7 @@ use crate::note::Note;
 pub use beside::Beside;
 pub use blocked::Blocked;
 pub use buckets::Buckets;
+pub use dry_run::DryRun;
 pub use events::Events;
 pub use filter::Filter;
 pub use firewall::Firewall;

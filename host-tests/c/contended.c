@@ -13,7 +13,7 @@ static __u64 lose(__u64 *word, __u64 seen, __u64 next)
 }
 
 #define __sync_val_compare_and_swap lose
-#include "bucket.h"
+#include "advice.h"
 
 void host_contended_charge(__u64 *full_at, __u64 interval_ns, __u64 capacity_ns, __u64 now)
 {
@@ -21,6 +21,12 @@ void host_contended_charge(__u64 *full_at, __u64 interval_ns, __u64 capacity_ns,
 
 	rival_interval_ns = interval_ns;
 	bucket_charge(full_at, &limit, now);
+}
+
+void host_contended_raise(__u64 *highest, __u64 missing, __u64 step)
+{
+	rival_interval_ns = step;
+	fill_raise(highest, missing);
 }
 
 enum bucket_answer host_contended_take(__u64 *full_at, __u64 interval_ns, __u64 capacity_ns, __u64 now)

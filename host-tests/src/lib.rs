@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The pure headers of the BPF program, callable from Rust, see `tests/`.
 
+pub mod advice;
 pub mod cookie;
 pub mod options;
 pub mod siphash;

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Parser;
-use libbpf_rs::query::ProgInfoIter;
+use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, OpenObject};
 use synflood_xdp::cli::Cli;
@@ -148,18 +148,29 @@ impl Program {
 
     /// How many instructions the kernel's verifier processed to accept each program, by its name.
     pub fn verified_instructions(&self) -> BTreeMap<&'static str, u32> {
-        let verified = |program: &OwnedFd| {
+        self.infos().into_iter().map(|(name, info)| (name, info.verified_insns)).collect()
+    }
+
+    /// What the verifier left of each program (struct bpf_insn), by its name.
+    pub fn instructions(&self) -> BTreeMap<&'static str, Vec<u8>> {
+        self.infos().into_iter().map(|(name, info)| (name, info.xlated_prog_insns)).collect()
+    }
+
+    fn infos(&self) -> BTreeMap<&'static str, ProgramInfo> {
+        let options = ProgInfoQueryOptions::default().include_xlated_prog_insns(true);
+        let info = |program: &OwnedFd| {
             let id = libbpf_rs::Program::id_from_fd(program.as_fd()).unwrap();
-            ProgInfoIter::default().find(|program| program.id == id).unwrap().verified_insns
+            let mut all = ProgInfoIter::with_query_opts(options.clone());
+            all.find(|program| program.id == id).unwrap()
         };
         let progs = &self.programs;
         let mut all = BTreeMap::from([
-            ("synflood", verified(&progs.synflood)),
-            ("charge", verified(&progs.charge)),
-            ("inspect", verified(&progs.inspect)),
-            ("rescale", verified(&progs.rescale)),
+            ("synflood", info(&progs.synflood)),
+            ("charge", info(&progs.charge)),
+            ("inspect", info(&progs.inspect)),
+            ("rescale", info(&progs.rescale)),
         ]);
-        all.extend(progs.redeem.as_ref().map(|redeem| ("redeem", verified(redeem))));
+        all.extend(progs.redeem.as_ref().map(|redeem| ("redeem", info(redeem))));
         all
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Protects interfaces until told to stop.
 
+mod advise;
 mod figures;
 mod metrics;
 mod past;
@@ -8,6 +9,7 @@ pub(super) mod place;
 mod reload;
 mod session;
 mod takeover;
+mod telling;
 
 use std::convert::identity;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -32,7 +34,7 @@ use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::{InterfaceMode, Start};
 use crate::show::report::Report;
-use crate::upkeep::{Filter, Knowledge, Lists, Upkeep, Watched, lists};
+use crate::upkeep::{DryRun, Filter, Knowledge, Lists, Upkeep, Watched, lists};
 use metrics::{Metrics, Place};
 use past::Changes;
 use reload::Reload;
@@ -90,6 +92,7 @@ pub fn run(settings: Settings, again: Again) -> Result<()> {
         changes: Changes::default(),
         hook,
         running_hook: Watched::new("the command of --on-event"),
+        dry_run: DryRun::default(),
     };
     match session.run(&waker) {
         End::AsTold | End::Succeeded => Ok(()),

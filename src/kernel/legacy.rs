@@ -77,11 +77,13 @@ impl Program {
     pub fn what_is_new_beside(&self, before: &Tables) -> Option<Note> {
         let id = |map: BorrowedFd<'_>| sys::map_info(map).ok().map(|info| info.id);
         let old = before.maps.get("sources").and_then(|map| id(map.as_fd()));
+        let are_dry_runs = self.policy.dry_run && before.policy.dry_run;
         (old != id(self.maps.sources.as_fd())).then(|| {
-            Note::info(
+            Note::info(format!(
                 "the table of sources begins anew, as its size or what makes a source has changed: every source \
-                 has full buckets",
-            )
+                 has full buckets{}",
+                if are_dry_runs { ", and the advice of the dry run begins anew too" } else { "" }
+            ))
         })
     }
 

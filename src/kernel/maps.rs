@@ -8,6 +8,7 @@ pub mod filter;
 pub mod handles;
 pub mod host;
 pub mod lists;
+pub mod needs;
 pub mod observe;
 pub mod ports;
 pub mod rates;

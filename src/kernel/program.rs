@@ -13,13 +13,14 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Map, MapHandle, PrintLevel, ProgramMut, ProgramType, set_print};
 
 use super::legacy::{Legacy, Shape, Tables};
-use super::maps::{Maps, connections, events, handles, host, rescale};
+use super::maps::{Maps, connections, events, handles, host, needs, rescale};
 use super::secret::Secret;
 use super::skel::{
-    OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, config_of, reason_names, secret_of,
+    OpenSynfloodSkel, SynfloodSkel, SynfloodSkelBuilder, UNREADABLE, advised_rates_of, config_of,
+    reason_names, secret_of,
 };
 use super::{encode, sys};
-use crate::policy::{Challenge, Cookies, Policy, Sizes};
+use crate::policy::{ADVISED_RATES, Challenge, Cookies, Policy, Sizes};
 
 /// Least number of bits in the filter of known sources for each source of the table. With a full table
 /// the filter takes one unknown source in eight for known. By default it fits in a CPU's own cache.
@@ -131,6 +132,7 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
     let mut object = MaybeUninit::uninit();
     let mut open = SynfloodSkelBuilder::default().open(&mut object).context(UNREADABLE)?;
     *secret_of(&mut open)? = secret.constants();
+    advised_rates_of(&mut open)?.interval_ns = ADVISED_RATES.map(|rate| rate.interval_ns);
     let config = config_of(&mut open)?;
     encode::write_policy(&policy, config);
     // Of two that are to succeed the same program only one may charge.
@@ -149,6 +151,9 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
     let shape = Shape::of(config_of(&mut open)?);
     let skel = open.load().map_err(|error| load_error(&error, sizes))?;
     let maps = Maps::of(&skel)?;
+    if policy.dry_run {
+        needs::begin(&maps)?;
+    }
     if tables.is_none() {
         connections::charge_by(&maps, shape.generation)?;
     }
@@ -178,12 +183,19 @@ pub fn load(mut policy: Policy, sizes: Sizes, before: Option<&Legacy>) -> Result
 /// Makes the program use these tables. Those of sources only where it would make them alike.
 fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) -> Result<()> {
     let config = config_of(open)?;
+    let are_dry_runs = tables.policy.dry_run && config.dry_run != 0;
     let is_alike = tables.max_sources == sizes.max_sources
         && tables.shape.has_sources_of(&Shape::of(config))
         && tables.shape.known_bits == config.known_bits
         && tables.shape.refusal_bits == config.refusal_bits;
-    let new_sources: &[&str] = if is_alike { &[] } else { &handles::OF_SOURCES };
-    Maps::reuse(open, &tables.maps, &[&handles::OF_ONE, new_sources].concat())
+    let mut except = handles::OF_ONE.to_vec();
+    if !is_alike {
+        except.extend(handles::OF_SOURCES);
+    }
+    if !is_alike || !are_dry_runs {
+        except.extend(handles::OF_DRY_RUN);
+    }
+    Maps::reuse(open, &tables.maps, &except)
 }
 
 /// Sizes the maps that the program fills, and sets the constants that tell it these sizes.
@@ -196,8 +208,12 @@ fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
     config.known_bits = filter_bits as u8;
     config.refusal_bits = refusal_bits as u8;
     config.sample_spacing_ns = events::sample_spacing_ns(sizes.possible_cpus);
+    let is_dry_run = config.dry_run != 0;
     let maps = &mut open.maps;
     maps.sources.set_max_entries(sizes.max_sources).context("cannot size the table of sources")?;
+    if is_dry_run {
+        maps.needs.set_max_entries(sizes.max_sources).context("cannot size the table of needs")?;
+    }
     // Two filters, in words of 64 bits.
     maps.known
         .set_max_entries(2 << (filter_bits - u64::BITS.ilog2()))
@@ -244,7 +260,7 @@ pub fn supports(helper: libbpf_sys::bpf_func_id) -> Result<bool> {
 fn load_error(error: &libbpf_rs::Error, sizes: Sizes) -> anyhow::Error {
     let log = LIBBPF_LOG.take();
     let log = log.trim();
-    if log.contains("'sources': failed to create") {
+    if ["sources", "needs"].iter().any(|map| log.contains(&format!("'{map}': failed to create"))) {
         let cause = match error.kind() {
             ErrorKind::TooBig => "it allows none so large".into(),
             ErrorKind::OutOfMemory => "it has not so much memory".into(),

@@ -38,6 +38,7 @@ macro_rules! plain {
 
 plain! {
     addr: 16,
+    advice: 16,
     bucket_limits: 17 * 32,
     config: 120 + 8192 + 17 * 64 + 65_536,
     event: 32,
@@ -51,6 +52,7 @@ plain! {
     lists: 16,
     live_entry: 128,
     mac: 8,
+    need: 80,
     observation: 96,
     observed: 24,
     port: 8,
@@ -90,6 +92,13 @@ pub fn config_of<'a>(open: &'a mut OpenSynfloodSkel<'_>) -> Result<&'a mut types
 /// The secret of a program that is not loaded yet.
 pub fn secret_of<'a>(open: &'a mut OpenSynfloodSkel<'_>) -> Result<&'a mut types::secret> {
     Ok(&mut open.maps.rodata_secret_data.as_mut().context(NO_CONFIG)?.secret)
+}
+
+/// The rates that a dry run advises on, of a program that is not loaded yet.
+pub fn advised_rates_of<'a>(
+    open: &'a mut OpenSynfloodSkel<'_>,
+) -> Result<&'a mut types::advised_rates> {
+    Ok(&mut open.maps.rodata_advice_data.as_mut().context(NO_CONFIG)?.advised_rates)
 }
 
 /// The constants as the object file has them: magic and versions are set, the rest is zero.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use super::advice::Advice;
 use super::units::{maybe_seconds, seconds};
 use crate::note::{Counts, Flood, Nature, Note};
 use crate::policy::{AttachMode, Listed, Policy};
@@ -19,6 +20,7 @@ pub enum Event<'a> {
     Start(Start<'a>),
     Status(&'a Status),
     Summary(&'a Summary),
+    Advice(&'a Advice),
     #[serde(untagged)]
     Note(&'a Note),
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Local, Utc};
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
+use super::advice::Advice;
 use super::model::{Event, Line, Start, Status, Summary};
 use super::notes::{self, Weight};
 use super::out::{Out, is_journal, lost_text};
@@ -104,6 +105,16 @@ impl Report {
             self.event(&Event::Summary(summary));
         } else {
             self.stdout(summary::text(summary));
+        }
+    }
+
+    /// Behind the summary of a dry run.
+    pub fn advice(&mut self, advice: &Advice) {
+        self.end_line();
+        if self.json {
+            self.event(&Event::Advice(advice));
+        } else {
+            self.stdout(advice.to_string());
         }
     }
 

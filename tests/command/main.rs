@@ -5,6 +5,7 @@
 mod advice;
 mod cli;
 mod clients;
+mod dry_run;
 mod dump;
 mod events;
 mod instances;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! `observe`: each segment with its verdict, on a running instance and on an interface without one.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -221,10 +221,9 @@ fn tcpdump_reads_a_capture_from_a_pipe() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = [0; 4096];
-    let mut stderr = observer.stderr.take().unwrap();
-    let len = stderr.read(&mut said).unwrap();
-    assert!(String::from_utf8_lossy(&said[..len]).contains("observing "));
+    let mut said = String::new();
+    BufReader::new(observer.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("observing "), "{said}");
     talk(&pair, 80);
     assert!(observer.wait().unwrap().success());
     let read = reader.wait_with_output().unwrap();

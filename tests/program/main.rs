@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The shipped program on single frames, in the kernel's test run, without an interface. Needs root.
 
+mod advice;
 mod burst;
 mod challenge;
 mod concurrency;

@@ -137,8 +137,13 @@ impl Session {
         let hook = self.hook_of(&next)?;
         let mut notes = Vec::new();
         if is_elsewhere || policy != self.upkeep.program.policy || next.sizes != self.settings.sizes {
+            let seen = self.seen();
             match self.succeed(policy, &next, &interfaces) {
-                Ok(more) => notes = more,
+                Ok(more) => {
+                    notes = more;
+                    let is_over = !self.upkeep.program.policy.dry_run;
+                    seen.iter().filter(|_| is_over).for_each(|seen| self.advise(seen));
+                }
                 Err(error) => {
                     self.go_back();
                     return Err(error);

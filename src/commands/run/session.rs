@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::Utc;
 
 use super::Again;
 use super::figures::{Figures, Lately};
@@ -22,10 +21,10 @@ use crate::kernel::{clock, handover};
 use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
-use crate::show::live;
 use crate::show::model::Status;
-use crate::show::report::{Report, json_line};
-use crate::upkeep::{Sysctls, Upkeep, Watched};
+use crate::show::report::Report;
+use crate::show::{advice, live};
+use crate::upkeep::{DryRun, Sysctls, Upkeep, Watched};
 
 /// How often a run looks after things; it prints at times of its own.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -64,6 +63,7 @@ pub struct Session {
     /// None: there is no --on-event.
     pub hook: Option<Hook>,
     pub running_hook: Watched,
+    pub dry_run: DryRun,
 }
 
 impl Session {
@@ -144,6 +144,7 @@ impl Session {
     fn tick(&mut self) {
         let mut notes = self.upkeep.tick();
         notes.extend(self.metrics.tick(&self.upkeep));
+        notes.extend(self.dry_run.tick(&self.upkeep.program, advice::ENOUGH));
         self.say(&notes);
         self.look_at_hook();
         self.hand_over();
@@ -257,6 +258,9 @@ impl Session {
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no summary: {error:#}"))),
         }
+        if let Some(seen) = self.seen() {
+            self.advise(&seen);
+        }
         let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));
         self.hook = None;
@@ -277,25 +281,5 @@ impl Session {
     fn counters(&self) -> Result<Counters> {
         let program = &self.upkeep.program;
         Counters::read(&program.maps.counters, &program.reasons)
-    }
-
-    pub fn say(&mut self, notes: &[Note]) {
-        for note in notes {
-            self.changes.add(note);
-            let now = Utc::now();
-            self.report.note_at(note, now);
-            if let Some(hook) = &self.hook {
-                hook.happened(note.kind(), json_line(note, now));
-            }
-        }
-    }
-
-    /// How the commands of --on-event ended. None of them is run for this.
-    fn look_at_hook(&mut self) {
-        let outcomes: Vec<_> = self.hook.iter().flat_map(Hook::outcomes).collect();
-        for outcome in outcomes {
-            let (_, note) = self.running_hook.check(outcome);
-            note.iter().for_each(|note| self.report.note(note));
-        }
     }
 }

@@ -56,9 +56,10 @@ macro_rules! maps {
 }
 
 maps! {
-    bss_connected, bss_ports, counters, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_limits, data_lists, data_observe, data_rates, data_sampling, data_untold, events, files, ip_devices, known, links, list_filter,
-    list_origins, listeners, live, looked_for, observed_frames, own_addresses, own_macs, query, rations, redeemed, refusals, routes, run_info, samplers, sources,
+    bss_connected, bss_ports, counters, data_advice, data_answered, data_challenge, data_charging, data_host, data_known,
+    data_limits, data_lists, data_observe, data_rates, data_sampling, data_untold, events, files, ip_devices, known,
+    links, list_filter, list_origins, listeners, live, looked_for, needs, observed_frames, own_addresses, own_macs,
+    query, rations, redeemed, refusals, routes, run_info, samplers, sources,
 }
 
 /// The maps that each program has for itself: one process asks it through them, or reads what it tells.
@@ -66,6 +67,9 @@ pub const OF_ONE: [&str; 4] = ["data_untold", "events", "query", "samplers"];
 
 /// Those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
 pub const OF_SOURCES: [&str; 5] = ["data_limits", "data_known", "known", "refusals", "sources"];
+
+/// Those that only a dry run fills. Without one they have no room.
+pub const OF_DRY_RUN: [&str; 2] = ["data_advice", "needs"];
 
 /// The kernel's name of a map, by the skeleton's: that of a section has dots in it.
 fn kernel_name(field: &str) -> String {
