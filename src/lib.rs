@@ -3,6 +3,7 @@
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
 //! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
+//! [`judge`] knows [`policy`] only: it judges SYNs as the program does.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod endpoint;
 pub mod firewall;
+pub mod judge;
 pub mod kernel;
 pub mod note;
 pub mod policy;
@@ -28,15 +30,16 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 12] = [
+    const MAY_KNOW: [(&str, &[&str]); 13] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
+        ("judge", &["policy"]),
         ("config", &["policy"]),
         ("cli", &["config", "policy"]),
         ("settings", &["cli", "policy"]),
-        ("kernel", &["note", "policy"]),
-        ("show", &["note", "policy"]),
+        ("kernel", &["judge", "note", "policy"]),
+        ("show", &["judge", "note", "policy"]),
         ("service", &["kernel"]),
         ("endpoint", &["kernel", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
