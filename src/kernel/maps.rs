@@ -13,6 +13,7 @@ pub mod rates;
 pub mod refusals;
 pub mod rescale;
 pub mod run_info;
+pub mod situation;
 pub mod sources;
 pub mod told;
 

@@ -4,6 +4,7 @@
 mod burst;
 mod challenge;
 mod concurrency;
+mod explained;
 mod known;
 mod lists;
 mod model;

@@ -157,7 +157,8 @@ fn connect(program: &Program, key: types::source_key, is_charged: bool) {
     enter_in_filter(program, hash);
 }
 
-fn enter_in_filter(program: &Program, hash: u64) {
+/// As the program does with a source that gets an entry.
+pub fn enter_in_filter(program: &Program, hash: u64) {
     let known = &program.maps.known;
     let bits = (known.max_entries() * 32).ilog2();
     let bit = hash >> (64 - bits);
