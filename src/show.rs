@@ -2,6 +2,7 @@
 //! Output for people and programs: a model of plain values, its renderers, and the streams.
 
 pub mod capture;
+pub mod explain;
 pub mod lists;
 pub mod metrics;
 pub mod model;

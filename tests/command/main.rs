@@ -6,6 +6,7 @@ mod advice;
 mod cli;
 mod clients;
 mod dump;
+mod explain;
 mod instances;
 mod lifecycle;
 mod lists;
