@@ -202,3 +202,40 @@ fn write_answer(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::policy::ListedBy;
+
+    /// Who may write a list may not write on the terminal of who asks.
+    #[test]
+    fn notes_and_paths_are_harmless_on_a_terminal() {
+        let network = |origin, note: Option<&str>| Network {
+            network: "192.0.2.0/24".into(),
+            verdict: Listed::Denied,
+            origin,
+            note: note.map(Into::into),
+            left: None,
+            syns: 7,
+            is_covered: false,
+        };
+        let path = Path::new("/tmp/\u{1b}[2J").into();
+        for (network, expected) in [
+            (
+                network(ListedBy::Live, Some("a\u{1b}[31m\nscanner")),
+                "denied as 192.0.2.0/24 (live: a?[31m?scanner); decided 7 SYNs\n",
+            ),
+            (
+                network(ListedBy::File { path, line: 3 }, None),
+                "denied as 192.0.2.0/24 (/tmp/?[2J:3); decided 7 SYNs\n",
+            ),
+        ] {
+            let mut out = Vec::new();
+            write_listed(&mut out, &network).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

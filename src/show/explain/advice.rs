@@ -7,14 +7,14 @@ use super::{Answer, Known, Network, Remedy};
 use crate::judge::{Action, Likeness, Reason};
 use crate::policy::{Limit, Listed, ListedBy};
 
-/// "2 of 5 (1/s), next in 0.3s"
+/// "2 of 5 left, refilled at 1/s, next in 0.3s"
 pub fn bucket(limit: Limit, bucket: Bucket) -> String {
     let next = if bucket.next_token.is_zero() {
         String::new()
     } else {
         format!(", next in {}", age(bucket.next_token))
     };
-    format!("{} of {} left, {} a time{next}", bucket.tokens, limit.burst, limit.rate)
+    format!("{} of {} left, refilled at {}{next}", bucket.tokens, limit.burst, limit.rate)
 }
 
 pub fn looks_like(likeness: Likeness) -> &'static str {
