@@ -20,32 +20,36 @@ pub enum Likeness {
     NeverAnswers,
     /// It has no connection, and was not challenged: it may have asked for a port where nobody listens.
     NeverConnected,
-    /// It has connections, and far more SYNs.
+    /// It has connections, and far more SYNs that were answered.
     ForgedToo,
     OneUser,
     ManyUsers,
 }
 
 pub fn likeness(entry: &Entry) -> Likeness {
-    let Entry { challenged, connected, .. } = *entry;
+    let Entry { passed, challenged, connected, .. } = *entry;
     match connected {
         0 if challenged > 0 => Likeness::NeverAnswers,
         0 => Likeness::NeverConnected,
-        _ if syns(entry) > REPETITIONS * connected.max(FEW) => Likeness::ForgedToo,
+        _ if passed + challenged > most_repetitions(connected) => Likeness::ForgedToo,
         1..=FEW => Likeness::OneUser,
         _ => Likeness::ManyUsers,
     }
 }
 
-fn syns(entry: &Entry) -> u64 {
-    entry.passed + entry.challenged + entry.dropped
+/// SYNs of a client with so many connections, if all are its own.
+fn most_repetitions(connected: u64) -> u64 {
+    REPETITIONS * connected.max(FEW)
 }
 
 /// A burst that would never have refused the source, at whatever rate: room for everything that was counted of it,
-/// however close together it came. None where that says nothing: it was refused nothing, or it is not all its own.
+/// however close together it came. None where that says nothing: it was refused nothing, or it is not all its own, or
+/// most of it is what a client that goes on trying sends while it is refused.
 pub fn harmless_burst(entry: &Entry) -> Option<u64> {
+    let Entry { passed, challenged, dropped, connected, .. } = *entry;
     let is_its_own = matches!(likeness(entry), Likeness::OneUser | Likeness::ManyUsers);
-    (entry.dropped > 0 && is_its_own).then(|| syns(entry).max(entry.connected))
+    let was_refused = (1..=most_repetitions(connected)).contains(&dropped);
+    (is_its_own && was_refused).then(|| (passed + challenged + dropped).max(connected))
 }
 
 #[cfg(test)]
@@ -66,7 +70,8 @@ mod tests {
             ((20, 10, 7, 30), Likeness::OneUser),
             ((24, 276, 0, 300), Likeness::ManyUsers),
             ((20, 101, 0, 30), Likeness::ForgedToo),
-            ((1, 0, 1201, 300), Likeness::ForgedToo),
+            ((1, 1200, 0, 300), Likeness::ForgedToo),
+            ((1, 0, 1201, 300), Likeness::ManyUsers),
             ((0, 0, 0, 31), Likeness::ManyUsers),
         ] {
             let (passed, challenged, dropped, connected) = counts;
@@ -83,7 +88,8 @@ mod tests {
         assert_eq!(harmless_burst(&entry(20, 10, 7, 30)), Some(37));
         assert_eq!(harmless_burst(&entry(1, 0, 2, 30)), Some(30), "some came by SYNs that it forgot");
         assert_eq!(harmless_burst(&entry(20, 10, 0, 30)), None, "refused nothing");
-        assert_eq!(harmless_burst(&entry(5, 100, 900, 3)), None, "not its own");
+        assert_eq!(harmless_burst(&entry(5, 120, 9, 3)), None, "not its own");
+        assert_eq!(harmless_burst(&entry(5, 0, 121, 3)), None, "it tries all the time");
         assert_eq!(harmless_burst(&entry(5, 100, 900, 0)), None);
     }
 }

@@ -433,7 +433,7 @@ fn tick() -> u32 {
 fn agrees(options: &[&str]) -> BTreeSet<&'static str> {
     let bench = Bench::new(options);
     let seen = std::cell::RefCell::new((0_u16, BTreeSet::new()));
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(80) };
     TestRunner::new(config)
         .run(&cases(), |case| {
             let mut seen = seen.borrow_mut();

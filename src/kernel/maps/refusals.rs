@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use libbpf_rs::MapCore;
 
 use crate::judge;
-use crate::kernel::skel::types;
+use crate::kernel::skel::{as_bytes, from_bytes, types};
+use crate::kernel::sys;
 
 /// For errors.
 const TABLE: &str = "the memory of refusals";
@@ -41,10 +42,12 @@ pub struct Memory {
 /// What is remembered of one source, by its address in its table: at each service. `now` in ns of CLOCK_MONOTONIC.
 pub fn of(refusals: &impl MapCore, source: &types::addr, now: u64) -> Result<BTreeMap<u32, Memory>> {
     let mut memories = BTreeMap::<u32, Memory>::new();
-    super::for_each(TABLE, refusals, |_: u32, refusal: types::refusal| {
-        if refusal.until == 0 || refusal.source.word != source.word {
-            return;
-        }
+    // There are a million of them at most, and few are of this source.
+    let its_own = |value: &[u8]| {
+        from_bytes::<types::refusal>(value.strip_prefix(as_bytes(source)).map(|_| value)?)
+    };
+    let visit = |_: &[u8], value: &[u8]| {
+        let Some(refusal) = its_own(value).filter(|refusal| refusal.until != 0) else { return };
         let memory = memories.entry(service_of(&refusal)).or_default();
         memory.refused.add(&refusal);
         let why = match refusal.until & WHY {
@@ -53,7 +56,8 @@ pub fn of(refusals: &impl MapCore, source: &types::addr, now: u64) -> Result<BTr
             _ => None,
         };
         memory.in_force.extend(why.filter(|_| refusal.until > now));
-    })?;
+    };
+    sys::map_for_each(refusals, visit).with_context(|| format!("cannot read {TABLE}"))?;
     Ok(memories)
 }
 

@@ -196,25 +196,29 @@ pub fn link(tables: Tables<'_>, index: u32) -> Result<Link> {
 }
 
 fn ports(tables: Tables<'_>, is_ipv6: bool) -> Result<BTreeMap<u16, PortOf>> {
-    let all: Vec<types::port> = super::array("the ports", tables.ports)?;
-    let of_family = all.chunks(all.len().div_ceil(2).max(1)).nth(is_ipv6.into()).unwrap_or_default();
-    let port = |port: &types::port| PortOf {
-        listens: port.listens != 0,
-        addresses: BTreeSet::new(),
-        is_unchallenged: port.is_unchallenged != 0,
-        takes_kernel_cookies: port.takes_kernel_cookies != 0,
-    };
-    let mut ports: BTreeMap<u16, PortOf> = (0..=u16::MAX)
-        .zip(of_family)
-        .map(|(number, of)| (number, port(of)))
-        .filter(|(_, of)| *of != PortOf::default())
-        .collect();
-    let listens_here =
-        |number: u16| of_family.get(usize::from(number)).is_some_and(|port| port.listens_here != 0);
+    let section = super::section("the ports", tables.ports)?;
+    let of_family = section.chunks(section.len().div_ceil(2).max(1)).nth(is_ipv6.into());
+    let told = of_family.unwrap_or_default().chunks_exact(size_of::<types::port>());
+    // Nearly all of them are all zero.
+    let told = (0..=u16::MAX).zip(told).filter(|(_, bytes)| bytes.iter().any(|&byte| byte != 0));
+    let (mut ports, mut listen_here) = (BTreeMap::new(), BTreeSet::new());
+    for (number, port) in told.filter_map(|(number, bytes)| Some((number, from_bytes(bytes)?))) {
+        let port: types::port = port;
+        if port.listens_here != 0 {
+            listen_here.insert(number);
+        }
+        let of = PortOf {
+            listens: port.listens != 0,
+            addresses: BTreeSet::new(),
+            is_unchallenged: port.is_unchallenged != 0,
+            takes_kernel_cookies: port.takes_kernel_cookies != 0,
+        };
+        ports.insert(number, of);
+    }
     let what = "the listeners on single addresses";
     super::for_each(what, tables.listeners, |key: types::listener_key, _: u8| {
         let (address, number) = (encode::ip(&key.addr), key.port as u16);
-        if address.is_ipv6() == is_ipv6 && listens_here(number) {
+        if address.is_ipv6() == is_ipv6 && listen_here.contains(&number) {
             ports.entry(number).or_default().addresses.insert(address);
         }
     })?;

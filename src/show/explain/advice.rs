@@ -26,7 +26,7 @@ pub fn looks_like(likeness: Likeness) -> &'static str {
             "too little to tell what it is: it never connected, and was never challenged"
         }
         Likeness::ForgedToo => {
-            "looks like a client in whose name others send: far more SYNs than connections"
+            "looks like a client in whose name others send: far more SYNs were answered than connections stood"
         }
         Likeness::OneUser => "looks like one user: it answers, and has few connections",
         Likeness::ManyUsers => {
