@@ -237,6 +237,7 @@ fn a_source_that_never_answers_is_called_one() {
             "  answer: goes to where the kernel would send it\n  listener: somebody listens\n",
             "  challenge rate: no limit\n",
             "  but when it just had its share of answers (128 in 4 ms on each CPU): drop_challenge_ration\n",
+            "  but to an address of this host at which nobody listens: drop_no_listener\n",
             "nothing needs to be done; to drop all its SYNs, which locks out the owner if it is forged: synflood-xdp deny 10.0.7.1\n",
         ],
     );
@@ -268,6 +269,82 @@ fn ports_with_the_same_answer_stand_together() {
     );
     // Nothing was refused there, so no limits are named.
     assert!(!text.contains("never refused at"), "{text}");
+}
+
+/// Waits until it says this of a client.
+#[track_caller]
+fn wait_for_words(pair: &Pair, args: &[&str], words: &str) {
+    wait_for(words, || explained(pair, args).contains(words).then_some(()));
+}
+
+#[test]
+fn what_is_in_the_way_of_a_challenge_is_named() {
+    let pair = lab::pair!();
+    let (listener, _ssh) = (listen(&pair, 80), listen(&pair, 22));
+    let options = ["--iface", "eth0", "--keep-sysctls", "--pass-rate", "1/h"];
+    let services = ["--service", "ssh=22,challenge=off"];
+    let _defence = Defence::start(&pair, &[&options[..], &services].concat());
+    wait_for_ports(&pair, "port 80");
+    send(&pair, [10, 0, 8, 1], 1);
+    wait_for_syns(&pair, "10.0.8.1", 1);
+    assert_says(
+        &explained(&pair, &["10.0.9.1", "--port", "22"]),
+        &[
+            "now passes (pass_unchallenged):\n",
+            "  pass rate: no token left, the next in 59m\n",
+            "  challenge: off for this service\n  unchallenged rate: 10000 tokens left\n",
+        ],
+    );
+
+    let _connection = connect(&pair, &listener);
+    for count in [60, 120, 180] {
+        send(&pair, [10, 0, 0, 1], 60);
+        wait_for_syns(&pair, "10.0.0.1", count);
+    }
+    let forged = "looks like a client in whose name others send: far more SYNs were answered";
+    assert_says(&explained(&pair, &["10.0.0.1"]), &["; 1 connected\n", forged]);
+
+    assert_says(
+        &explained(&pair, &["198.51.100.7"]),
+        &["now is dropped (drop_unanswerable):\n", "  answer: has no route\n"],
+    );
+    pair.server.run("ip", &["route", "add", "default", "via", "10.0.0.1"]);
+    wait_for_words(
+        &pair,
+        &["2001:db8:99::1", "--port", "22"],
+        "but from another neighbour than the gateway: drop_unanswerable\n",
+    );
+
+    let client = ["10.0.9.1", "--port", "80"];
+    pair.set("net.ipv4.tcp_syncookies=0");
+    wait_for_words(&pair, &client, "challenge: not possible: tcp_syncookies is 0\n");
+    pair.set("net.ipv4.tcp_syncookies=1");
+    pair.server.run("nft", &["add chain inet arrived in { type filter hook input priority 0; }"]);
+    let rule = "add rule inet arrived in tcp dport 80 tcp flags syn limit rate over 5/second drop";
+    pair.server.run("nft", &[rule]);
+    let forbidden = "challenge: forbidden by this host's firewall, or by the listener's keys\n";
+    wait_for_words(&pair, &client, forbidden);
+}
+
+#[test]
+fn a_server_that_passes_nothing_unasked_or_challenges_nobody_is_named() {
+    let pair = lab::pair!();
+    let _listener = listen(&pair, 80);
+    pair.set("net.ipv4.tcp_syncookies=2");
+    let all_by_cookie = Defence::start(&pair, &["--iface", "eth0", "--keep-sysctls"]);
+    let words = "challenge: tcp_syncookies is 2, so no SYN passes unasked\n";
+    wait_for_words(&pair, &["10.0.9.1"], words);
+    assert_says(&explained(&pair, &["10.0.9.1", "--port", "80"]), &["is challenged (challenge_sent)"]);
+    all_by_cookie.signal(nix::sys::signal::Signal::SIGINT);
+
+    let options = ["--iface", "eth0", "--challenge", "off", "--pass-rate", "1/h"];
+    let _defence = Defence::start(&pair, &options);
+    send(&pair, [10, 0, 8, 1], 1);
+    wait_for_syns(&pair, "10.0.8.1", 1);
+    assert_says(
+        &explained(&pair, &["10.0.9.1", "--port", "80"]),
+        &["now is dropped (drop_pass_rate):\n", "  challenge: off, so what may not pass is dropped\n"],
+    );
 }
 
 #[test]
