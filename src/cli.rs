@@ -2,6 +2,7 @@
 //! The command line: the words, their help, and what a single value can get wrong. A configuration file
 //! gives more of the same words. [`crate::settings`] refuses what several get wrong together.
 
+mod explain;
 mod given;
 mod hints;
 mod observe;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueHint};
 use ipnet::IpNet;
 
+pub use explain::Explain;
 use given::Given;
 pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
@@ -45,6 +47,7 @@ use crate::policy::{
   synflood-xdp --dump                               who is blocked now
   synflood-xdp status                               how the protection is
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
+  synflood-xdp explain 192.0.2.7                    why was this client refused?
   synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; 3 of check: with warnings, of status: with a fault.

@@ -4,6 +4,7 @@
 pub mod change;
 pub mod check;
 pub mod dump;
+pub mod explain;
 pub mod keep;
 pub mod lists;
 pub mod observe;
@@ -35,6 +36,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Allow(change) => change::change(Listed::Allowed, &change)?,
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
+        Verb::Explain(words) => explain::explain(&words)?,
         Verb::Observe(words) => observe::observe(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {

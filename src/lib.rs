@@ -3,6 +3,7 @@
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
 //! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
+//! [`judge`] knows [`policy`] only: it judges SYNs as the program does.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -14,6 +15,7 @@ pub mod config;
 pub mod endpoint;
 pub mod firewall;
 pub mod hook;
+pub mod judge;
 pub mod kernel;
 pub mod note;
 pub mod policy;
@@ -29,15 +31,16 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 13] = [
+    const MAY_KNOW: [(&str, &[&str]); 14] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
+        ("judge", &["policy"]),
         ("config", &["policy"]),
         ("cli", &["config", "policy"]),
         ("settings", &["cli", "policy"]),
-        ("kernel", &["note", "policy"]),
-        ("show", &["note", "policy"]),
+        ("kernel", &["judge", "note", "policy"]),
+        ("show", &["judge", "note", "policy"]),
         ("service", &["kernel"]),
         ("hook", &["policy"]),
         ("endpoint", &["kernel", "policy"]),

@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod capture;
+pub mod explain;
 pub mod lists;
 pub mod live;
 pub mod metrics;

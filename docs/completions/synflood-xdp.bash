@@ -25,6 +25,9 @@ _synflood__xdp() {
             synflood__xdp,deny)
                 cmd="synflood__xdp__subcmd__deny"
                 ;;
+            synflood__xdp,explain)
+                cmd="synflood__xdp__subcmd__explain"
+                ;;
             synflood__xdp,lists)
                 cmd="synflood__xdp__subcmd__lists"
                 ;;
@@ -41,7 +44,7 @@ _synflood__xdp() {
 
     case "${cmd}" in
         synflood__xdp)
-            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --quiet --help --version allow deny lists status observe check"
+            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --quiet --help --version allow deny lists status explain observe check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,6 +381,42 @@ _synflood__xdp() {
                     return 0
                     ;;
                 --note)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iface)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__explain)
+            opts="-i -h --port --to --json --iface --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

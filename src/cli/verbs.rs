@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
+use super::explain::Explain;
 use super::observe::Observe;
 use super::values;
 use crate::policy::faults::harmless;
@@ -26,6 +27,8 @@ pub enum Verb {
     /// Show how running instances are: limits in force, present rates, tables, the last reload. Exit status: 0 fine, 1
     /// none runs, 3 with a fault: a reload was refused, or no process looks after the interfaces
     Status(Show),
+    /// Say what is known of a client, what a SYN of it would meet now and why, and how to let it in; takes no token
+    Explain(Explain),
     /// Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive
     Observe(Observe),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0

@@ -10,6 +10,7 @@ use super::present::{self, Look};
 use super::running::{self, Found};
 use super::{print, summary};
 use crate::advice::preflight;
+use crate::judge::Bucket;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::lists;
@@ -86,10 +87,8 @@ fn read_lists(running: &Running) -> Result<Vec<model::ListEntry>> {
 }
 
 fn shown_source(source: &Source<'_>) -> model::Source {
-    let bucket = |bucket: sources::Bucket| model::Bucket {
-        tokens: bucket.tokens,
-        next_token: bucket.next_token,
-    };
+    let bucket =
+        |bucket: Bucket| model::Bucket { tokens: bucket.tokens, next_token: bucket.next_token };
     model::Source {
         source: source.name(),
         service: source.service.map(Into::into),

@@ -33,7 +33,7 @@ fn read(found: Found) -> Result<OfInstance> {
     })
 }
 
-fn shown(entry: Entry) -> Network {
+pub fn shown(entry: Entry) -> Network {
     Network {
         network: network_name(&entry.network),
         verdict: entry.listed,

@@ -67,6 +67,8 @@ pub struct Running {
     pub own_addresses: MapHandle,
     pub routes: MapHandle,
     pub listeners: MapHandle,
+    pub host: MapHandle,
+    pub links: MapHandle,
     pub observed: observe::Tables,
 }
 
@@ -197,6 +199,8 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         own_addresses: map("own_addresses")?,
         routes: map("routes")?,
         listeners: map("listeners")?,
+        host: map(".data.host")?,
+        links: map("links")?,
         observed: observe::Tables {
             wanted: map(".data.observe")?,
             sampling: map(".data.sampling")?,

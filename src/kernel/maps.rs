@@ -16,6 +16,7 @@ pub mod refusals;
 pub mod rescale;
 pub mod ring;
 pub mod run_info;
+pub mod situation;
 pub mod sources;
 pub mod told;
 

@@ -56,7 +56,13 @@ impl Services {
 
     /// The service of a port.
     pub fn at(&self, port: u16) -> Option<&Service> {
-        self.iter().map(|(_, service)| service).find(|service| service.ports.contains(port))
+        self.get(self.number_at(port))
+    }
+
+    /// The number of a port's service; 0: it is of none.
+    pub fn number_at(&self, port: u16) -> usize {
+        let mut services = self.iter();
+        services.find(|(_, service)| service.ports.contains(port)).map_or(0, |(number, _)| number)
     }
 }
 

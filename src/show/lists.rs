@@ -110,7 +110,7 @@ pub fn origin(origin: &ListedBy) -> String {
 }
 
 /// What a terminal would obey is taken out.
-fn on_one_line(text: &str) -> String {
+pub fn on_one_line(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 

@@ -277,6 +277,8 @@ fn a_missing_capability_is_named() {
     }
     assert_refused(&without(&pair, "-sys_admin", &["--dump"]), 1, &["--dump needs CAP_SYS_ADMIN"]);
     assert_refused(&without(&pair, "-sys_admin", &["lists"]), 1, &["lists needs CAP_SYS_ADMIN"]);
+    let explain = ["explain", "192.0.2.7"];
+    assert_refused(&without(&pair, "-sys_admin", &explain), 1, &["explain needs CAP_SYS_ADMIN"]);
     let deny = without(&pair, "-net_admin", &["deny", "192.0.2.7"]);
     assert_refused(&deny, 1, &["deny needs CAP_NET_ADMIN"]);
     let enough = without(&pair, "-all,+bpf,+net_admin,+perfmon", &protect);

@@ -121,6 +121,7 @@ fn an_instance_of_another_namespace_is_pointed_out() {
         (&["--dump"][..], "--dump"),
         (&["status"], "status"),
         (&["lists"], "lists"),
+        (&["explain", "192.0.2.7"], "explain …"),
         (&["deny", "192.0.2.7"], "deny …"),
         (&["allow", "192.0.2.7", "--remove"], "allow …"),
     ] {

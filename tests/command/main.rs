@@ -8,6 +8,7 @@ mod clients;
 mod dry_run;
 mod dump;
 mod events;
+mod explain;
 mod instances;
 mod lifecycle;
 mod lists;

@@ -6,6 +6,7 @@ mod burst;
 mod challenge;
 mod concurrency;
 mod events;
+mod explained;
 mod known;
 mod lists;
 mod model;

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The way of a SYN as docs/ARCHITECTURE.md has it, without the program: limits, rates, and what can be challenged.
-//! No time passes here, except where a test says so.
+//! The way of a SYN as [`judge`] has it, over sequences: limits, rates, and what can be challenged. No time passes
+//! here, except where a test says so.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use synflood_xdp::judge::{
+    self, Bucket, Entry, Facts, Form, Host, Port, Rate, Rates, Reason, State, Syn, Way,
+};
+use synflood_xdp::policy::{Listed, Policy};
+
+/// A moment at which buckets that are full in the past are full.
+const NOW: u64 = 1 << 50;
 
 /// Who sends a SYN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,15 +52,6 @@ pub enum Shape {
     BadSignature,
 }
 
-/// What all sources share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shared {
-    Pass,
-    Unchallenged,
-    Forwarded,
-    Challenges,
-}
-
 /// What happens.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
@@ -59,28 +59,24 @@ pub enum Event {
     /// A connection of this source stands.
     Connected(Sender, Service),
     /// A rate that all share gets its token back.
-    Refilled(Shared),
+    Refilled(Rate),
 }
 
-/// A source with an entry.
+/// What is left in a source's buckets, and what is counted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct Left {
     pub syns: u64,
-    /// Negative: it owes some.
-    pub connections: i64,
+    pub connections: u64,
     pub passed: u64,
     pub challenged: u64,
     pub dropped: u64,
 }
 
-pub struct Model {
-    pub burst: u64,
-    pub web_burst: u64,
-    pub is_challenging: bool,
+pub struct Model<'a> {
+    policy: &'a Policy,
     /// By the name under which a source is counted, and the service.
-    pub entries: BTreeMap<(Sender, Service), Entry>,
-    /// Whether the rate's one token is there: in the order of [`Shared`].
-    pub rates: [bool; 4],
+    entries: BTreeMap<(Sender, Service), Entry>,
+    pub rates: Rates,
 }
 
 impl Sender {
@@ -92,106 +88,91 @@ impl Sender {
         }
     }
 
-    fn is_allowed(self) -> bool {
-        matches!(self, Self::Allowed(_))
+    pub fn listed(self) -> Option<Listed> {
+        match self {
+            Self::Allowed(_) => Some(Listed::Allowed),
+            Self::Denied => Some(Listed::Denied),
+            _ => None,
+        }
     }
 }
 
-impl Model {
-    pub fn new(burst: u64, web_burst: u64, is_challenging: bool) -> Self {
-        Self { burst, web_burst, is_challenging, entries: BTreeMap::new(), rates: [true; 4] }
+impl Shape {
+    fn form(self) -> Form {
+        match self {
+            Self::ExtraHeaders => Form::ExtraHeaders,
+            Self::BadSignature => Form::Malformed,
+            _ => Form::Plain,
+        }
     }
 
-    pub fn connect(&mut self, sender: Sender, service: Service) {
-        let entry = self.entry(sender, service);
-        entry.connections -= i64::from(!sender.is_allowed());
+    fn port(self) -> Port {
+        Port {
+            listens: self != Self::NobodyListens,
+            is_unchallenged: self == Self::Unchallenged,
+            ..Port::default()
+        }
+    }
+}
+
+impl<'a> Model<'a> {
+    pub fn new(policy: &'a Policy) -> Self {
+        Self { policy, entries: BTreeMap::new(), rates: Rates::default() }
     }
 
-    /// The reasons that a SYN may have: several if several things refuse it.
-    pub fn judge(&mut self, sender: Sender, service: Service, shape: Shape) -> Vec<&'static str> {
-        if sender == Sender::Denied {
-            return vec!["drop_denied"];
+    /// A connection to this port stands.
+    pub fn connect(&mut self, sender: Sender, service: Service, port: u16) {
+        let full = Entry { syns_full_at: NOW, connections_full_at: NOW, ..Entry::default() };
+        let entry = self.entries.entry((sender.source(), service)).or_insert(full);
+        let limit = self.policy.limits_of(self.policy.services.at(port)).connections.unwrap();
+        if sender.listed() != Some(Listed::Allowed) {
+            entry.connections_full_at += limit.rate.interval_ns;
         }
-        if shape == Shape::Unprotected {
-            return vec!["pass_unprotected_port"];
-        }
+    }
+
+    /// The reason with which a SYN ends.
+    pub fn judge(
+        &mut self,
+        (sender, address): (Sender, IpAddr),
+        (service, port): (Service, u16),
+        shape: Shape,
+    ) -> Reason {
+        let facts = Facts {
+            policy: self.policy,
+            now: NOW,
+            listed: sender.listed(),
+            remembered: None,
+            host: Host { syncookies: 1, is_stale: false },
+            port: shape.port(),
+            is_own_source: false,
+            way: Way::Open,
+            has_queue_room: true,
+            has_ration: true,
+            has_kernel_cookie: true,
+        };
+        let is_for_this_host = shape != Shape::Forwarded;
+        let syn = Syn { source: address, port, is_for_this_host, form: shape.form() };
         let key = (sender.source(), service);
-        let is_counted = self.entries.contains_key(&key);
-        let reasons = self.limited(sender, service, shape);
-        if let Some(entry) = self.entries.get_mut(&key) {
-            match reasons[0].split_once('_').unwrap().0 {
-                "pass" => entry.passed += 1,
-                "challenge" => entry.challenged += u64::from(is_counted),
-                _ => entry.dropped += u64::from(is_counted),
-            }
-        }
-        reasons
+        let mut state = State { rates: self.rates, entry: self.entries.get(&key).copied() };
+        let reason = judge::judge(&facts, &syn, &mut state).reason;
+        self.rates = state.rates;
+        self.entries.extend(state.entry.map(|entry| (key, entry)));
+        reason
     }
 
-    fn limited(&mut self, sender: Sender, service: Service, shape: Shape) -> Vec<&'static str> {
-        let entry = self.entries.get(&(sender.source(), service)).filter(|_| !sender.is_allowed());
-        if entry.is_some_and(|entry| entry.connections <= 0) {
-            return vec!["drop_over_limit"];
-        }
-        let mut refused = Vec::new();
-        if !self.rates[Shared::Pass as usize] {
-            refused.push("drop_pass_rate");
-        }
-        if entry.is_some_and(|entry| entry.syns == 0) {
-            refused.push("drop_syn_limit");
-        }
-        if refused.is_empty() {
-            self.rates[Shared::Pass as usize] = false;
-            assert!(self.take_syn(sender, service));
-            return vec![if sender.is_allowed() { "pass_allowed" } else { "pass_within_limit" }];
-        }
-        if self.is_challenging { vec![self.challenged(sender, service, shape)] } else { refused }
-    }
-
-    fn challenged(&mut self, sender: Sender, service: Service, shape: Shape) -> &'static str {
-        match (sender, shape) {
-            (_, Shape::Forwarded) => self.unchallenged(sender, service, Shared::Forwarded),
-            (Sender::Loopback, _) => "drop_unanswerable",
-            (_, Shape::ExtraHeaders) => "drop_extra_headers",
-            (_, Shape::BadSignature) => "drop_signed",
-            _ if service == Service::Ssh || shape == Shape::Unchallenged => {
-                self.unchallenged(sender, service, Shared::Unchallenged)
-            }
-            (_, Shape::NobodyListens) => "drop_no_listener",
-            _ if self.take(Shared::Challenges) => "challenge_sent",
-            _ => "drop_challenge_rate",
-        }
-    }
-
-    fn unchallenged(&mut self, sender: Sender, service: Service, rate: Shared) -> &'static str {
-        if !self.rates[rate as usize] {
-            "drop_unchallenged_rate"
-        } else if !self.take_syn(sender, service) {
-            "drop_syn_limit"
-        } else {
-            self.rates[rate as usize] = false;
-            "pass_unchallenged"
-        }
-    }
-
-    fn entry(&mut self, sender: Sender, service: Service) -> &mut Entry {
-        let burst = if service == Service::Web { self.web_burst } else { self.burst };
-        let (syns, connections) = (burst, burst as i64);
-        let full = Entry { syns, connections, passed: 0, challenged: 0, dropped: 0 };
-        self.entries.entry((sender.source(), service)).or_insert(full)
-    }
-
-    /// Enters a source that is new.
-    fn take_syn(&mut self, sender: Sender, service: Service) -> bool {
-        let entry = self.entry(sender, service);
-        let holds_token = entry.syns > 0 || sender.is_allowed();
-        if holds_token && !sender.is_allowed() {
-            entry.syns -= 1;
-        }
-        holds_token
-    }
-
-    fn take(&mut self, rate: Shared) -> bool {
-        std::mem::take(&mut self.rates[rate as usize])
+    /// What each source has left. `port`: one of the service.
+    pub fn left(&self, port: impl Fn(Service) -> u16) -> impl Iterator<Item = (Sender, Service, Left)> {
+        self.entries.iter().map(move |(&(sender, service), entry)| {
+            let limits = self.policy.limits_of(self.policy.services.at(port(service)));
+            let connections = limits.connections.unwrap();
+            let left = Left {
+                syns: Bucket::new(entry.syns_full_at, limits.syns, NOW).tokens,
+                connections: Bucket::new(entry.connections_full_at, connections, NOW).tokens,
+                passed: entry.passed,
+                challenged: entry.challenged,
+                dropped: entry.dropped,
+            };
+            (sender, service, left)
+        })
     }
 }

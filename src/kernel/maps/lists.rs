@@ -3,6 +3,7 @@
 //! one uncovers what the other says: [`live`] is written by the commands `allow` and `deny`, [`files`] by the run.
 //! The longest prefix of both decides; of two that are as long, the live one.
 
+pub mod deciding;
 pub mod files;
 pub mod filter;
 pub mod live;

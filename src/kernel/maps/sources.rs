@@ -10,9 +10,10 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use super::events::Key;
 use super::refusals::{self, Remembered};
+use crate::judge::Bucket;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
-use crate::policy::{Limit, Policy};
+use crate::policy::Policy;
 
 /// For errors.
 const TABLE: &str = "the table of sources";
@@ -39,35 +40,6 @@ pub struct Source<'a> {
     pub connected: u64,
     /// Since the last dropped SYN, to the second; None: there was none.
     pub last_drop: Option<Duration>,
-}
-
-/// A source's bucket at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Bucket {
-    /// Whole tokens.
-    pub tokens: u64,
-    /// The time until the next token; zero with a full bucket.
-    pub next_token: Duration,
-}
-
-impl Bucket {
-    /// `now` in ns of CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns().
-    fn new(full_at: u64, limit: Limit, now: u64) -> Self {
-        let (interval, capacity) = (limit.rate.interval_ns, limit.capacity_ns());
-        let missing = full_at.saturating_sub(now);
-        // More than the capacity is a debt: several tokens may be due before one is there.
-        let next_token_ns = match missing.saturating_sub(capacity) {
-            0 => match missing % interval {
-                0 if missing > 0 => interval,
-                rest => rest,
-            },
-            debt => debt + interval,
-        };
-        Self {
-            tokens: capacity.saturating_sub(missing) / interval,
-            next_token: Duration::from_nanos(next_token_ns),
-        }
-    }
 }
 
 impl<'a> Source<'a> {
