@@ -11,6 +11,7 @@ mod present;
 pub mod run;
 mod running;
 pub mod status;
+pub mod top;
 mod wake;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -36,6 +37,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
         Verb::Observe(words) => observe::observe(&words)?,
+        Verb::Top(words) => top::show(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ pub mod report;
 pub mod segment;
 pub mod status;
 pub mod text;
+pub mod top;
 pub mod units;
 
 use std::io::{self, Write};

@@ -64,6 +64,7 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "allow" -d
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "deny" -d 'Drop all SYNs of networks, from now on'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "lists" -d 'Show the networks that are allowed or denied'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "status" -d 'Show how running instances are: limits in force, present rates, tables, the last reload. Exit status: 0 fine, 1 none runs, 3 with a fault: a reload was refused, or no process looks after the interfaces'
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "top" -d 'Watch a running instance on a full screen: rates, the worst sources and what they look like; keys sort, filter, allow and deny. Without a terminal: one screen, as text'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "observe" -d 'Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "check" -d 'Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0 fine, 1 it would not start, 3 with warnings'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand allow" -l for -d 'How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]' -r
@@ -84,6 +85,8 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand lists" -s h -l
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -l json -d 'Write JSON: one object'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand status" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand top" -s i -l iface -d 'The instance on this interface [default: the first one; Tab goes to the next]' -r -f -a '(command ls /sys/class/net)'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand top" -s h -l help -d 'Print help'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -s i -l iface -d 'Interface to look at, with an instance or without' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l port -d 'Only segments to, and from, this TCP port of this host' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l from -d 'Only segments from, and to, this address or network' -r

@@ -16,7 +16,9 @@ use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::ports;
 use crate::kernel::maps::rates::{self, Bucket};
 use crate::kernel::maps::{self, Maps};
+use crate::kernel::netlink;
 use crate::policy::Policy;
+use crate::show::metrics::Queue;
 use crate::show::model::{Rates, SharedBucket};
 use crate::show::status::Fill;
 
@@ -75,6 +77,19 @@ pub fn shared(rates: &MapHandle, policy: &Policy) -> Result<Shared> {
 pub fn unchallenged(running: &Running) -> Result<Vec<u16>> {
     let is_meant = |port: &u16| running.policy.challenges(*port);
     Ok(ports::unchallenged(&running.ports)?.into_iter().filter(is_meant).collect())
+}
+
+/// The queues of the listeners of protected ports. Of several listeners of a port, the one with the least room.
+pub fn queues(policy: &Policy) -> Result<BTreeMap<u16, Queue>> {
+    let mut fullest: BTreeMap<u16, Queue> = BTreeMap::new();
+    for netlink::Queue { port, length, limit } in netlink::queues()? {
+        let of_port = fullest.entry(port).or_insert(Queue { length, limit });
+        if limit.saturating_sub(length) < of_port.limit.saturating_sub(of_port.length) {
+            *of_port = Queue { length, limit };
+        }
+    }
+    fullest.retain(|port, _| policy.ports.contains(*port));
+    Ok(fullest)
 }
 
 /// The tables that may get full.

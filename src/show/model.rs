@@ -57,6 +57,23 @@ pub struct Syns {
     pub connected: u64,
 }
 
+impl Syns {
+    /// Whatever became of them.
+    pub fn sent(self) -> u64 {
+        self.passed + self.challenged + self.dropped
+    }
+
+    /// What was counted since then. Zero where it was more before.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            passed: self.passed.saturating_sub(before.passed),
+            challenged: self.challenged.saturating_sub(before.challenged),
+            dropped: self.dropped.saturating_sub(before.dropped),
+            connected: self.connected.saturating_sub(before.connected),
+        }
+    }
+}
+
 /// SYNs per second, by verdict.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Rates {

@@ -15,3 +15,4 @@ mod output;
 mod protect;
 mod services;
 mod sysctls;
+mod top;

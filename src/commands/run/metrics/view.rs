@@ -2,20 +2,19 @@
 //! What the metrics are made of. The run tells once a second what only it knows; all else is read from the kernel by
 //! whoever asks, and what takes a walk through whole tables not each time.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
 use crate::commands::present::{self, Bounded};
+use crate::kernel::clock;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists::totals::{ByVerdict, totals};
 use crate::kernel::maps::run_info::RunInfo;
 use crate::kernel::maps::{Maps, sources};
-use crate::kernel::{clock, netlink};
 use crate::policy::{Listed, Policy};
-use crate::show::metrics::{Metrics, Networks, Queue, Run, Syns, Walk};
+use crate::show::metrics::{Metrics, Networks, Run, Syns, Walk};
 use crate::show::model::InterfaceMode;
 use crate::upkeep::{Faults, Upkeep};
 
@@ -106,7 +105,7 @@ impl View {
             rates: present::shared(&judge.maps.data_rates, &judge.policy)?.rates_left,
             is_flooded,
             floods,
-            queues: queues(&judge.policy)?,
+            queues: present::queues(&judge.policy)?,
             failing_tasks: faults.failing,
             task_failures: faults.begun,
             walk: self.walk(&judge)?,
@@ -152,19 +151,6 @@ fn run(maps: &Maps) -> Result<Run> {
         configured: info.reloaded.unwrap_or(info.started),
         has_fault: info.fault.is_some(),
     })
-}
-
-/// Of several listeners of a port, the one with the least room.
-fn queues(policy: &Policy) -> Result<BTreeMap<u16, Queue>> {
-    let mut fullest: BTreeMap<u16, Queue> = BTreeMap::new();
-    for netlink::Queue { port, length, limit } in netlink::queues()? {
-        let of_port = fullest.entry(port).or_insert(Queue { length, limit });
-        if limit.saturating_sub(length) < of_port.limit.saturating_sub(of_port.length) {
-            *of_port = Queue { length, limit };
-        }
-    }
-    fullest.retain(|port, _| policy.ports.contains(*port));
-    Ok(fullest)
 }
 
 /// Whoever panicked with the lock has left a whole value.
