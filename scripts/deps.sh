@@ -40,6 +40,7 @@ test  hping3          hping3
 test  busybox         busybox-static
 test  iptables        iptables
 test  tcpdump         tcpdump
+test  tmux            tmux
 bench ip              iproute2
 bench nstat           iproute2
 bench ethtool         ethtool

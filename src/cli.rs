@@ -21,7 +21,7 @@ use given::Given;
 pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
 use values::{count, interface, interval, stop_after};
-pub use verbs::{Change, Show, Verb, Words};
+pub use verbs::{Change, Show, Top, Verb, Words};
 
 use crate::policy::{
     Challenge, Cookies, EventCommand, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst,
@@ -46,6 +46,7 @@ use crate::policy::{
   synflood-xdp --iface eth0 --for 10m --dry-run     judge and count, drop nothing, for ten minutes
   synflood-xdp --dump                               who is blocked now
   synflood-xdp status                               how the protection is
+  synflood-xdp top                                  what happens now, second by second
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
   synflood-xdp explain 192.0.2.7                    why was this client refused?
   synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it

@@ -12,6 +12,7 @@ mod present;
 pub mod run;
 mod running;
 pub mod status;
+pub mod top;
 mod wake;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -38,6 +39,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Lists(show) => lists::show(&show)?,
         Verb::Explain(words) => explain::explain(&words)?,
         Verb::Observe(words) => observe::observe(&words)?,
+        Verb::Top(words) => top::show(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ pub mod segment;
 pub mod status;
 pub mod summary;
 pub mod text;
+pub mod top;
 pub mod units;
 
 use std::io::{self, Write};

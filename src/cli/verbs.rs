@@ -29,6 +29,9 @@ pub enum Verb {
     Status(Show),
     /// Say what is known of a client, what a SYN of it would meet now and why, and how to let it in; takes no token
     Explain(Explain),
+    /// Watch a running instance on a full screen: rates, the worst sources and what they look like; keys sort, filter,
+    /// allow and deny. Without a terminal: one screen, as text
+    Top(Top),
     /// Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive
     Observe(Observe),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
@@ -87,6 +90,14 @@ pub struct Show {
     #[arg(long, short, value_name = "IF", value_parser = values::interface,
           value_hint = ValueHint::Other)]
     pub iface: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Top {
+    /// The instance on this interface [default: the first one; Tab goes to the next]
+    #[arg(long, short, value_name = "IF", value_parser = values::interface,
+          value_hint = ValueHint::Other)]
+    pub iface: Option<String>,
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -18,57 +18,62 @@ use crate::kernel::maps::lists::{self, Entry, Lock, Tables, Writer, files, live}
 use crate::policy::{Listed, ListedBy, SHORTEST_PREFIX, network_name};
 use crate::show;
 
-/// Changes all instances or none.
+/// Changes all instances or none, and says so.
 pub fn change(listed: Listed, words: &Change) -> Result<()> {
-    let verb = show::lists::verb(listed);
-    preflight::check_can_change(verb)?;
-    let peer = if words.yes { None } else { ssh::peer() };
-    if let Some(peer) = peer.filter(|_| listed == Listed::Denied && !words.remove) {
-        check_peer(peer, &words.networks);
+    preflight::check_can_change(show::lists::verb(listed))?;
+    if let Some(text) = refusal(listed, words) {
+        cli::usage_error(format!("{text}; if you mean it, give --yes"));
     }
-    if !words.remove && !words.yes {
-        check_size(listed, &words.networks);
+    let said = apply(listed, words)?;
+    let mut out = io::stdout().lock();
+    said.iter().try_for_each(|line| writeln!(out, "{line}")).context("cannot say what was done")
+}
+
+/// Why nobody should enter these. None: there is nothing to be afraid of, or it is meant.
+pub fn refusal(listed: Listed, words: &Change) -> Option<String> {
+    if words.remove || words.yes {
+        return None;
     }
-    let found = running::find(&words.iface, &format!("{verb} …"))?;
+    let peer = ssh::peer().filter(|_| listed == Listed::Denied);
+    let locked_out = peer.and_then(|peer| locks_out(peer, &words.networks));
+    locked_out.or_else(|| too_large(listed, &words.networks))
+}
+
+/// Changes all instances or none. Returns what to say of it.
+pub fn apply(listed: Listed, words: &Change) -> Result<Vec<String>> {
+    let found = running::find(&words.iface, &format!("{} …", show::lists::verb(listed)))?;
     let lock = Lock::wait()?;
     let mut writers = found
         .iter()
         .map(|found| Writer::new(found.running.lists(), &lock))
         .collect::<Result<Vec<_>>>()?;
-    let said = if words.remove {
-        remove(listed, words, peer, &found, &mut writers)?
+    // Nobody waits for whoever reads this: the lock ends here.
+    if words.remove {
+        let peer = if words.yes { None } else { ssh::peer() };
+        remove(listed, words, peer, &found, &mut writers)
     } else {
-        enter(listed, words, &found, &mut writers)?
-    };
-    // Nobody waits for whoever reads this.
-    drop(writers);
-    drop(lock);
-    let mut out = io::stdout().lock();
-    said.iter().try_for_each(|line| writeln!(out, "{line}")).context("cannot say what was done")
-}
-
-/// Nobody locks himself out by a slip. Ends the process.
-fn check_peer(peer: IpAddr, denied: &[IpNet]) {
-    if let Some(network) = denied.iter().find(|network| network.contains(&peer)) {
-        cli::usage_error(format!(
-            "you are connected over ssh from {peer}, which {} covers: this session would go on, but no new one \
-             would get in; if you mean it, give --yes",
-            network_name(network)
-        ));
+        enter(listed, words, &found, &mut writers)
     }
 }
 
-/// As a file may list nothing larger either. Ends the process.
-fn check_size(listed: Listed, networks: &[IpNet]) {
+/// Nobody locks himself out by a slip.
+fn locks_out(peer: IpAddr, denied: &[IpNet]) -> Option<String> {
+    let network = denied.iter().find(|network| network.contains(&peer))?;
+    Some(format!(
+        "you are connected over ssh from {peer}, which {} covers: this session would go on, but no new one \
+         would get in",
+        network_name(network)
+    ))
+}
+
+/// As a file may list nothing larger either.
+fn too_large(listed: Listed, networks: &[IpNet]) -> Option<String> {
     let what = match listed {
         Listed::Allowed => "nobody there would have limits",
         Listed::Denied => "nobody there would get in",
     };
-    if let Some(network) = networks.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX) {
-        cli::usage_error(format!(
-            "{network} is a large part of the Internet, and {what}: if you mean it, give --yes"
-        ));
-    }
+    let network = networks.iter().find(|network| network.prefix_len() < SHORTEST_PREFIX)?;
+    Some(format!("{network} is a large part of the Internet, and {what}"))
 }
 
 fn enter(

@@ -59,6 +59,8 @@ pub struct Running {
     pub counters: MapHandle,
     pub rates: MapHandle,
     pub ports: MapHandle,
+    pub connections: MapHandle,
+    pub run_info: MapHandle,
     pub live: MapHandle,
     pub files: MapHandle,
     pub list_filter: MapHandle,
@@ -127,8 +129,13 @@ pub struct Process {
     pub is_here: bool,
 }
 
+/// The number of the program on an interface, whosever it is. None: it has none, or is gone.
+pub fn program_on(interface: &Interface) -> Option<u32> {
+    sys::xdp_query(interface.index).ok().flatten().map(|program| program.id)
+}
+
 /// Whether a process has a program, or a link with it, open.
-fn holds(pid: u32, program: u32) -> bool {
+pub fn holds(pid: u32, program: u32) -> bool {
     let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
     texts.into_iter().any(|text| {
@@ -175,7 +182,8 @@ fn state(program: &ProgramInfo) -> Result<Option<State>> {
 fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
     let map = |name| map(program, name);
     let counters = map("counters")?;
-    let info = RunInfo::read(&map(RUN_INFO_MAP)?).ok()?;
+    let run_info = map(RUN_INFO_MAP)?;
+    let info = RunInfo::read(&run_info).ok()?;
     let btf = Btf::from_prog_id(program.id).ok()?;
     Some(Running {
         policy: encode::read_policy(&from_bytes(config)?),
@@ -191,6 +199,8 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         counters,
         rates: map(".data.rates")?,
         ports: map(".bss.ports")?,
+        connections: map(".bss.connected")?,
+        run_info,
         live: map("live")?,
         files: map("files")?,
         list_filter: map("list_filter")?,

@@ -39,26 +39,39 @@ pub fn whole(time: Duration) -> String {
     }
 }
 
-/// A count that fits in a column: 9999, 41.0k, 1.2M.
-pub fn count(count: u64) -> String {
-    match count {
-        0..10_000 => count.to_string(),
-        10_000..100_000 => format!("{:.1}k", count as f64 / 1e3),
-        100_000..1_000_000 => format!("{}k", count / 1000),
-        1_000_000..100_000_000 => format!("{:.1}M", count as f64 / 1e6),
-        _ => format!("{}M", count / 1_000_000),
+/// A figure that fits in six columns: 0, 0.3, 41, 2.1k, 38.7k, 262k, 1.4M.
+pub fn short(figure: f64) -> String {
+    match figure {
+        ..0.05 => "0".into(),
+        ..9.95 if (figure - figure.round()).abs() < 0.05 => format!("{figure:.0}"),
+        ..9.95 => format!("{figure:.1}"),
+        ..999.5 => format!("{figure:.0}"),
+        ..99_950.0 => format!("{:.1}k", figure / 1e3),
+        ..999_500.0 => format!("{:.0}k", figure / 1e3),
+        ..99_950_000.0 => format!("{:.1}M", figure / 1e6),
+        _ => format!("{:.0}M", figure / 1e6),
     }
 }
 
-/// Of 0 to 1: "99.9 %". Never all or nothing unless it is.
+/// The same for a count.
+pub fn count(count: u64) -> String {
+    short(count as f64)
+}
+
+/// Of 0 to 1: "12 %", or "99.9 %" where a whole number would say all, and "<0.1 %" where it would say nothing.
 pub fn percent(share: f64) -> String {
-    let tenths = (share * 1000.0).floor();
-    match share {
-        0.0 | 1.0 => format!("{} %", share * 100.0),
-        _ if tenths < 1.0 => "under 0.1 %".into(),
-        _ if (100.0..990.0).contains(&tenths) => format!("{} %", (tenths / 10.0).floor()),
-        _ => format!("{} %", tenths / 10.0),
+    let percent = 100.0 * share;
+    match percent {
+        99.0..99.95 | 0.05..0.95 => format!("{percent:.1} %"),
+        99.95..100.0 => "99.9 %".into(),
+        _ if percent > 0.0 && percent < 0.05 => "<0.1 %".into(),
+        _ => format!("{percent:.0} %"),
     }
+}
+
+/// The same for a part of a whole. None: a part of nothing.
+pub fn share(part: f64, whole: f64) -> Option<String> {
+    (whole > 0.0).then(|| percent(part.min(whole) / whole))
 }
 
 /// In seconds, to the millisecond.
@@ -82,7 +95,7 @@ fn rounded(time: Duration) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{age, count, exact, percent, whole};
+    use super::{age, exact, share, short, whole};
 
     #[test]
     fn ages_are_short() {
@@ -94,26 +107,37 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_shares_are_short() {
-        for (value, text) in [
-            (0, "0"),
-            (9_999, "9999"),
-            (41_049, "41.0k"),
-            (312_400, "312k"),
-            (1_249_000, "1.2M"),
-            (123_456_789, "123M"),
+    fn figures_fit_in_six_columns() {
+        for (figure, text) in [
+            (0.0, "0"),
+            (0.33, "0.3"),
+            (3.0, "3"),
+            (9.96, "10"),
+            (41.4, "41"),
+            (999.4, "999"),
+            (999.6, "1.0k"),
+            (38_710.0, "38.7k"),
+            (262_144.0, "262k"),
+            (1_400_000.0, "1.4M"),
+            (1e9, "1000M"),
         ] {
-            assert_eq!(count(value), text);
+            assert_eq!(short(figure), text);
         }
-        for (share, text) in [
-            (0.0, "0 %"),
-            (0.0004, "under 0.1 %"),
-            (0.0123, "1.2 %"),
-            (0.579, "57 %"),
-            (0.9999, "99.9 %"),
-            (1.0, "100 %"),
+    }
+
+    #[test]
+    fn a_share_is_all_or_nothing_only_if_it_is() {
+        for (part, whole, text) in [
+            (999_999.0, 1e6, Some("99.9 %")),
+            (994.0, 1e3, Some("99.4 %")),
+            (12.0, 100.0, Some("12 %")),
+            (4.0, 1e3, Some("0.4 %")),
+            (1.0, 1e6, Some("<0.1 %")),
+            (0.0, 1e6, Some("0 %")),
+            (5.0, 4.0, Some("100 %")),
+            (0.0, 0.0, None),
         ] {
-            assert_eq!(percent(share), text);
+            assert_eq!(share(part, whole).as_deref(), text);
         }
     }
 

@@ -18,3 +18,4 @@ mod output;
 mod protect;
 mod services;
 mod sysctls;
+mod top;

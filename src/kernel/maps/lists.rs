@@ -210,27 +210,43 @@ pub fn read(tables: Tables<'_>, now: u64) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = live::read(tables)?
         .into_iter()
         .filter(|entry| !entry.is_over(now))
-        .map(|entry| Entry {
-            network: entry.network,
-            listed: entry.listed,
-            left: entry.until.map(|until| Duration::from_nanos(until - now)),
-            syns: entry.syns,
-            origin: ListedBy::Live,
-            note: entry.note,
-            is_covered: false,
-        })
+        .map(|entry| entry.counting(now))
         .collect();
     let live: HashSet<IpNet> = entries.iter().map(|entry| entry.network).collect();
     entries.extend(files::read(tables)?.into_iter().map(|(network, found)| Entry {
-        network,
-        listed: found.entry.listed,
-        left: None,
-        syns: found.syns,
-        origin: found.origin,
-        note: String::new(),
         is_covered: live.contains(&network),
+        ..found.counting(network)
     }));
     Ok(entries)
+}
+
+impl live::Entry {
+    /// `now` in ns of CLOCK_MONOTONIC.
+    pub fn counting(self, now: u64) -> Entry {
+        Entry {
+            network: self.network,
+            listed: self.listed,
+            origin: ListedBy::Live,
+            left: self.until.map(|until| Duration::from_nanos(until.saturating_sub(now))),
+            syns: self.syns,
+            note: self.note,
+            is_covered: false,
+        }
+    }
+}
+
+impl files::Found {
+    fn counting(self, network: IpNet) -> Entry {
+        Entry {
+            network,
+            listed: self.entry.listed,
+            origin: self.origin,
+            note: String::new(),
+            left: None,
+            syns: self.syns,
+            is_covered: false,
+        }
+    }
 }
 
 fn verdict(listed: Listed) -> types::list_verdict {

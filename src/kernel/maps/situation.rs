@@ -132,7 +132,7 @@ impl Situation {
         Ok(Self {
             now,
             network: IpNet::new(encode::ip(&source), prefix_len)?,
-            listed: deciding::deciding(tables.lists, address, now)?,
+            listed: deciding::deciding(tables.lists, &address.into(), now)?,
             is_own_address: is_own(tables, address)?,
             rates: Rates {
                 pass: rates.pass.full_at,

@@ -26,6 +26,8 @@ pub struct Source<'a> {
     policy: &'a Policy,
     /// The name of the service; None: ports of no service.
     pub service: Option<&'a str>,
+    /// Its number; 0: none.
+    pub service_number: u8,
     /// The bucket of SYNs that the kernel gets unasked.
     pub syns: Bucket,
     /// The bucket of connections. None: they are not limited.
@@ -62,6 +64,7 @@ impl<'a> Source<'a> {
             address,
             policy,
             service: service.map(|service| service.name.as_str()),
+            service_number: key.service as u8,
             syns: Bucket::new(source.syns_full_at, limits.syns, now),
             connections: limits.connections.map(connections),
             passed: source.passed,
@@ -72,11 +75,15 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// The limit on its connections is used up.
+    pub fn has_no_connection(&self) -> bool {
+        self.connections.is_some_and(|bucket| bucket.tokens == 0)
+    }
+
     /// It has no connection left, or it is over its SYN bucket, had SYNs dropped, and never answered.
     pub fn is_blocked(&self) -> bool {
-        let has_no_connection = self.connections.is_some_and(|bucket| bucket.tokens == 0);
         let never_answers = self.syns.tokens == 0 && self.connected == 0;
-        self.last_drop.is_some() && (has_no_connection || never_answers)
+        self.last_drop.is_some() && (self.has_no_connection() || never_answers)
     }
 
     /// The address, with its prefix length where it stands for more than one.

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Which entry of the lists decides about an address.
-
-use std::net::IpAddr;
-use std::time::Duration;
+//! Which entry of the lists decides about addresses.
 
 use anyhow::Result;
 use ipnet::IpNet;
@@ -11,7 +8,6 @@ use plain::Plain;
 
 use super::{Entry, Tables, files, live};
 use crate::kernel::skel::types;
-use crate::policy::ListedBy;
 
 /// LIST_MAX_EXPIRED of the program.
 const MAX_EXPIRED: usize = 16;
@@ -33,38 +29,22 @@ impl Value for types::live_entry {
     }
 }
 
-/// The entry that decides about an address, as the program finds it. None: no list names it. `now` in ns of
-/// CLOCK_MONOTONIC.
-pub fn deciding(tables: Tables<'_>, address: IpAddr, now: u64) -> Result<Option<Entry>> {
-    let live = longest_in_force::<types::live_entry>(tables.live, address, now)?;
-    let of_file = longest_in_force::<types::list_entry>(tables.files, address, now)?;
+/// The entry that decides about all addresses of a network, as the program finds it. None: no list names it. `now` in ns
+/// of CLOCK_MONOTONIC.
+pub fn deciding(tables: Tables<'_>, of: &IpNet, now: u64) -> Result<Option<Entry>> {
+    let live = longest_in_force::<types::live_entry>(tables.live, of, now)?;
+    let of_file = longest_in_force::<types::list_entry>(tables.files, of, now)?;
     let is_longer = |network: &IpNet| live.is_none_or(|live| network.prefix_len() > live.prefix_len());
     if let Some(network) = of_file.filter(is_longer) {
-        return Ok(files::get(tables, &network)?.map(|found| Entry {
-            network,
-            listed: found.entry.listed,
-            origin: found.origin,
-            note: String::new(),
-            left: None,
-            syns: found.syns,
-            is_covered: false,
-        }));
+        return Ok(files::get(tables, &network)?.map(|found| found.counting(network)));
     }
     let Some(network) = live else { return Ok(None) };
-    Ok(live::get(tables, &network)?.map(|entry| Entry {
-        network,
-        listed: entry.listed,
-        origin: ListedBy::Live,
-        note: entry.note,
-        left: entry.until.map(|until| Duration::from_nanos(until.saturating_sub(now))),
-        syns: entry.syns,
-        is_covered: false,
-    }))
+    Ok(live::get(tables, &network)?.map(|entry| entry.counting(now)))
 }
 
 /// `longest_in_force()` of `bpf/lists.bpf.h`.
-fn longest_in_force<V: Value>(table: &MapHandle, address: IpAddr, now: u64) -> Result<Option<IpNet>> {
-    let mut within = IpNet::from(address);
+fn longest_in_force<V: Value>(table: &MapHandle, of: &IpNet, now: u64) -> Result<Option<IpNet>> {
+    let mut within = *of;
     for _ in 0..=MAX_EXPIRED {
         let Some(value) = super::get::<V>(table, &within)? else { return Ok(None) };
         let entry = value.entry();

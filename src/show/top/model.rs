@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! An instance as it was seen from second to second.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::sources::Table;
+use super::syns::Syns;
+use crate::policy::Policy;
+use crate::show::model::InterfaceMode;
+use crate::show::model::PortQueue;
+
+/// As many seconds of the past are drawn.
+pub const MINUTE: usize = 60;
+
+/// SYNs of sources that have used up their own connections, and answers of theirs that the kernel did not take.
+const REFUSED: [&str; 3] = ["drop_over_limit", "answer_over_limit", "answer_refused"];
+
+/// What is read each second.
+#[derive(Debug, Clone, Default)]
+pub struct Second {
+    /// Of a clock that only goes on.
+    pub at: Duration,
+    /// The time of day.
+    pub clock: String,
+    pub syns: Syns,
+    /// Connections that were made of own cookies.
+    pub by_cookie: u64,
+    /// Frames.
+    pub reasons: BTreeMap<String, u64>,
+    /// For how long the counters have counted.
+    pub since: Duration,
+    /// For how long a flood has been on.
+    pub flood: Option<Duration>,
+    /// What is wrong with the configuration.
+    pub fault: Option<String>,
+    /// A process looks after the interfaces.
+    pub has_process: bool,
+    /// Of listeners, by port.
+    pub queues: Vec<PortQueue>,
+    /// Connections, by port.
+    pub ports: BTreeMap<u16, u64>,
+    pub unchallenged: Vec<u16>,
+}
+
+/// What happens in a second.
+#[derive(Debug, Clone, Default)]
+pub struct Rates {
+    pub passed: f64,
+    pub challenged: f64,
+    pub dropped: f64,
+    pub connected: f64,
+    pub by_cookie: f64,
+    /// Of sources that answer.
+    pub refused: f64,
+    /// Most first; none that is zero.
+    pub reasons: Vec<(String, f64)>,
+    pub ports: BTreeMap<u16, f64>,
+}
+
+impl Rates {
+    fn between(before: &Second, now: &Second) -> Self {
+        let seconds = now.at.saturating_sub(before.at).as_secs_f64().max(f64::EPSILON);
+        let rate = |before: u64, now: u64| now.saturating_sub(before) as f64 / seconds;
+        let of_reason = |(reason, &count): (&String, &u64)| {
+            let then = before.reasons.get(reason).copied().unwrap_or_default();
+            (reason.clone(), rate(then, count))
+        };
+        let mut reasons: Vec<_> = now.reasons.iter().map(of_reason).collect();
+        reasons.retain(|&(_, rate)| rate > 0.0);
+        reasons.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let is_refused = |(reason, _): &&(String, f64)| REFUSED.contains(&reason.as_str());
+        let of_port = |(&port, &count): (&u16, &u64)| {
+            (port, rate(before.ports.get(&port).copied().unwrap_or_default(), count))
+        };
+        Self {
+            passed: rate(before.syns.passed, now.syns.passed),
+            challenged: rate(before.syns.challenged, now.syns.challenged),
+            dropped: rate(before.syns.dropped, now.syns.dropped),
+            connected: rate(before.syns.connected, now.syns.connected),
+            by_cookie: rate(before.by_cookie, now.by_cookie),
+            refused: reasons.iter().filter(is_refused).map(|(_, rate)| rate).sum(),
+            reasons,
+            ports: now.ports.iter().map(of_port).collect(),
+        }
+    }
+
+    pub fn sent(&self) -> f64 {
+        self.passed + self.challenged + self.dropped
+    }
+
+    /// SYNs that made nobody a connection: dropped, or asked in vain.
+    pub fn stopped(&self) -> f64 {
+        self.dropped + (self.challenged - self.by_cookie).max(0.0)
+    }
+}
+
+/// The last minute of a rate, oldest first.
+pub type History = VecDeque<u64>;
+
+/// What became of SYNs, second by second.
+#[derive(Debug, Default)]
+pub struct Histories {
+    pub passed: History,
+    pub challenged: History,
+    pub dropped: History,
+    pub connected: History,
+}
+
+impl Histories {
+    fn add(&mut self, rates: &Rates) {
+        for (history, rate) in [
+            (&mut self.passed, rates.passed),
+            (&mut self.challenged, rates.challenged),
+            (&mut self.dropped, rates.dropped),
+            (&mut self.connected, rates.connected),
+        ] {
+            history.push_back(rate.round() as u64);
+            while history.len() > MINUTE {
+                history.pop_front();
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Model {
+    pub interfaces: Vec<InterfaceMode>,
+    pub policy: Policy,
+    pub second: Second,
+    /// None: it takes two readings.
+    pub rates: Option<Rates>,
+    pub histories: Histories,
+    /// None: it takes two readings.
+    pub table: Option<Table>,
+    /// Why there is nothing new to see.
+    pub gone: Option<String>,
+}
+
+impl Model {
+    pub fn new(interfaces: Vec<InterfaceMode>, policy: Policy) -> Self {
+        Self {
+            interfaces,
+            policy,
+            second: Second::default(),
+            rates: None,
+            histories: Histories::default(),
+            table: None,
+            gone: None,
+        }
+    }
+
+    pub fn see(&mut self, second: Second) {
+        let before = std::mem::replace(&mut self.second, second);
+        if before.at.is_zero() {
+            return;
+        }
+        let rates = Rates::between(&before, &self.second);
+        self.histories.add(&rates);
+        self.rates = Some(rates);
+    }
+
+    /// "random sources and 2 addresses": what a flood comes from, as far as it is known.
+    pub fn origin(&self) -> Option<String> {
+        let table = self.table.as_ref()?;
+        let addresses = match table.attackers {
+            0 => None,
+            1 => Some("1 address".into()),
+            many => Some(format!("{many} addresses")),
+        };
+        let random = table.is_random.then(|| "random sources".into());
+        let all: Vec<String> = random.into_iter().chain(addresses).collect();
+        (!all.is_empty()).then(|| all.join(" and "))
+    }
+}
