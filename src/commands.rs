@@ -8,6 +8,7 @@ pub mod keep;
 pub mod lists;
 pub mod observe;
 mod present;
+pub mod report;
 pub mod run;
 mod running;
 pub mod status;
@@ -36,6 +37,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Deny(change) => change::change(Listed::Denied, &change)?,
         Verb::Lists(show) => lists::show(&show)?,
         Verb::Observe(words) => observe::observe(&words)?,
+        Verb::Report(words) => report::report(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
 //! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
+//! [`report`] reads what a run has written.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod firewall;
 pub mod kernel;
 pub mod note;
 pub mod policy;
+pub mod report;
 pub mod service;
 pub mod settings;
 pub mod show;
@@ -28,7 +30,7 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 12] = [
+    const MAY_KNOW: [(&str, &[&str]); 13] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
@@ -37,6 +39,7 @@ mod tests {
         ("settings", &["cli", "policy"]),
         ("kernel", &["note", "policy"]),
         ("show", &["note", "policy"]),
+        ("report", &["policy", "show"]),
         ("service", &["kernel"]),
         ("endpoint", &["kernel", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
