@@ -13,5 +13,6 @@ mod metrics;
 mod observe;
 mod output;
 mod protect;
+mod report;
 mod services;
 mod sysctls;
