@@ -18,7 +18,7 @@ markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -na
 docgen = $(cargo) run --quiet -p docgen --
 # The name of each test program is that of its file or directory: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
-shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh .ci/run
+shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh tests/sight/report.sh .ci/run
 
 .PHONY: build
 build: ## build the static binary, ./synflood-xdp (the default)
@@ -85,9 +85,10 @@ test-package: root needs-build-package-guest deb ## install, flood, upgrade and 
 	@tests/package/run.sh
 
 .PHONY: test-sight
-test-sight: root needs-build-demo-test-sight build ## let a real Prometheus watch a run in a flood; try alert rules and dashboard; read captures with tshark
+test-sight: root needs-build-demo-test-sight build ## let a real Prometheus watch a run in a flood; try alert rules and dashboard; read captures with tshark, and the page of a log with Chromium
 	@tests/sight/run.sh ./synflood-xdp
 	@tests/sight/observe.sh ./synflood-xdp
+	@tests/sight/report.sh ./synflood-xdp
 
 .PHONY: test-host
 test-host: ## run the tests that need no root

@@ -60,6 +60,9 @@ sight prometheus      prometheus
 sight promtool        prometheus
 sight jq              jq
 sight tshark          tshark
+sight chromium        chromium
+sight pngtopnm        netpbm
+sight pdftotext       poppler-utils
 package dpkg-deb          dpkg
 package lintian           lintian
 guest qemu-system-x86_64  qemu-system-x86

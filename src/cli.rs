@@ -7,6 +7,7 @@ mod given;
 mod hints;
 mod observe;
 mod refusal;
+mod report;
 mod values;
 mod verbs;
 
@@ -20,6 +21,7 @@ pub use explain::Explain;
 use given::Given;
 pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
+pub use report::Report;
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Top, Verb, Words};
 
@@ -50,6 +52,7 @@ use crate::policy::{
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
   synflood-xdp explain 192.0.2.7                    why was this client refused?
   synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it
+  synflood-xdp report LOG -o report.html            a page of an attack, from the output of --json
 
 Exit status: 0 fine or ended by a signal, 1 failed, 2 wrong usage; 3 of check: with warnings, of status: with a fault.
 

@@ -9,6 +9,7 @@ pub mod keep;
 pub mod lists;
 pub mod observe;
 mod present;
+pub mod report;
 pub mod run;
 mod running;
 pub mod status;
@@ -40,6 +41,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Explain(words) => explain::explain(&words)?,
         Verb::Observe(words) => observe::observe(&words)?,
         Verb::Top(words) => top::show(&words)?,
+        Verb::Report(words) => report::report(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

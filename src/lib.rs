@@ -3,7 +3,7 @@
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
 //! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
-//! [`judge`] knows [`policy`] only: it judges SYNs as the program does.
+//! [`judge`] knows [`policy`] only: it judges SYNs as the program does. [`report`] reads what a run has written.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -19,6 +19,7 @@ pub mod judge;
 pub mod kernel;
 pub mod note;
 pub mod policy;
+pub mod report;
 pub mod service;
 pub mod settings;
 pub mod show;
@@ -31,7 +32,7 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 14] = [
+    const MAY_KNOW: [(&str, &[&str]); 15] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
@@ -41,6 +42,7 @@ mod tests {
         ("settings", &["cli", "policy"]),
         ("kernel", &["judge", "note", "policy"]),
         ("show", &["judge", "note", "policy"]),
+        ("report", &["policy", "show"]),
         ("service", &["kernel"]),
         ("hook", &["policy"]),
         ("endpoint", &["kernel", "policy"]),

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::explain::Explain;
 use super::observe::Observe;
+use super::report::Report;
 use super::values;
 use crate::policy::faults::harmless;
 use crate::policy::network;
@@ -34,6 +35,8 @@ pub enum Verb {
     Top(Top),
     /// Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive
     Observe(Observe),
+    /// Make one HTML page of an attack, from what a run with --json has written
+    Report(Report),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
     /// fine, 1 it would not start, 3 with warnings
     Check(Words),

@@ -21,7 +21,7 @@ pub struct Segment {
     pub bytes: Vec<u8>,
 }
 
-/// "12:34:56.789012 in  192.0.2.7:4711 > 198.51.100.1:443 [S] seq 1, win 64240, length 0, mss 1460  challenge_sent"
+/// `12:34:56.789012 in  192.0.2.7:4711 > 198.51.100.1:443 [S] seq 1, win 64240, length 0, mss 1460  challenge_sent`
 pub fn line(segment: &Segment) -> String {
     let time = segment.at.format("%H:%M:%S%.6f");
     let direction = if segment.is_out { "out" } else { "in " };

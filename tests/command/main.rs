@@ -16,6 +16,7 @@ mod metrics;
 mod observe;
 mod output;
 mod protect;
+mod report;
 mod services;
 mod sysctls;
 mod top;
