@@ -40,7 +40,7 @@ struct Happening {
     line: String,
 }
 
-/// A command that is run for events. Dropping it gives the last ones [`PATIENCE`].
+/// A command that is run for events. Dropping it gives the last ones a second.
 pub struct Hook {
     command: EventCommand,
     /// None when it is dropped.

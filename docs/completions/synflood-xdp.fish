@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synflood_xdp_global_optspecs
-    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= q/quiet h/help V/version
+    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= on-event= q/quiet h/help V/version
 end
 
 function __fish_synflood_xdp_needs_command
@@ -51,6 +51,7 @@ skb\t'Behind the driver, on any NIC'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l for -d 'Detach and end after this time, as 90s, 10m or 1h30m' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l interval -d 'Seconds between two status lines [default: 1 on a terminal and with --json; else none, only what begins and ends]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l metrics -d 'Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l on-event -d 'Run this command when something happens, with JSON lines on its standard input: an absolute path and arguments, no shell. One at a time, once a second for each kind of event, ten seconds at most' -r -f -a "(__fish_complete_command)"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l dump -d 'Show the sources that running instances block, worst first'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l all -d 'With --dump: show every source and list entry, blocked or not'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l json -d 'Write JSON: one object per line while running, one object with --dump'
@@ -65,6 +66,7 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "deny" -d 
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "lists" -d 'Show the networks that are allowed or denied'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "status" -d 'Show how running instances are: limits in force, present rates, tables, the last reload. Exit status: 0 fine, 1 none runs, 3 with a fault: a reload was refused, or no process looks after the interfaces'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "explain" -d 'Say what is known of a client, what a SYN of it would meet now and why, and how to let it in; takes no token'
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "top" -d 'Watch a running instance on a full screen: rates, the worst sources and what they look like; keys sort, filter, allow and deny. Without a terminal: one screen, as text'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "observe" -d 'Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "report" -d 'Make one HTML page of an attack, from what a run with --json has written'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "check" -d 'Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0 fine, 1 it would not start, 3 with warnings'
@@ -91,6 +93,8 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand explain" -l to
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand explain" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand explain" -l json -d 'Write JSON: one object'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand top" -s i -l iface -d 'The instance on this interface [default: the first one; Tab goes to the next]' -r -f -a '(command ls /sys/class/net)'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand top" -s h -l help -d 'Print help'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -s i -l iface -d 'Interface to look at, with an instance or without' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l port -d 'Only segments to, and from, this TCP port of this host' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l from -d 'Only segments from, and to, this address or network' -r
@@ -134,6 +138,7 @@ skb\t'Behind the driver, on any NIC'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l for -d 'Detach and end after this time, as 90s, 10m or 1h30m' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l interval -d 'Seconds between two status lines [default: 1 on a terminal and with --json; else none, only what begins and ends]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l metrics -d 'Give metrics (OpenMetrics, by HTTP) at an address, as 127.0.0.1:9911 or unix:/run/synflood-xdp/metrics.sock' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l on-event -d 'Run this command when something happens, with JSON lines on its standard input: an absolute path and arguments, no shell. One at a time, once a second for each kind of event, ten seconds at most' -r -f -a "(__fish_complete_command)"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l brief -d 'Only read the settings, as a reload does, and say nothing if they are right; exit status 1 if not'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l keep-sysctls -d 'Never change tcp_syncookies, though the kernel\'s cookies need 2 in a flood'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l replace -d 'Take over from a run that protects these interfaces, without a moment unprotected. That run ends, with its --for and --dry-run, and does not come back when this one ends'
