@@ -103,6 +103,8 @@ pub struct Flood {
 pub struct SourceShare {
     pub source: String,
     pub share: f64,
+    /// Connections that it has had, while it is remembered: who has some, answers.
+    pub connected: u64,
 }
 
 /// Of a /24 or a /48.

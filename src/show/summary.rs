@@ -7,7 +7,10 @@ use super::model::{Attack, HonestRefused, Summary};
 use super::notes::{sources, stopped};
 use super::text::totals;
 use super::units::{count, percent, whole};
-use crate::note::{Flood, Kind};
+use crate::note::{Flood, Kind, SourceShare};
+
+/// Of the SYNs that did not pass.
+const WORTH_A_NAME: f64 = 0.01;
 
 pub fn text(summary: &Summary) -> String {
     let counts = totals(summary.counts, summary.dry_run);
@@ -63,6 +66,12 @@ fn most(flood: &Flood) -> String {
     text
 }
 
+/// A visitor is among them where the attack comes from addresses that are seen once.
+fn one_of_the_worst(SourceShare { source, share, connected }: &SourceShare) -> String {
+    let answers = if *connected > 0 { ", which answers" } else { "" };
+    format!("{source} ({}{answers})", percent(*share))
+}
+
 fn visitors(flood: &Flood) -> String {
     let counts = &flood.counts;
     format!(
@@ -114,7 +123,8 @@ mod tests {
     use crate::show::model::{Attack, Summary};
 
     fn attack() -> Attack {
-        let source = SourceShare { source: "203.0.113.9".into(), share: 0.38 };
+        let source = SourceShare { source: "203.0.113.9".into(), share: 0.38, connected: 0 };
+        let answers = SourceShare { source: "192.0.2.7".into(), share: 0.02, connected: 30 };
         let nature =
             Nature { kind: Kind::Random, heavy: vec![source.source.clone()], sources: Some(1_200_000) };
         Attack {
@@ -126,7 +136,7 @@ mod tests {
                 peak_syn_per_s: 41_000,
                 counts: Counts { passed: 10, challenged: 9_000, dropped: 990, ..Counts::default() },
                 nature,
-                top_sources: vec![source],
+                top_sources: vec![source, answers],
                 top_networks: Vec::new(),
                 ports: vec![PortShare { port: 443, share: 1.0 }],
             }),
@@ -153,7 +163,7 @@ mod tests {
             "an attack for 4m12s, which is STILL ON: 41.0k SYN/s at most, 99.9 % stopped; \
              random sources and 1 address, 203.0.113.9\n",
             "  on port 443 (100 %)\n",
-            "  most of it from 203.0.113.9 (38 %)\n",
+            "  most of it from 203.0.113.9 (38 %), 192.0.2.7 (2 %, which answers)\n",
             "changed meanwhile:\n  by command, 203.0.113.9 is denied\n",
         ] {
             assert!(text.contains(said), "{said}: {text}");

@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::Watched;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::events::{self, Sample};
+use crate::kernel::maps::sources;
 use crate::kernel::program::Program;
 use crate::note::{
     self, Counts, Event, Kind, Nature, NetworkShare, Note, PortShare, SourceShare, seconds,
@@ -124,10 +125,10 @@ impl Floods {
     }
 
     /// Those until now. The one that is on counts as if it was over.
-    pub fn all(&self, policy: &Policy) -> Past {
+    pub fn all(&self, program: &Program) -> Past {
         let mut all = self.past.clone();
         if let Some(flood) = &self.now {
-            all.add(flood, policy);
+            all.add(flood, program);
         }
         all
     }
@@ -157,9 +158,9 @@ impl Floods {
         }
         if let Some(flood) = &mut self.now {
             flood.add(time, refuses, rate, now, samples);
-            notes.extend(flood.what_to_say(&program.policy, time));
+            notes.extend(flood.what_to_say(program, time));
             if flood.is_over(time) {
-                self.past.add(flood, &program.policy);
+                self.past.add(flood, program);
                 self.now = None;
             }
         }
@@ -168,10 +169,10 @@ impl Floods {
 }
 
 impl Past {
-    fn add(&mut self, flood: &Flood, policy: &Policy) {
+    fn add(&mut self, flood: &Flood, program: &Program) {
         self.count += 1;
         self.lasted += flood.lasted();
-        self.last = Some(flood.describe(policy));
+        self.last = Some(flood.describe(program));
     }
 }
 
@@ -212,13 +213,13 @@ impl Flood {
     }
 
     /// None: nothing, in this second.
-    fn what_to_say(&mut self, policy: &Policy, time: Instant) -> Option<Event> {
+    fn what_to_say(&mut self, program: &Program, time: Instant) -> Option<Event> {
         if self.is_over(time) {
-            return Some(Event::FloodOver(self.describe(policy).into()));
+            return Some(Event::FloodOver(self.describe(program).into()));
         }
         let is_first = self.nature.kind == Kind::Unknown && time - self.began >= ENOUGH;
         if (is_first || time - self.window.began >= WINDOW) && self.last_refusal == time {
-            let (nature, is_other) = self.look_at_window(policy, time, is_first);
+            let (nature, is_other) = self.look_at_window(&program.policy, time, is_first);
             self.nature = nature;
             if is_other {
                 return Some(Event::FloodKind(self.nature.clone()));
@@ -228,7 +229,7 @@ impl Flood {
             return None;
         }
         self.told = time;
-        Some(Event::FloodGoesOn(self.describe(policy).into()))
+        Some(Event::FloodGoesOn(self.describe(program).into()))
     }
 
     /// What the flood is made of now, and whether that is another kind than before.
@@ -258,9 +259,15 @@ impl Flood {
         }
     }
 
-    fn describe(&self, policy: &Policy) -> note::Flood {
+    fn describe(&self, program: &Program) -> note::Flood {
         let counts = self.now.since(self.before);
-        let source = |(source, share)| SourceShare { source: policy.source_name(source), share };
+        let policy = &program.policy;
+        let source = |(source, share)| SourceShare {
+            source: policy.source_name(source),
+            share,
+            // What cannot be read is not known.
+            connected: sources::connected(&program.maps.sources, source).unwrap_or_default(),
+        };
         let network = |(network, share)| NetworkShare { network: network_name(&network), share };
         let port = |(port, share)| PortShare { port, share };
         note::Flood {

@@ -36,13 +36,13 @@ impl Changes {
 pub fn attack(upkeep: &Upkeep, changes: Changes) -> Attack {
     let policy = &upkeep.program.policy;
     let maps = &upkeep.program.maps;
-    let Past { count, lasted, last } = upkeep.floods.all(policy);
+    let Past { count, lasted, last } = upkeep.floods.all(&upkeep.program);
     let refused = sources::honest_and_refused(&maps.sources, &maps.refusals, policy, SHOWN);
     let refused = refused.unwrap_or_default();
     Attack {
         floods: count,
         lasted,
-        flood_is_on: upkeep.floods.is_on(),
+        flood_is_on: upkeep.flood().is_some(),
         last_flood: last,
         honest_refused: refused.iter().map(|source| honest_refused(source, policy)).collect(),
         changes: changes.last.into(),

@@ -14,6 +14,7 @@ use crate::judge::Bucket;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
 use crate::policy::Policy;
+use crate::policy::service::MAX_SERVICES;
 
 /// For errors.
 const TABLE: &str = "the table of sources";
@@ -145,6 +146,19 @@ pub fn of<'a>(
     let Some(mut entry) = entry.as_deref().and_then(from_bytes) else { return Ok(None) };
     add_remembered(&mut entry, remembered, &key);
     Ok(Source::new(&key, &entry, policy, clock::now_ns()?))
+}
+
+/// Connections that a source has had, at whichever services.
+pub fn connected(sources: &impl MapCore, address: IpAddr) -> Result<u64> {
+    let mut connected = 0;
+    for service in 0..=MAX_SERVICES as u32 {
+        let key = types::source_key { addr: encode::address(address), service, ..Default::default() };
+        let entry = sources.lookup(as_bytes(&key), MapFlags::ANY);
+        let entry = entry.with_context(|| format!("cannot read {TABLE}"))?;
+        let entry: Option<types::source> = entry.as_deref().and_then(from_bytes);
+        connected += entry.map_or(0, |entry| entry.connected);
+    }
+    Ok(connected)
 }
 
 fn add_remembered(source: &mut types::source, remembered: &Remembered, key: &types::source_key) {
