@@ -57,9 +57,8 @@ fn most(flood: &Flood) -> String {
     if !ports.is_empty() {
         let _ = writeln!(text, "  on {}", ports.join(", "));
     }
-    let worst =
-        flood.top_sources.iter().map(|each| format!("{} ({})", each.source, percent(each.share)));
-    let worst: Vec<_> = worst.collect();
+    let named = flood.top_sources.iter().filter(|each| each.share >= WORTH_A_NAME);
+    let worst: Vec<_> = named.map(one_of_the_worst).collect();
     if !worst.is_empty() {
         let _ = writeln!(text, "  most of it from {}", worst.join(", "));
     }
