@@ -16,7 +16,8 @@ use crate::cli::Cli;
 use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
-const VALUES: [&str; 19] = [
+const VALUES: [&str; 20] = [
+    "/bin/tell me",
     "eth0",
     "5",
     "0.5",
