@@ -42,7 +42,7 @@ mod tests {
         ("settings", &["cli", "policy"]),
         ("kernel", &["judge", "note", "policy"]),
         ("show", &["judge", "note", "policy"]),
-        ("report", &["policy", "show"]),
+        ("report", &["note", "policy", "show"]),
         ("service", &["kernel"]),
         ("hook", &["policy"]),
         ("endpoint", &["kernel", "policy"]),

@@ -8,6 +8,9 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::note::Nature;
+use crate::show::notes::sources;
+
 /// What a line tells, and when it was written.
 #[derive(Debug, Default, Deserialize)]
 pub struct Line {
@@ -101,8 +104,19 @@ pub struct FloodBegun {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct FloodKind {
-    pub kind: String,
-    pub text: String,
+    kind: String,
+    heavy: Vec<String>,
+    sources: Option<u64>,
+}
+
+impl FloodKind {
+    /// As a run says it. A kind that is not known stands for itself.
+    pub fn words(&self) -> String {
+        match serde_json::from_value(Value::from(self.kind.as_str())) {
+            Ok(kind) => sources(&Nature { kind, heavy: self.heavy.clone(), sources: self.sources }),
+            Err(_) => self.kind.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

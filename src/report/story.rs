@@ -57,9 +57,9 @@ impl Story {
                 self.diary.add(at, Weight::Flood, format!("a flood begins: {rate} SYN/s"));
             }
             Event::FloodKind(flood) => {
-                let kind = if flood.text.is_empty() { &flood.kind } else { &flood.text };
-                self.floods.kind(kind);
-                self.diary.add(at, Weight::Flood, format!("the flood: {}", figures::text(kind)));
+                let words = flood.words();
+                self.floods.kind(&words);
+                self.diary.add(at, Weight::Flood, format!("the flood is of {}", figures::text(&words)));
             }
             Event::FloodOver(over) => self.over(at, over),
             Event::SourceBlocked(event) => self.blocked.block(event),

@@ -37,7 +37,7 @@ fn log() -> String {
     let mut log = line(0, "start", start(1000));
     (1..30).for_each(|second| log += &status(second, 0, None));
     log += &line(30, "flood_begun", json!({"syn_per_s": 41_000}));
-    log += &line(31, "flood_kind", json!({"kind": "few", "text": "a few sources"}));
+    log += &line(31, "flood_kind", json!({"kind": "few", "heavy": ["203.0.113.9"]}));
     log += &line(31, "source_blocked", json!({"source": "203.0.113.9", "service": null}));
     (31..90).for_each(|second| log += &status(second, 39_985, Some((second - 30) as f64)));
     let over = json!({
@@ -96,7 +96,7 @@ fn the_page_has_what_the_log_tells() {
             "<code>drop_over_limit</code></td><td class=\"n\">2,359,115</td><td>no token in its source's connection bucket",
             "pass rate 900/s (before: 1000/s)",
             "<td>443</td><td class=\"n\">119</td><td class=\"n\">4,096</td>",
-            "a few sources",
+            "the flood is of 1 address, 203.0.113.9",
             "26 Nov 2026 03:13:30 UTC</td><td>the flood is over after 1m, 41.0k SYN/s at most",
         ],
     );
@@ -178,7 +178,7 @@ fn nothing_of_the_log_becomes_markup() {
         ("note", "text"),
         ("warning", "text"),
         ("detached", "interface"),
-        ("flood_kind", "text"),
+        ("flood_kind", "kind"),
         ("rate_refusing", "rate"),
         ("source_blocked", "source"),
     ] {
