@@ -403,7 +403,8 @@ struct run_info {
 	__u64 flood_since; /* CLOCK_MONOTONIC ns: since a flood has been on; 0: none is */
 	__u32 pid;
 	__u8 version[28]; /* of the binary; text that ends with a zero, as the next one */
-	__u8 fault[952];  /* what is wrong with the configuration */
+	__u8 flood[128];  /* what the flood is of */
+	__u8 fault[824];  /* what is wrong with the configuration */
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 

@@ -35,9 +35,23 @@ pub fn of_words(words: &[&str]) -> Option<Refusal> {
         _ if word.contains('/') || word.ends_with(".toml") => {
             format!("to read it as the configuration, give --config {word}")
         }
-        _ => format!("to protect an interface of this name, give --iface {word}"),
+        _ => match nearest_verb(word) {
+            Some(verb) => format!("do you mean `synflood-xdp {verb}`?"),
+            None => format!("to protect an interface of this name, give --iface {word}"),
+        },
     };
     Some(Refusal::of_words(format!("the word '{word}' belongs to no option: {meant}")))
+}
+
+/// The command that somebody may have mistyped.
+fn nearest_verb(word: &str) -> Option<String> {
+    /// More differs between words that are not the same.
+    const ALIKE: f64 = 0.85;
+    let command = Cli::command();
+    let names = command.get_subcommands().map(|verb| verb.get_name().to_owned());
+    let scored = names.map(|name| (strsim::jaro_winkler(word, &name), name));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|&(score, _)| score >= ALIKE).map(|(_, name)| name)
 }
 
 fn like(verb: &str, networks: &[&str], option: &str) -> String {

@@ -52,6 +52,10 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         process_since: info.map(|info| age(info.started)),
         rates: look.rates,
         flood: flood.max(told),
+        flood_of: info
+            .filter(|_| told.is_some())
+            .map(|info| info.flood_of.clone())
+            .filter(|of| !of.is_empty()),
         rates_left,
         unchallenged: present::unchallenged(&running)?,
         tables: present::fill(Bounded::from(&*running))?,

@@ -97,6 +97,9 @@ pub struct Flood {
     pub top_sources: Vec<SourceShare>,
     pub top_networks: Vec<NetworkShare>,
     pub ports: Vec<PortShare>,
+    /// Nothing was dropped.
+    #[serde(skip)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -135,6 +138,8 @@ pub enum Why {
     Connections,
     /// It sends SYNs, and never answers.
     NeverAnswers,
+    /// It has connections, but does not answer nine in ten challenges.
+    RarelyAnswers,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

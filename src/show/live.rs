@@ -33,7 +33,8 @@ fn attack(status: &Status) -> String {
 /// "visitors: 212/s connected, 3/s of them by cookie, 0 refused    queue :443 12/4096"
 fn visitors(status: &Status) -> String {
     let rates = &status.rates;
-    let by_cookie = match rates.by_cookie_per_s {
+    // Of those that were begun by cookie some may not stand: the server does not accept.
+    let by_cookie = match rates.by_cookie_per_s.min(rates.connected_per_s) {
         0 => String::new(),
         some => format!(", {}/s of them by cookie", count(some)),
     };

@@ -60,26 +60,37 @@ fn of_event(event: &Event) -> String {
             let why = match why {
                 Why::Connections => "it has had its connections",
                 Why::NeverAnswers => "it sends SYNs and never answers, or somebody forges its address",
+                Why::RarelyAnswers => {
+                    "it floods beside its connections, or somebody forges its address"
+                }
             };
-            format!("{source}{} is blocked: {why}", at(service.as_deref()))
+            format!("SYNs of {source}{} are dropped: {why}", at(service.as_deref()))
         }
         Event::SourceReleased(Released { source, service, blocked_s, dropped }) => format!(
-            "{source}{} is no longer blocked, after {}: {dropped} of its SYNs were dropped",
+            "SYNs of {source}{} are no longer dropped, after {}: {dropped} were",
             at(service.as_deref()),
             whole(Duration::from_secs_f64(*blocked_s))
         ),
-        Event::MoreSourcesBlocked { count } => format!("{count} more sources are blocked"),
+        Event::MoreSourcesBlocked { count } => format!("SYNs of {count} more sources are dropped"),
         Event::EntryExpired { network, verdict } => {
             format!("the live entry {network} ({verdict}) has ended")
         }
         Event::RateRefusing { rate } => {
-            format!("the {} refuses SYNs", rate.replace('_', " "))
+            format!("the {} refuses SYNs: {}", rate.replace('_', " "), beyond(rate))
         }
         Event::RateRecovered { rate, refused_s } => format!(
             "the {} refuses no more SYNs, after {}",
             rate.replace('_', " "),
             whole(Duration::from_secs_f64(*refused_s))
         ),
+    }
+}
+
+/// What becomes of the SYNs that a rate refuses.
+fn beyond(rate: &str) -> &'static str {
+    match rate {
+        "pass_rate" => "what exceeds it is challenged, which honest clients do not notice",
+        _ => "what exceeds it is dropped",
     }
 }
 
@@ -95,7 +106,7 @@ fn so_far(flood: &Flood) -> String {
         _ => format!("; {}", sources(&flood.nature)),
     };
     let peak = count(flood.peak_syn_per_s);
-    format!("{lasted}: {peak} SYN/s at most, {}{from}", totals(flood.counts, false))
+    format!("{lasted}: {peak} SYN/s at most, {}{from}", totals(flood.counts, flood.dry_run))
 }
 
 /// "random sources and 1 address, 203.0.113.9"

@@ -39,6 +39,8 @@ pub struct OfInstance {
     /// For how long a flood has been on. null: none is.
     #[serde(rename = "flood_s", serialize_with = "maybe_seconds")]
     pub flood: Option<Duration>,
+    /// What it is of, in words. null: that is not known.
+    pub flood_of: Option<String>,
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
     /// Ports that somebody listens on, and that are not challenged.
     pub unchallenged: Vec<u16>,
@@ -91,7 +93,8 @@ fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
     writeln!(out, "protecting for {}, {by}", age(status.since))?;
     writeln!(out, "now {}", text::rates(&status.rates, status.policy.dry_run))?;
     if let Some(flood) = status.flood {
-        writeln!(out, "flood for {}", age(flood))?;
+        let of = status.flood_of.as_ref().map_or(String::new(), |of| format!(": {of}"));
+        writeln!(out, "ATTACK for {}{of}", age(flood))?;
     }
     text::write_refusing(out, &status.rates_left)?;
     for (name, Fill { used, room }) in &status.tables {

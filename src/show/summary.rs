@@ -60,7 +60,7 @@ fn most(flood: &Flood) -> String {
     let named = flood.top_sources.iter().filter(|each| each.share >= WORTH_A_NAME);
     let worst: Vec<_> = named.map(one_of_the_worst).collect();
     if !worst.is_empty() {
-        let _ = writeln!(text, "  most of it from {}", worst.join(", "));
+        let _ = writeln!(text, "  the heaviest: {}", worst.join(", "));
     }
     text
 }
@@ -138,6 +138,7 @@ mod tests {
                 top_sources: vec![source, answers],
                 top_networks: Vec::new(),
                 ports: vec![PortShare { port: 443, share: 1.0 }],
+                dry_run: false,
             }),
             honest_refused: Vec::new(),
             changes: vec!["by command, 203.0.113.9 is denied".into()],
@@ -162,7 +163,7 @@ mod tests {
             "an attack for 4m12s, which is STILL ON: 41.0k SYN/s at most, 99.9 % stopped; \
              random sources and 1 address, 203.0.113.9\n",
             "  on port 443 (100 %)\n",
-            "  most of it from 203.0.113.9 (38 %), 192.0.2.7 (2 %, which answers)\n",
+            "  the heaviest: 203.0.113.9 (38 %), 192.0.2.7 (2 %, which answers)\n",
             "changed meanwhile:\n  by command, 203.0.113.9 is denied\n",
         ] {
             assert!(text.contains(said), "{said}: {text}");

@@ -28,6 +28,9 @@ const OVER_LIMIT: &str = "drop_over_limit";
 /// Reasons of one that sends SYNs and does not answer.
 const UNANSWERED: [&str; 2] = ["drop_syn_limit", "drop_challenge_ration"];
 
+/// Who has a connection for so many SYNs that it could have answered answers rarely.
+const RARELY: u64 = 10;
+
 pub struct Blocked {
     /// Since when, of those that were told.
     told: HashMap<Key, Instant>,
@@ -94,6 +97,9 @@ impl Blocked {
             let why = match reason {
                 OVER_LIMIT => Why::Connections,
                 _ if source.connected == 0 => Why::NeverAnswers,
+                _ if source.connected * RARELY < source.challenged + source.passed => {
+                    Why::RarelyAnswers
+                }
                 _ => return None,
             };
             Some(Begun { source: source.name(), service: service(&source), why })

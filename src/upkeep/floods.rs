@@ -16,7 +16,7 @@ use crate::kernel::program::Program;
 use crate::note::{
     self, Counts, Event, Kind, Nature, NetworkShare, Note, PortShare, SourceShare, seconds,
 };
-use crate::policy::{Policy, network_name};
+use crate::policy::network_name;
 use census::Census;
 
 /// Floods come in waves: one is over when nothing was refused for so long.
@@ -141,7 +141,8 @@ impl Floods {
         samples: &[Sample],
     ) -> Result<Vec<Note>> {
         let time = Instant::now();
-        let (before, then) = self.last.replace((now, time)).unwrap_or((now, time));
+        // The first look has nothing to compare with.
+        let Some((before, then)) = self.last.replace((now, time)) else { return Ok(Vec::new()) };
         let counts = now.since(before);
         let seconds = (time - then).as_secs_f64().max(f64::MIN_POSITIVE);
         let rate = (counts.syns() as f64 / seconds) as u64;
@@ -219,7 +220,7 @@ impl Flood {
         }
         let is_first = self.nature.kind == Kind::Unknown && time - self.began >= ENOUGH;
         if (is_first || time - self.window.began >= WINDOW) && self.last_refusal == time {
-            let (nature, is_other) = self.look_at_window(&program.policy, time, is_first);
+            let (nature, is_other) = self.look_at_window(program, time, is_first);
             self.nature = nature;
             if is_other {
                 return Some(Event::FloodKind(self.nature.clone()));
@@ -233,10 +234,10 @@ impl Flood {
     }
 
     /// What the flood is made of now, and whether that is another kind than before.
-    fn look_at_window(&mut self, policy: &Policy, time: Instant, is_first: bool) -> (Nature, bool) {
+    fn look_at_window(&mut self, program: &Program, time: Instant, is_first: bool) -> (Nature, bool) {
         let next = Window { began: time, before: self.now, census: Census::default() };
         let counts = next.before.since(self.window.before);
-        let nature = self.nature_of(&self.window.census, counts, policy);
+        let nature = self.nature_of(&self.window.census, counts, program);
         // The first one may be short.
         if !is_first {
             self.window = next;
@@ -250,11 +251,13 @@ impl Flood {
     }
 
     /// `counts`: of the SYNs that the census is about.
-    fn nature_of(&self, census: &Census, counts: Counts, policy: &Policy) -> Nature {
-        let (kind, heavy) = census.kind(counts.connected * 2 >= counts.held_off());
+    fn nature_of(&self, census: &Census, counts: Counts, program: &Program) -> Nature {
+        // What cannot be read is not known to answer.
+        let of_source = |source| sources::connected(&program.maps.sources, source).unwrap_or_default();
+        let (kind, heavy) = census.kind(counts.connected, of_source);
         Nature {
             kind,
-            heavy: heavy.into_iter().map(|source| policy.source_name(source)).collect(),
+            heavy: heavy.into_iter().map(|source| program.policy.source_name(source)).collect(),
             sources: self.whole.estimated_sources(),
         }
     }
@@ -276,12 +279,13 @@ impl Flood {
             counts,
             nature: match self.nature.kind {
                 // It was too short for a look at a window.
-                Kind::Unknown => self.nature_of(&self.whole, counts, policy),
+                Kind::Unknown => self.nature_of(&self.whole, counts, program),
                 _ => Nature { sources: self.whole.estimated_sources(), ..self.nature.clone() },
             },
             top_sources: self.whole.sources(NAMED).into_iter().map(source).collect(),
             top_networks: self.whole.networks(NAMED).into_iter().map(network).collect(),
             ports: self.whole.ports(NAMED).into_iter().map(port).collect(),
+            dry_run: policy.dry_run,
         }
     }
 }

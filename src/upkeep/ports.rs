@@ -195,17 +195,31 @@ impl Ports {
             .filter(|(port, of)| is_lost(of) && !self.said.contains(port))
             .map(|(&port, &of)| (port, of))
             .collect();
-        let note = |(port, OfPort { redeemed, connected }): (u16, OfPort)| {
+        // What cannot be read is not known to be full.
+        let queues = if new.is_empty() { Vec::new() } else { netlink::queues().unwrap_or_default() };
+        let full = |port| queues.iter().find(|queue| queue.port == port && queue.length > queue.limit);
+        let note = |(port, of): (u16, OfPort)| {
             self.said.insert(port);
-            Note::warning(format!(
-                "of {redeemed} connections to port {port} that were begun by SYN cookie, at least {} did not \
-                 come to stand: does a rule of the firewall refuse connections that begin with an ACK, or \
-                 does the server not accept them fast enough? --service NAME={port},challenge=off leaves the port out",
-                redeemed - connected
-            ))
+            Note::warning(match full(port) {
+                Some(queue) => format!(
+                    "the server of port {port} does not accept connections: {} wait, and the kernel refuses more than \
+                     {}; until it does nobody gets in, so look at the server",
+                    queue.length, queue.limit
+                ),
+                None => lost(port, of),
+            })
         };
         new.into_iter().map(note).collect()
     }
+}
+
+fn lost(port: u16, OfPort { redeemed, connected }: OfPort) -> String {
+    format!(
+        "of {redeemed} connections to port {port} that were begun by SYN cookie, at least {} did not come to stand: \
+         does a rule of the firewall refuse connections that begin with an ACK, or does the server not accept them \
+         fast enough? If it is the rule, --service NAME={port},challenge=off leaves the port out",
+        redeemed - connected
+    )
 }
 
 /// Ports in a note, before it says how many more there are.

@@ -189,8 +189,8 @@ fn a_flood_is_seen_and_one_who_floods_is_denied() {
     let scene = Scene::new(&pair);
     let terminal = Terminal::top(&pair, "", &["--iface", "eth0"]);
     let screen = terminal.shows(&[
-        "eth0 (skb)  FLOOD for ",
-        "from      random sources and 1 address",
+        "eth0 (skb)  ATTACK for ",
+        "from      random sources and 1 address, ",
         "attacker: never answers",
         "honest, busy",
         "random flood",
@@ -254,7 +254,7 @@ fn the_terminal_is_as_before_however_it_ends() {
     let ends: [&dyn Fn(&Terminal); 3] = [&end_by_key, &end_by_signal, &end_by_control];
     for end in ends {
         let terminal = Terminal::top(&pair, "", &[]);
-        terminal.shows(&["no flood", "? help"]);
+        terminal.shows(&["calm", "? help"]);
         end(&terminal);
         let after = terminal.shows(&["the line before", "the status was 0", "icanon", "echo"]);
         assert!(!after.contains("? help"), "{after}");
@@ -268,7 +268,7 @@ fn it_ends_with_its_terminal() {
     let pair = lab::pair!();
     let _defence = Defence::start(&pair, &["--iface", "eth0"]);
     let terminal = Terminal::top(&pair, "", &[]);
-    terminal.shows(&["no flood"]);
+    terminal.shows(&["calm"]);
     let process = format!("/proc/{}", terminal.pid_of_top());
     drop(terminal);
     wait_for("it to end", || fs::metadata(&process).is_err().then_some(()));
@@ -281,7 +281,7 @@ fn colours_are_for_those_who_want_them() {
     for (before, has_colours) in [("", true), ("export NO_COLOR=1", false)] {
         let terminal = Terminal::top(&pair, before, &[]);
         terminal.tmux(&["pipe-pane", "-O", &format!("cat >{}", terminal.path("written"))]);
-        terminal.shows(&["no flood", "nobody floods"]);
+        terminal.shows(&["calm", "nobody floods"]);
         // Has everything drawn anew.
         terminal.tmux(&["resize-window", "-x", "90", "-y", "30"]);
         let written = wait_for("all of it to be written", || {
@@ -306,11 +306,11 @@ fn a_small_terminal_is_told_so_and_a_larger_one_is_used() {
     let pair = lab::pair!();
     let _defence = Defence::start(&pair, &["--iface", "eth0"]);
     let terminal = Terminal::top(&pair, "", &[]);
-    terminal.shows(&["no flood"]);
+    terminal.shows(&["calm"]);
     terminal.tmux(&["resize-window", "-x", "40", "-y", "10"]);
     terminal.shows(&["40×10 is too small: 80×24", "q quits"]);
     terminal.tmux(&["resize-window", "-x", "132", "-y", "50"]);
-    let screen = terminal.shows(&["no flood", "? help"]);
+    let screen = terminal.shows(&["calm", "? help"]);
     assert!(screen.lines().nth(49).unwrap().contains("? help"), "{screen}");
     terminal.press(&["?"]);
     terminal.shows(&["any key goes back", "honest, busy "]);
@@ -323,12 +323,12 @@ fn it_waits_for_the_next_instance_and_goes_on_with_it() {
     let pair = lab::pair!();
     let defence = Defence::start(&pair, &["--iface", "eth0"]);
     let terminal = Terminal::top(&pair, "", &["--iface", "eth0"]);
-    terminal.shows(&["no flood", "pass rate 1000/s"]);
+    terminal.shows(&["calm", "pass rate 1000/s"]);
     let next = Defence::start(&pair, &["--iface", "eth0", "--replace", "--pass-rate", "77"]);
     terminal.shows(&["pass rate 77/s"]);
     defence.wait();
     next.signal(Signal::SIGINT);
-    terminal.shows(&["nothing protects eth0 any more: waiting for the next instance"]);
+    terminal.shows(&["eth0 is NOT PROTECTED since ", "waiting for the next instance"]);
     let _next = Defence::start(&pair, &["--iface", "eth0", "--pass-rate", "88"]);
     terminal.shows_what("the next one", |screen| {
         screen.contains("pass rate 88/s") && !screen.contains("nothing protects")
@@ -405,7 +405,7 @@ fn a_full_table_takes_less_than_a_twentieth_of_a_cpu() {
     enter(0);
     let terminal = Terminal::top(&pair, "", &["--iface", "eth0"]);
     let pid = terminal.pid_of_top();
-    terminal.shows(&["no flood"]);
+    terminal.shows(&["calm"]);
     let (start, before) = (Instant::now(), ticks_of(pid));
     let rounds = (1..).take_while(|&round| {
         enter(round);

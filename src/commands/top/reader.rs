@@ -93,8 +93,10 @@ impl Reader {
             Ok(Some(found)) => self.change_to(found),
             Ok(None) => {
                 let name = &self.interface;
-                self.model.gone =
-                    Some(format!("nothing protects {name} any more: waiting for the next instance"));
+                self.model.gone.get_or_insert(format!(
+                    "{name} is NOT PROTECTED since {}: waiting for the next instance",
+                    Local::now().format("%H:%M:%S")
+                ));
             }
             Err(error) => self.model.gone = Some(format!("{error:#}: waiting")),
         }
@@ -131,6 +133,11 @@ impl Reader {
             },
             reasons: counters.reasons,
             flood: shared.flood.max(told),
+            flood_of: info
+                .as_ref()
+                .filter(|_| told.is_some())
+                .map(|info| info.flood_of.clone())
+                .unwrap_or_default(),
             fault: info.and_then(|info| info.fault).map(|fault| fault.text),
             has_process: self.has_process,
             queues: present::queues(&running.policy)?,

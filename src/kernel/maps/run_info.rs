@@ -23,6 +23,8 @@ pub struct RunInfo {
     pub fault: Option<Fault>,
     /// Since when a flood has been on, CLOCK_MONOTONIC ns.
     pub flood_since: Option<u64>,
+    /// What it is of, in words; empty: that is not known.
+    pub flood_of: String,
 }
 
 /// The configuration cannot be read; what it was before is in force.
@@ -43,6 +45,7 @@ impl RunInfo {
             reloaded: None,
             fault: None,
             flood_since: None,
+            flood_of: String::new(),
         })
     }
 
@@ -67,6 +70,7 @@ impl RunInfo {
             ..Default::default()
         };
         write_text(&mut info.version, &self.version);
+        write_text(&mut info.flood, &self.flood_of);
         write_text(&mut info.fault, self.fault.as_ref().map_or("", |fault| &fault.text));
         map.update(&0_u32.to_ne_bytes(), as_bytes(&info), MapFlags::ANY)
             .context("cannot write down what `status` shows")
@@ -85,6 +89,7 @@ impl RunInfo {
             reloaded: (info.reloaded != 0).then(|| time(info.reloaded)),
             fault,
             flood_since: (info.flood_since != 0).then_some(info.flood_since),
+            flood_of: read_text(&info.flood),
         }))
     }
 }

@@ -47,7 +47,7 @@ pub fn draw(model: &Model, beside: &Beside<'_>, theme: Theme, area: Rect, buffer
     labelled("from", origin_text(model), theme).render(origin, buffer);
     labelled("visitors", visitors_text(model), theme).render(visitors, buffer);
     labelled("protects", policy_text(model), theme).render(policy, buffer);
-    let rates = model.rates.clone().unwrap_or_default();
+    let rates = model.rates.clone().filter(|_| model.gone.is_none()).unwrap_or_default();
     let histories = &model.histories;
     let (cookie, drop) = match model.policy.dry_run {
         true => ("(cookie)", "(dropped)"),
@@ -80,11 +80,12 @@ fn summary(model: &Model, beside: &Beside<'_>, theme: Theme) -> Line<'static> {
         Span::styled(harmless(&text::interfaces(&model.interfaces)), theme.strong()),
         Span::raw("  "),
         match second.flood {
-            Some(time) => Span::styled(format!("FLOOD for {}", age(time)), theme.alarm()),
-            None => Span::styled("no flood", theme.fine()),
+            _ if model.gone.is_some() => Span::styled("NOT PROTECTED", theme.alarm()),
+            Some(time) => Span::styled(format!("ATTACK for {}", age(time)), theme.alarm()),
+            None => Span::styled("calm", theme.fine()),
         },
     ];
-    if let Some(rates) = &model.rates {
+    if let Some(rates) = model.rates.as_ref().filter(|_| model.gone.is_none()) {
         let stopped = share(rates.stopped(), rates.sent());
         let stopped = stopped.map_or(String::new(), |share| format!(", {share} stopped"));
         spans.push(Span::raw(format!("  {} SYN/s{stopped}", short(rates.sent()))));
@@ -99,21 +100,24 @@ fn summary(model: &Model, beside: &Beside<'_>, theme: Theme) -> Line<'static> {
 }
 
 fn origin_text(model: &Model) -> String {
-    match (model.second.flood, model.origin(), &model.table) {
-        (_, Some(origin), _) => origin,
-        (_, _, None) => "measuring…".into(),
-        (Some(_), None, _) => "no source that stands out".into(),
-        (None, None, _) => "nobody floods".into(),
+    match (model.second.flood, model.second.flood_of.as_str()) {
+        _ if model.gone.is_some() => "unknown".into(),
+        (None, _) => "nobody floods".into(),
+        (Some(_), "") => "measuring…".into(),
+        (Some(_), of) => harmless(of),
     }
 }
 
 /// "212/s connected, 3/s of them by cookie, 0/s refused"
 fn visitors_text(model: &Model) -> String {
     let Some(rates) = &model.rates else { return "measuring…".into() };
+    if model.gone.is_some() {
+        return "unknown".into();
+    }
     format!(
         "{}/s connected, {}/s of them by cookie, {}/s refused",
         short(rates.connected),
-        short(rates.by_cookie),
+        short(rates.by_cookie.min(rates.connected)),
         short(rates.refused)
     )
 }

@@ -32,6 +32,8 @@ pub struct Second {
     pub since: Duration,
     /// For how long a flood has been on.
     pub flood: Option<Duration>,
+    /// What it is of, as the instance has found; empty: that is not known.
+    pub flood_of: String,
     /// What is wrong with the configuration.
     pub fault: Option<String>,
     /// A process looks after the interfaces.
@@ -158,18 +160,5 @@ impl Model {
         let rates = Rates::between(&before, &self.second);
         self.histories.add(&rates);
         self.rates = Some(rates);
-    }
-
-    /// "random sources and 2 addresses": what a flood comes from, as far as it is known.
-    pub fn origin(&self) -> Option<String> {
-        let table = self.table.as_ref()?;
-        let addresses = match table.attackers {
-            0 => None,
-            1 => Some("1 address".into()),
-            many => Some(format!("{many} addresses")),
-        };
-        let random = table.is_random.then(|| "random sources".into());
-        let all: Vec<String> = random.into_iter().chain(addresses).collect();
-        (!all.is_empty()).then(|| all.join(" and "))
     }
 }

@@ -11,10 +11,11 @@ use super::model::Model;
 use super::rank::Ranked;
 use super::table;
 use super::theme::Theme;
-use super::ui::{Mode, Ui};
+use super::ui::{Ask, Mode, Ui};
 use crate::policy::faults::harmless;
 use crate::policy::network_name;
 use crate::show::lists;
+use crate::show::units::count;
 
 /// The smallest terminal.
 pub const WIDTH: u16 = 80;
@@ -89,16 +90,7 @@ impl View<'_> {
                 format!("/{}_   Enter keeps it, Esc does not", harmless(&ui.filter)),
                 theme.strong(),
             ),
-            (Mode::Confirm(ask), _) => {
-                let verb = lists::verb(ask.listed);
-                Line::styled(
-                    format!(
-                        "{verb} {} for an hour? y: yes, any other key: no",
-                        network_name(&ask.network)
-                    ),
-                    theme.inverted(),
-                )
-            }
+            (Mode::Confirm(ask), _) => Line::styled(question(ask), theme.inverted()),
             (_, Some(message)) => Line::styled(harmless(message), theme.strong()),
             _ => {
                 let filter = match ui.filter.as_str() {
@@ -114,6 +106,17 @@ impl View<'_> {
     fn place(&self) -> String {
         let place = self.ui.place(self.ranked).map_or(0, |place| place + 1);
         format!("{place}/{}", self.ranked.count)
+    }
+}
+
+fn question(ask: &Ask) -> String {
+    let (verb, name) = (lists::verb(ask.listed), network_name(&ask.network));
+    match ask.is_of_a_visitor() {
+        true => format!(
+            "{name} ANSWERS ({} connections): deny a visitor for an hour? D: yes, any other key: no",
+            count(ask.connected)
+        ),
+        false => format!("{verb} {name} for an hour? y: yes, any other key: no"),
     }
 }
 

@@ -86,9 +86,6 @@ pub struct Table {
     pub sources: Vec<Changed>,
     /// The unknown ones in one, and those that lists decide about.
     pub others: Vec<Row>,
-    /// Sources that are taken for attackers.
-    pub attackers: usize,
-    pub is_random: bool,
 }
 
 /// The counts of the last reading, by source: their lowest bits tell differences.
@@ -147,15 +144,11 @@ impl Sources {
         let listed = self.listed(networks);
         let (then, before) = self.last.replace((at, totals))?;
         let seconds = at.saturating_sub(then).as_secs_f64().max(f64::EPSILON);
-        let of =
-            |source: &Changed| Verdict::of_source(source.now, source.all, seconds, source.has_no_token);
-        let attackers = sources.iter().filter(|source| of(source) == Verdict::Attacker).count();
         let unknown = unknown(before, totals, &sources, few, seconds);
-        let is_random = unknown.verdict == Verdict::RandomFlood;
         let denied = denied_by_files(before, totals, &listed);
         let others = listed.into_iter().chain(denied).chain([unknown]);
         let others = others.filter(|row| row.now != Syns::default()).collect();
-        Some(Table { seconds, sources, others, attackers, is_random })
+        Some(Table { seconds, sources, others })
     }
 
     /// Networks of the commands, with what they decided since the last reading.

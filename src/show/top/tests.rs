@@ -88,6 +88,7 @@ fn second(at: u64, all: Syns) -> Second {
         reasons: BTreeMap::from(reasons.map(|(name, count)| (name.into(), count))),
         since: Duration::from_secs(3 * 3600),
         flood: Some(Duration::from_secs(252)),
+        flood_of: "random sources and 1 address, 203.0.113.9".into(),
         fault: None,
         has_process: true,
         queues: vec![

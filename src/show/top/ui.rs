@@ -38,6 +38,22 @@ pub enum Mode {
 pub struct Ask {
     pub listed: Listed,
     pub network: IpNet,
+    /// Connections that it has had.
+    pub connected: u64,
+}
+
+impl Ask {
+    /// Whoever answers may be a visitor: to deny one takes another key than the usual one.
+    pub fn is_of_a_visitor(&self) -> bool {
+        self.listed == Listed::Denied && self.connected > 0
+    }
+
+    fn is_yes(&self, key: KeyCode) -> bool {
+        match self.is_of_a_visitor() {
+            true => key == KeyCode::Char('D'),
+            false => matches!(key, KeyCode::Char('y' | 'Y')),
+        }
+    }
 }
 
 /// What somebody else has to do.
@@ -68,7 +84,7 @@ impl Ui {
             Mode::Filter { before } => self.press_in_filter(key.code, before),
             Mode::Confirm(ask) => {
                 self.mode = Mode::Table;
-                let is_yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
+                let is_yes = ask.is_yes(key.code);
                 if !is_yes {
                     self.message = Some("nothing was changed".into());
                 }
@@ -140,7 +156,9 @@ impl Ui {
         let Some(row) = self.place(ranked).map(|place| &ranked.rows[place]) else { return };
         self.selected = Some(row.who);
         match row.who.network(policy) {
-            Some(network) => self.mode = Mode::Confirm(Ask { listed, network }),
+            Some(network) => {
+                self.mode = Mode::Confirm(Ask { listed, network, connected: row.all.connected });
+            }
             None => self.message = Some("these are many addresses: select a single one".into()),
         }
     }

@@ -62,9 +62,9 @@ impl Census {
         seen.weight += weight;
     }
 
-    /// What the sources are but for the heavy ones, and these. `answered`: most of those that did not pass have
-    /// completed their handshake.
-    pub fn kind(&self, answered: bool) -> (Kind, Vec<IpAddr>) {
+    /// What the sources are, and the heavy ones that do not answer. `connected`: connections in the same time.
+    /// `of_source`: those that a source has ever had.
+    pub fn kind(&self, connected: u64, of_source: impl Fn(IpAddr) -> u64) -> (Kind, Vec<IpAddr>) {
         if self.samples < ENOUGH {
             return (Kind::Unknown, Vec::new());
         }
@@ -73,18 +73,26 @@ impl Census {
         let heavy: Vec<_> = self.sources.iter().filter(|(_, seen)| is_heavy(seen)).collect();
         let of_heavy: u64 = heavy.iter().map(|(_, seen)| seen.weight).sum();
         let heavy = top(heavy.into_iter().map(|(&source, seen)| (source, seen.weight)), usize::MAX);
+        // A proxy, say, whose SYNs are challenged while the pass rate is used up by others.
+        let (answering, silent): (Vec<_>, Vec<_>) =
+            heavy.into_iter().partition(|&(source, weight)| of_source(source) * 2 >= weight);
+        let of_answering: u64 = answering.iter().map(|(_, weight)| weight).sum();
         let rest: Vec<_> = self.sources.values().filter(|seen| !is_heavy(seen)).collect();
         let (all, once) = (
             rest.iter().map(|seen| u64::from(seen.samples)).sum::<u64>(),
             rest.iter().filter(|seen| seen.samples == 1).count() as u64,
         );
+        // How many connections were of the rest cannot be known; the most that the heavy ones can have are not.
+        let of_rest = self.weight - of_heavy;
+        let is_answered = connected.saturating_sub(of_answering) * 2 >= of_rest;
         let kind = match () {
-            () if share(self.weight - of_heavy, self.weight) < REST => Kind::Few,
-            () if answered => Kind::Crowd,
+            () if share(of_rest, self.weight) < REST && !silent.is_empty() => Kind::Few,
+            () if is_answered => Kind::Crowd,
+            () if share(of_rest, self.weight) < REST => Kind::Few,
             () if share(once, all) >= SEEN_ONCE => Kind::Random,
             () => Kind::Many,
         };
-        (kind, heavy.into_iter().map(|(source, _)| source).collect())
+        (kind, silent.into_iter().map(|(source, _)| source).collect())
     }
 
     /// How many sources there are at least.
@@ -97,7 +105,9 @@ impl Census {
     fn chao1(&self) -> u64 {
         let seen = |times| self.sources.values().filter(|seen| seen.samples == times).count() as u64;
         let (once, twice) = (seen(1), seen(2));
-        self.sources.len() as u64 + once * once.saturating_sub(1) / (2 * (twice + 1))
+        let more = once * once.saturating_sub(1) / (2 * (twice + 1));
+        // No more than there were SYNs.
+        (self.sources.len() as u64 + more).min(self.weight)
     }
 
     /// The heaviest, with their shares of the SYNs.
@@ -161,7 +171,7 @@ mod tests {
     fn census(sources: impl Iterator<Item = u32>) -> Census {
         let mut census = Census::default();
         for number in sources {
-            census.add(&Sample { source: Some(source(number)), port: 80, weight: 7 });
+            census.add(&Sample { source: Some(source(number)), port: 80, weight: 100 });
         }
         census
     }
@@ -180,11 +190,23 @@ mod tests {
             ("bots", census(bots(3000)), Kind::Many, 0),
             ("bots and one", census(bots(3000).chain(one(300))), Kind::Many, 1),
         ] {
-            let (is_kind, is_heavy) = census.kind(false);
+            let (is_kind, is_heavy) = census.kind(0, |_| 0);
             assert_eq!((is_kind, is_heavy.len()), (kind, heavy), "{what}");
         }
-        assert_eq!(census(random(1000)).kind(true).0, Kind::Crowd);
-        assert_eq!(census(one(1000)).kind(true).0, Kind::Few, "one source is no crowd");
+        assert_eq!(census(random(1000)).kind(100 * 600, |_| 0).0, Kind::Crowd);
+    }
+
+    /// A proxy that is challenged while forged SYNs use up the pass rate.
+    #[test]
+    fn who_answers_is_not_named_and_makes_no_crowd_of_others() {
+        let random = |count: u32| (0..count).map(|number| spread(number) >> 8);
+        let proxy = |count: usize| std::iter::repeat_n(1 << 23, count);
+        let answers = |connections: u64| move |_: IpAddr| connections;
+        let mixed = census(random(500).chain(proxy(500)));
+        assert_eq!(mixed.kind(100 * 500, answers(100 * 500)), (Kind::Random, vec![]));
+        assert_eq!(mixed.kind(30, answers(30)).1.len(), 1, "it hardly answers");
+        let alone = census(proxy(1000));
+        assert_eq!(alone.kind(100 * 1000, answers(100 * 1000)), (Kind::Crowd, vec![]));
     }
 
     #[test]
@@ -205,7 +227,7 @@ mod tests {
         assert_eq!(full.sources.len(), MAX_SOURCES);
         let estimate = full.estimated_sources();
         for _ in 0..more {
-            full.add(&Sample { source: Some(source(1)), port: 80, weight: 7 });
+            full.add(&Sample { source: Some(source(1)), port: 80, weight: 100 });
         }
         assert_eq!(full.sources(1), [(source(1), 0.5)], "whoever is known counts on");
         assert_eq!(full.estimated_sources(), estimate);

@@ -57,7 +57,7 @@ fn q_and_control_c_end_it_also_in_a_question() {
 fn a_change_takes_a_yes() {
     let network = "203.0.113.9/32".parse().unwrap();
     for (key, listed) in [("d", Listed::Denied), ("a", Listed::Allowed)] {
-        let ask = Ask { listed, network };
+        let ask = Ask { listed, network, connected: 0 };
         for no in ["n", "q", "d", " "] {
             let mut user = User::new();
             assert_eq!(user.write(key), None);
@@ -88,7 +88,10 @@ fn a_network_is_changed_as_it_is_counted() {
     user.press(KeyCode::End);
     user.write("d");
     let network = "2001:db8:1234:5678::/64".parse().unwrap();
-    assert_eq!(user.ui.mode, Mode::Confirm(Ask { listed: Listed::Denied, network }));
+    assert_eq!(user.ui.mode, Mode::Confirm(Ask { listed: Listed::Denied, network, connected: 12 }));
+    assert_eq!(user.write("y"), None, "it answers: another key says yes");
+    user.write("d");
+    assert!(matches!(user.write("D"), Some(Action::Change(_))));
 }
 
 #[test]

@@ -40,8 +40,8 @@ fn eighty_columns_hold_it_all() {
     assert_eq!(
         lines[..4],
         [
-            "03:12:44 eth0 (native)  FLOOD for 4m  40.9k SYN/s, 99.5 % stopped",
-            "from      random sources and 1 address",
+            "03:12:44 eth0 (native)  ATTACK for 4m  40.9k SYN/s, 99.5 % stopped",
+            "from      random sources and 1 address, 203.0.113.9",
             "visitors  212/s connected, 3/s of them by cookie, 2/s refused",
             "protects  for 3h: no limit on connections, pass rate 1000/s, own cookies; servic",
         ]
@@ -111,7 +111,7 @@ fn without_colours_nothing_has_one() {
 fn questions_and_answers_stand_in_the_last_line() {
     let model = model();
     let ranked = ranked(&model);
-    let ask = Ask { listed: Listed::Denied, network: "203.0.113.9/32".parse().unwrap() };
+    let ask = Ask { listed: Listed::Denied, network: "203.0.113.9/32".parse().unwrap(), connected: 0 };
     let filter = Mode::Filter { before: String::new() };
     for (ui, told) in [
         (
@@ -141,7 +141,7 @@ fn what_is_wrong_is_said() {
         change(&mut model);
         let ranked = ranked(&model);
         let (_, screen) = drawn(&view(&model, &ranked, &ui, &[]), 80, 24);
-        assert!(screen.contains("stopped  PAUSED\n"), "{screen}");
+        assert!(screen.contains("  PAUSED\n"), "{screen}");
         screen.lines().nth(10).unwrap().to_owned()
     };
     assert_eq!(notice(|_| ()), "");
