@@ -2,19 +2,18 @@
 //! Runs the command of `--on-event` when something happens. A thread of its own starts it, one at a time: the run waits
 //! for nobody.
 
+mod child;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Seek, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{AccessFlags, Pid, access};
+use anyhow::{Context, Result, ensure};
+use nix::unistd::{AccessFlags, access};
+
+use child::End;
 
 use crate::policy::EventCommand;
 
@@ -24,11 +23,11 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A command that takes longer is killed.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two looks whether it has ended.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// At the end of a run, for what happened last.
+/// At the end, for the command that runs and for what happened last.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the thread may take, after that, to kill the command and to end.
+const KILLING: Duration = Duration::from_millis(200);
 
 /// Lines of a kind that wait for the next start; later ones are lost, and counted.
 const MAX_WAITING: usize = 1000;
@@ -40,13 +39,15 @@ struct Happening {
     line: String,
 }
 
-/// A command that is run for events. Dropping it gives the last ones a second.
+/// A command that is run for events. Dropping it waits a second for what runs and for the last ones, and kills what is
+/// then left.
 pub struct Hook {
     command: EventCommand,
     /// None when it is dropped.
     happenings: Option<Sender<Happening>>,
     outcomes: Receiver<Result<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Known when it is dropped.
+    end: Arc<End>,
 }
 
 impl Hook {
@@ -55,11 +56,14 @@ impl Hook {
         check(command)?;
         let (happenings, waiting) = channel();
         let (report, outcomes) = channel();
-        let worker = Worker { command: command.clone(), report, kinds: BTreeMap::new() };
-        let thread =
-            thread::Builder::new().name("on-event".into()).spawn(move || worker.work(&waiting));
-        let thread = Some(thread.context("there can be no further thread")?);
-        Ok(Self { command: command.clone(), happenings: Some(happenings), outcomes, thread })
+        let end = Arc::new(End::new());
+        let worker =
+            Worker { command: command.clone(), report, end: end.clone(), kinds: BTreeMap::new() };
+        thread::Builder::new()
+            .name("on-event".into())
+            .spawn(move || worker.work(&waiting))
+            .context("there can be no further thread")?;
+        Ok(Self { command: command.clone(), happenings: Some(happenings), outcomes, end })
     }
 
     pub fn command(&self) -> &EventCommand {
@@ -78,6 +82,12 @@ impl Hook {
     pub fn outcomes(&self) -> impl Iterator<Item = Result<()>> {
         self.outcomes.try_iter()
     }
+
+    /// Drops it without waiting: its thread keeps to the same second by itself.
+    pub fn retire(mut self) {
+        // From nobody: so there is nothing to wait for.
+        self.outcomes = channel().1;
+    }
 }
 
 /// Fails if nobody can run it.
@@ -89,11 +99,11 @@ pub fn check(command: &EventCommand) -> Result<()> {
 
 impl Drop for Hook {
     fn drop(&mut self) {
+        let latest = *self.end.get_or_init(|| Instant::now() + PATIENCE) + KILLING;
         self.happenings = None;
-        if let Some(thread) = self.thread.take() {
-            // The thread keeps to its time by itself.
-            let _ = thread.join();
-        }
+        // The thread has ended when there is nobody to tell outcomes. It is not joined: what hangs in the kernel cannot
+        // be killed.
+        while self.outcomes.recv_timeout(latest.saturating_duration_since(Instant::now())).is_ok() {}
     }
 }
 
@@ -109,6 +119,7 @@ struct Waiting {
 struct Worker {
     command: EventCommand,
     report: Sender<Result<()>>,
+    end: Arc<End>,
     kinds: BTreeMap<&'static str, Waiting>,
 }
 
@@ -122,12 +133,11 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             happenings.try_iter().for_each(|happening| self.keep(happening));
-            self.start_one(TIMEOUT);
+            self.start_one();
         }
-        let end = Instant::now() + PATIENCE;
         self.kinds.values_mut().for_each(|waiting| waiting.may_start = None);
         while self.next().is_some() {
-            self.start_one(end.saturating_duration_since(Instant::now()));
+            self.start_one();
         }
     }
 
@@ -136,19 +146,22 @@ impl Worker {
         if waiting.lines.len() < MAX_WAITING { waiting.lines.push(line) } else { waiting.lost += 1 }
     }
 
-    /// What waits for the next start.
+    /// What waits for the next start, until all is over.
     fn next(&mut self) -> Option<&mut Waiting> {
+        if child::is_over(&self.end) {
+            return None;
+        }
         let waiting = self.kinds.values_mut().filter(|waiting| !waiting.lines.is_empty());
         waiting.min_by_key(|waiting| waiting.may_start)
     }
 
     /// Starts the command for what waits, if it may start now, and waits for its end.
-    fn start_one(&mut self, timeout: Duration) {
+    fn start_one(&mut self) {
         let Some(waiting) = self.next().filter(|waiting| waiting.time_left().is_zero()) else { return };
         waiting.may_start = Some(Instant::now() + EVERY);
         let lines = std::mem::take(&mut waiting.lines);
         let lost = std::mem::take(&mut waiting.lost);
-        let outcome = run(&self.command, &lines.concat(), timeout).and_then(|()| {
+        let outcome = child::run(&self.command, &lines.concat(), TIMEOUT, &self.end).and_then(|()| {
             ensure!(lost == 0, "{lost} events were not given to it, as more than {MAX_WAITING} waited");
             Ok(())
         });
@@ -164,89 +177,17 @@ impl Waiting {
     }
 }
 
-/// Runs the command with this as its input, and waits for its end.
-fn run(command: &EventCommand, input: &str, timeout: Duration) -> Result<()> {
-    let program = &command.program;
-    let child = Command::new(program)
-        .args(&command.arguments)
-        .stdin(file_of(input)?)
-        // Standard output is for figures.
-        .stdout(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("cannot start {program}"))?;
-    let status = wait(child, timeout).with_context(|| {
-        format!("{program} took longer than {} s and was killed", timeout.as_secs())
-    })?;
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(()),
-        (Some(code), _) => bail!("{program} ended with status {code}"),
-        (None, signal) => bail!("{program} was ended by signal {}", signal.unwrap_or_default()),
-    }
-}
-
-/// A file in memory: unlike a pipe, it needs no reader.
-fn file_of(text: &str) -> Result<File> {
-    let what = "cannot give an event to the command";
-    let mut file = File::from(memfd_create("event", MFdFlags::MFD_CLOEXEC).context(what)?);
-    file.write_all(text.as_bytes()).and_then(|()| file.rewind()).context(what)?;
-    Ok(file)
-}
-
-/// None: it was killed, with all that it has started.
-fn wait(mut child: Child, timeout: Duration) -> Option<ExitStatus> {
-    let end = Instant::now() + timeout;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < end => thread::sleep(PAUSE),
-            _ => break,
-        }
-    }
-    let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
-    let _ = child.wait();
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
     use std::time::{Duration, Instant};
 
-    use super::{EVERY, Hook, MAX_WAITING, run};
+    use super::{EVERY, Hook, MAX_WAITING};
     use crate::policy::EventCommand;
 
     fn shell(script: &str) -> EventCommand {
         EventCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script.into()] }
-    }
-
-    #[test]
-    fn a_command_is_given_its_input_and_its_end_is_told() {
-        let out = tempfile::NamedTempFile::new().unwrap();
-        let long = "x".repeat(1 << 20);
-        run(&shell(&format!("cat > {}", out.path().display())), &long, Duration::from_secs(10))
-            .unwrap();
-        assert_eq!(fs::read_to_string(out.path()).unwrap(), long);
-        for (script, said) in
-            [("exit 3", "/bin/sh ended with status 3"), ("kill -9 $$", "/bin/sh was ended by signal 9")]
-        {
-            let error = run(&shell(script), &long, Duration::from_secs(10)).unwrap_err();
-            assert_eq!(error.to_string(), said);
-        }
-    }
-
-    /// With what it has started itself, which would go on else.
-    #[test]
-    fn a_command_that_takes_too_long_is_killed() {
-        let out = tempfile::NamedTempFile::new().unwrap();
-        let path = out.path().display().to_string();
-        let begun = Instant::now();
-        let slow = shell(&format!("(sleep 2; echo late >> {path}) & echo on >> {path}; wait"));
-        let error = run(&slow, "", Duration::from_millis(500)).unwrap_err();
-        assert!(error.to_string().contains("and was killed"), "{error}");
-        assert!(begun.elapsed() < Duration::from_millis(1900), "it was not waited for");
-        std::thread::sleep(Duration::from_millis(2500) - begun.elapsed());
-        assert_eq!(fs::read_to_string(out.path()).unwrap(), "on\n");
     }
 
     /// What comes in the same second comes together, each kind by itself; what is too much is counted.
@@ -290,5 +231,48 @@ mod tests {
         let none = EventCommand { program: "/none".into(), arguments: Vec::new() };
         let error = format!("{:#}", Hook::new(&none).err().unwrap());
         assert!(error.starts_with("cannot run /none, the command of --on-event"), "{error}");
+    }
+
+    /// One whose command hangs, with more in its queue, and the folder of that command in /proc.
+    fn hanging() -> (Hook, String) {
+        let out = tempfile::NamedTempFile::new().unwrap();
+        let hook =
+            Hook::new(&shell(&format!("echo $$ > {}; exec sleep 60", out.path().display()))).unwrap();
+        hook.happened("a", "first\n".into());
+        let begun = Instant::now();
+        let folder = loop {
+            let said = fs::read_to_string(out.path()).unwrap();
+            if let Some(pid) = said.strip_suffix('\n') {
+                break format!("/proc/{pid}");
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "it does not start");
+        };
+        ["a", "b", "c"].iter().for_each(|kind| hook.happened(kind, "next\n".into()));
+        (hook, folder)
+    }
+
+    fn wait_for_the_end_of(folder: &str) {
+        let begun = Instant::now();
+        while Path::new(folder).exists() {
+            assert!(begun.elapsed() < Duration::from_secs(5), "{folder} goes on");
+        }
+    }
+
+    #[test]
+    fn the_end_waits_a_second_for_all_together() {
+        let (hook, folder) = hanging();
+        let begun = Instant::now();
+        drop(hook);
+        assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+        wait_for_the_end_of(&folder);
+    }
+
+    #[test]
+    fn one_that_retires_is_not_waited_for_and_ends_by_itself() {
+        let (hook, folder) = hanging();
+        let begun = Instant::now();
+        hook.retire();
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        wait_for_the_end_of(&folder);
     }
 }

@@ -51,16 +51,16 @@ pub fn observe(words: &Observe) -> Result<()> {
     let (tables, judge) = judge.map(|(tables, judge)| (Some(tables), judge)).unwrap_or_default();
     let is_judged = tables.is_some();
     let observer = Observer::attach(&interface, tables, wants_out)?;
+    let wanted = wanted(words, &interface, &judge);
+    let frames = observe::frames(&observer.tables)?;
+    let lease = Lease::take(&observer.tables, &wanted)?;
+    let mut tally = Tally::new(&observer.tables, judge.counters.as_ref(), counted(&wanted, &judge))?;
+    // Whoever is refused has not touched the file. A signal still ends what waits here for the reader of a named pipe.
     let mut out = Output::open(words)?;
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .context("cannot listen for signals")?;
-
-    let wanted = wanted(words, &interface, &judge);
-    let frames = observe::frames(&observer.tables)?;
-    let lease = Lease::take(&observer.tables, &wanted)?;
-    let mut tally = Tally::new(&observer.tables, judge.counters.as_ref(), counted(&wanted, &judge))?;
     say_start(&interface, is_judged, wants_out && !observer.sees_out);
     let watch = Watch { interface: &interface, observer: &observer, is_judged, lease };
     let look = Look { words, reasons: &judge.reasons, stop: &stop };

@@ -256,6 +256,14 @@ fn an_observer_is_alone_and_its_lease_ends_without_it() {
     assert_eq!(second.status.code(), Some(1), "{error}");
     assert!(error.contains(&format!("process {pid} observes there already")), "{error}");
 
+    // Nor does the one that is refused touch what it would have written over.
+    let capture = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(capture.path(), "of the first").unwrap();
+    let path = capture.path().to_str().unwrap();
+    let refused = pair.synflood(&["observe", "--iface", "eth0", "-w", path]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(std::fs::read(path).unwrap(), b"of the first");
+
     // Nobody renews the lease, so a later frame ends it.
     drop(first.signal(Signal::SIGKILL));
     assert_ne!(observation(&pair).reasons, 0, "it could not say goodbye");

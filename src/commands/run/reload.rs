@@ -167,7 +167,11 @@ impl Session {
         if (next.json, next.stop_after) != (self.settings.json, self.settings.stop_after) {
             notes.push(Note::info("--json and --for count from the next start on"));
         }
-        self.hook = hook.unwrap_or_else(|| self.hook.take());
+        if let Some(next) = hook
+            && let Some(old) = mem::replace(&mut self.hook, next)
+        {
+            old.retire();
+        }
         notes.extend(metrics.map(|place| self.move_metrics(place)).unwrap_or_default());
         let what = text::policy(&self.upkeep.program.policy);
         notes.insert(0, Note::change(format!("reloaded: protecting {} with {what}", names.join(", "))));
