@@ -110,6 +110,7 @@ fn known_at(situation: &Situation, policy: &Policy, service: Option<&Service>, e
             connected: entry.connected,
             last_drop: (entry.last_drop != 0).then_some(last_drop),
         },
+        service: service.cloned(),
         limits,
         looks_like: judge::likeness(entry),
         harmless_burst: limits.connections.and_then(|_| judge::harmless_burst(entry)),

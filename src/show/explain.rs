@@ -3,6 +3,7 @@
 
 mod advice;
 mod steps;
+mod verdict;
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use super::lists::{self, Network};
 use super::model::{InterfaceMode, Source};
 use super::units::age;
 use crate::judge::{Action, Likeness, Otherwise, Reason, Step};
-use crate::policy::{Limit, Listed, Ports, SourceLimits};
+use crate::policy::{Limit, Listed, Ports, Service, SourceLimits};
 
 /// The whole of `explain --json`.
 #[derive(Debug, Serialize)]
@@ -47,6 +48,9 @@ pub struct OfInstance {
 pub struct Known {
     #[serde(flatten)]
     pub source: Source,
+    /// As the run has it. None: ports of no service.
+    #[serde(skip)]
+    pub service: Option<Service>,
     #[serde(rename = "limits", serialize_with = "limits")]
     pub limits: SourceLimits,
     pub looks_like: Likeness,
@@ -96,13 +100,13 @@ pub fn write(out: &mut impl Write, explained: &Explained) -> io::Result<()> {
 
 fn write_instance(out: &mut impl Write, explained: &Explained, of: &OfInstance) -> io::Result<()> {
     let Explained { address, to, .. } = *explained;
-    let dry_run = if of.dry_run { "; dry run: nothing is dropped" } else { "" };
-    writeln!(out, "{address} on {}: {}{dry_run}", lists::place(&of.interfaces), summary(of))?;
+    writeln!(out, "{address} on {}: {}", lists::place(&of.interfaces), verdict::sentence(of))?;
     if of.source != address.to_string() {
         writeln!(out, "it shares its limits with all of {}", of.source)?;
     }
-    if let Some(listed) = &of.listed {
-        write_listed(out, listed)?;
+    match &of.listed {
+        Some(listed) => write_listed(out, listed)?,
+        None => writeln!(out, "neither allowed nor denied")?,
     }
     if of.known.is_empty() {
         writeln!(out, "never seen, or forgotten: its first SYN would find full buckets")?;
@@ -116,19 +120,6 @@ fn write_instance(out: &mut impl Write, explained: &Explained, of: &OfInstance) 
     match &of.remedy {
         Some(Remedy { command, does }) => writeln!(out, "{does}: {command}"),
         None => Ok(()),
-    }
-}
-
-/// "limited (on no list)"
-fn summary(of: &OfInstance) -> String {
-    let list = match &of.listed {
-        Some(network) => format!("{} by {}", network.verdict, network.network),
-        None => "neither allowed nor denied".into(),
-    };
-    let is_blocked = |reason| matches!(reason, Reason::DropOverLimit);
-    match of.answers.iter().any(|answer| is_blocked(answer.reason)) {
-        true => format!("blocked ({list})"),
-        false => list,
     }
 }
 
@@ -168,9 +159,21 @@ fn write_known(out: &mut impl Write, known: &Known) -> io::Result<()> {
     writeln!(out, "  {}", advice::looks_like(known.looks_like))?;
     match (known.harmless_burst, limits.connections) {
         (Some(burst), Some(limit)) => {
-            writeln!(out, "  never refused at: {}", advice::harmless(burst, limit, source))
+            writeln!(
+                out,
+                "  never refused at: {}",
+                advice::harmless(burst, limit, known.service.as_ref())
+            )
         }
         _ => Ok(()),
+    }
+}
+
+fn place(answer: &Answer) -> String {
+    match &answer.ports {
+        None => "a port where nobody listens".into(),
+        Some(ports) if ports.iter().nth(1).is_none() => format!("port {ports}"),
+        Some(ports) => format!("ports {ports}"),
     }
 }
 
@@ -180,12 +183,7 @@ fn write_answer(
     to: Option<IpAddr>,
     is_dry_run: bool,
 ) -> io::Result<()> {
-    let of = to.map_or(String::new(), |to| format!(" of {to}"));
-    let place = match &answer.ports {
-        None => "a port where nobody listens".into(),
-        Some(ports) if ports.iter().nth(1).is_none() => format!("port {ports}"),
-        Some(ports) => format!("ports {ports}"),
-    };
+    let (place, of) = (place(answer), to.map_or(String::new(), |to| format!(" of {to}")));
     let becomes = match (answer.verdict, is_dry_run) {
         (Action::Pass, _) => "passes",
         (Action::Challenge, false) => "is challenged",

@@ -84,7 +84,7 @@ fn objects(stdout: &str, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_advised_refuses_none_of_the_sources_seen() {
+fn the_bursts_of_the_table_refuse_none_of_the_sources_seen() {
     let site = Site::new();
     let defence = Defence::start(
         &site.pair,
@@ -103,24 +103,21 @@ fn what_is_advised_refuses_none_of_the_sources_seen() {
         { "percent": 100.0, "burst": 9, "sources_above": 0 },
     ]);
     assert_eq!(of_all["rates"][0]["bursts"], slowest, "{advice}");
-    let advised = &of_all["advised"];
-    assert_eq!((&advised["burst"], &advised["percent"]), (&json!(3), &json!(99.0)), "{advice}");
-    assert_eq!(advised["above"].as_array().unwrap().len(), 1, "{advice}");
-    assert_eq!(advised["above"][0]["source"], "10.0.1.200");
+    assert_eq!((&advice["command"], &of_all["advised"]), (&Value::Null, &Value::Null));
+    let why = advice["why_no_command"].as_str().unwrap();
+    assert!(why.contains("let it see 10m of usual traffic"), "{why}");
 
-    let command: Vec<&str> = advice["command"].as_str().unwrap().split(' ').collect();
-    assert_eq!(command[..5], ["synflood-xdp", "--iface", "eth0", "--burst", "3"]);
-    let defence = Defence::start(&site.pair, &command[1..]);
+    let with_burst = |burst| ["--iface", "eth0", "--rate", "6/m", "--burst", burst];
+    let defence = Defence::start(&site.pair, &with_burst("3"));
     let (modest, greedy) = site.visit();
-    assert_eq!(modest, ALL_MODEST, "with {command:?}");
+    assert_eq!(modest, ALL_MODEST, "with that of 99 %");
     assert!(greedy < 8, "who is above is limited");
     let allowed = site.pair.synflood(&["allow", "10.0.1.200"]).output().unwrap();
     assert!(allowed.status.success());
     assert_eq!(site.connect(GREEDY, WEB, 8), 8, "allowed");
     drop(defence);
 
-    let all = [&command[1..4], &["9"], &command[5..]].concat();
-    let _defence = Defence::start(&site.pair, &all);
+    let _defence = Defence::start(&site.pair, &with_burst("9"));
     assert_eq!(site.visit(), (ALL_MODEST, 8), "with the burst that nobody would have met");
 }
 
@@ -140,24 +137,16 @@ fn services_have_advice_of_their_own_and_forged_syns_none() {
     site.charged(9);
     let ended = defence.signal(Signal::SIGINT).stdout;
     let (_, advice) = ended.split_once("advice on --burst and --rate").expect("an advice");
-    assert!(advice.contains("this is little: 10m of usual"), "{ended}");
     for (head, burst) in [("ssh (22): 1 source\n", "4"), ("web (80): 1 source\n", "7")] {
         let (_, table) = advice.split_once(head).unwrap_or_else(|| panic!("{ended}"));
         let slowest: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(slowest[..2], ["6/m", burst], "{ended}");
     }
     assert_eq!(advice.matches("SYNs are not challenged here").count(), 1, "{ended}");
-    let (_, command) = advice.split_once("use, with your other options:\n").unwrap();
-    let command: Vec<_> = command.split_whitespace().collect();
-    assert_eq!(
-        command[..7],
-        ["synflood-xdp", "--iface", "eth0", "--burst", "7", "--rate", "7/s"],
-        "as it was"
-    );
-    assert!(command[8].starts_with("ssh=22,burst=4,rate="), "{command:?}");
-    assert!(command[8].ends_with(",challenge=off"), "{command:?}");
-    assert!(command[10].starts_with("web=80,burst=7,rate="), "{command:?}");
-    assert_eq!(command[12], "mail=25");
+    assert!(!advice.contains("use, with") && !advice.contains("allow"), "{ended}");
+    for said in [" and 1 source, as a browser alone opens 6", " 9 connections stood\n"] {
+        assert!(advice.contains(said), "{said}: {ended}");
+    }
 }
 
 #[test]

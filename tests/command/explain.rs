@@ -52,10 +52,14 @@ fn connect(pair: &Pair, listener: &TcpListener) -> (TcpStream, TcpStream) {
 
 /// SYNs to port 80 in the name of an address, each of a connection of its own.
 fn send(pair: &Pair, from: [u8; 4], count: u16) {
+    send_to(pair, from, 80, count);
+}
+
+fn send_to(pair: &Pair, from: [u8; 4], to: u16, count: u16) {
     let syn = |port| {
         let mut syn = ipv4(|ip, tcp| {
             (ip.source, ip.destination) = (from, [10, 0, 0, 10]);
-            tcp.source_port = port;
+            (tcp.source_port, tcp.destination_port) = (port, to);
         });
         syn[..6].copy_from_slice(&pair.server.mac("eth0"));
         syn[6..12].copy_from_slice(&pair.client.mac("eth0"));
@@ -93,7 +97,7 @@ fn a_client_that_was_never_seen_would_pass() {
     assert_says(
         &text,
         &[
-            "10.0.0.77 on eth0: neither allowed nor denied\n",
+            "10.0.0.77 on eth0: gets in now; nothing to do\nneither allowed nor denied\n",
             "never seen, or forgotten: its first SYN would find full buckets\n",
             "a SYN to port 80 now passes (pass_within_limit):\n",
             "  lists: none names it\n  port: protected\n  source: not known: its buckets are full\n",
@@ -119,7 +123,7 @@ fn without_a_listener_it_tells_of_any_port() {
     assert_says(
         &explained(&pair, &["fd00:5::1"]),
         &[
-            "fd00:5::1 on eth0: neither allowed nor denied\nit shares its limits with all of fd00:5::/64\n",
+            "fd00:5::1 on eth0: gets in now; nothing to do\nit shares its limits with all of fd00:5::/64\n",
             "a SYN to a port where nobody listens now passes (pass_within_limit):\n",
         ],
     );
@@ -140,7 +144,7 @@ fn a_listed_client_is_told_its_entry_and_the_way_out() {
     assert_says(
         &explained(&pair, &["10.1.2.3"]),
         &[
-            "10.1.2.3 on eth0: denied by 10.1.0.0/16\n",
+            "10.1.2.3 on eth0: is REFUSED now: denied by 10.1.0.0/16\n",
             "denied as 10.1.0.0/16 (an option of the command line); decided 0 SYNs\n",
             "now is dropped (drop_denied):\n  lists: it is denied\n",
             "to let it in in spite of that: synflood-xdp allow 10.1.2.3\n",
@@ -162,11 +166,14 @@ fn a_listed_client_is_told_its_entry_and_the_way_out() {
         ],
     );
     change(&["deny", "10.3.0.1", "--remove"]);
-    assert_says(&explained(&pair, &["10.3.0.1"]), &["neither allowed nor denied", "pass_within_limit"]);
+    assert_says(
+        &explained(&pair, &["10.3.0.1"]),
+        &["gets in now; nothing to do\nneither allowed nor denied\n", "pass_within_limit"],
+    );
     assert_says(
         &explained(&pair, &["10.2.0.1"]),
         &[
-            "10.2.0.1 on eth0: allowed by 10.2.0.0/16\n",
+            "10.2.0.1 on eth0: gets in now; nothing to do\nallowed as 10.2.0.0/16 ",
             "; no limits of its own, but challenged like others\n",
             "now passes (pass_allowed):\n  lists: it is allowed: its own limits do not count\n",
         ],
@@ -186,7 +193,7 @@ fn a_blocked_client_is_told_why_and_what_lets_it_in() {
     assert_says(
         &text,
         &[
-            "10.0.0.1 on eth0: blocked (neither allowed nor denied)\n",
+            "10.0.0.1 on eth0: is REFUSED now: over its limit of connections, next in 59m\nneither allowed nor denied\n",
             "ports of no service:\n  connections 0 of 2 left, refilled at 1/h, next in 59m; SYNs unasked 0 of 2 left",
             "  SYNs: 2 passed, 0 challenged, 5 dropped, last ",
             "; 2 connected\n  looks like one user: it answers, and has few connections\n",
@@ -230,6 +237,7 @@ fn a_source_that_never_answers_is_called_one() {
     assert_says(
         &explained(&pair, &["10.0.7.1"]),
         &[
+            "10.0.7.1 on eth0: gets in by cookie, which an honest client does not notice; nothing to do\n",
             "  SYNs: 2 passed, 18 challenged, 0 dropped; 0 connected\n",
             "  looks like an attacker, or an address that others forge: it never answered a challenge\n",
             "a SYN to port 80 now is challenged (challenge_sent):\n",
@@ -260,6 +268,7 @@ fn ports_with_the_same_answer_stand_together() {
     assert_says(
         &text,
         &[
+            "is REFUSED now at port 22: over its limit of connections, next in 59m; gets in at other ports\n",
             "ports of no service:\n  connections not limited; SYNs unasked ",
             "  looks like many users behind one address, or one that connects often: it answers\n",
             "service ssh:\n  connections 0 of 1 left",
@@ -269,6 +278,13 @@ fn ports_with_the_same_answer_stand_together() {
     );
     // Nothing was refused there, so no limits are named.
     assert!(!text.contains("never refused at"), "{text}");
+    send_to(&pair, [10, 0, 0, 1], 22, 2);
+    let refused = wait_for("two SYNs to be refused", || {
+        let text = explained(&pair, &["10.0.0.1", "--port", "22"]);
+        text.contains("1 passed, 0 challenged, 2 dropped").then_some(text)
+    });
+    let copied = "  never refused at: --service ssh=22,burst=3,rate=1/h,challenge=off, or less";
+    assert_says(&refused, &["is REFUSED now: over its limit", copied]);
 }
 
 /// Waits until it says this of a client.
@@ -301,12 +317,16 @@ fn what_is_in_the_way_of_a_challenge_is_named() {
         send(&pair, [10, 0, 0, 1], 60);
         wait_for_syns(&pair, "10.0.0.1", count);
     }
-    let forged = "looks like a client in whose name others send: far more SYNs were answered";
+    let forged = "looks like a client in whose name others send, or one that floods itself: far more SYNs were answered";
     assert_says(&explained(&pair, &["10.0.0.1"]), &["; 1 connected\n", forged]);
 
     assert_says(
         &explained(&pair, &["198.51.100.7"]),
-        &["now is dropped (drop_unanswerable):\n", "  answer: has no route\n"],
+        &[
+            "is REFUSED now: nobody may answer its address\n",
+            "now is dropped (drop_unanswerable):\n",
+            "  answer: has no route\n",
+        ],
     );
     pair.server.run("ip", &["route", "add", "default", "via", "10.0.0.1"]);
     wait_for_words(
@@ -341,9 +361,15 @@ fn a_server_that_passes_nothing_unasked_or_challenges_nobody_is_named() {
     let _defence = Defence::start(&pair, &options);
     send(&pair, [10, 0, 8, 1], 1);
     wait_for_syns(&pair, "10.0.8.1", 1);
+    let text = explained(&pair, &["10.0.9.1", "--port", "80"]);
+    assert!(!text.contains("synflood-xdp"), "it was never seen: nobody is to allow it: {text}");
     assert_says(
-        &explained(&pair, &["10.0.9.1", "--port", "80"]),
-        &["now is dropped (drop_pass_rate):\n", "  challenge: off, so what may not pass is dropped\n"],
+        &text,
+        &[
+            "is REFUSED now: the pass rate is used up",
+            "now is dropped (drop_pass_rate):\n",
+            "  challenge: off, so what may not pass is dropped\n",
+        ],
     );
 }
 
@@ -359,7 +385,7 @@ fn a_dry_run_and_an_address_that_nobody_may_answer_are_said() {
     assert_says(
         &explained(&pair, &["10.0.8.2"]),
         &[
-            "; dry run: nothing is dropped\nit shares its limits with all of 10.0.8.0/24\n",
+            "gets in now; in a real run by cookie, which an honest client does not notice; nothing to do\nit shares its limits with all of 10.0.8.0/24\n",
             "too little to tell what it is: it never connected, and was never challenged\n",
             "a SYN to port 80 now would be challenged, and passes (challenge_sent):\n",
             "  pass rate: no token left, the next in 59m\n",
@@ -369,6 +395,7 @@ fn a_dry_run_and_an_address_that_nobody_may_answer_are_said() {
     assert_says(
         &unanswerable,
         &[
+            "gets in, as a dry run drops nothing; a real run would REFUSE it: nobody may answer its address\n",
             "would be dropped, and passes (drop_unanswerable):\n",
             "  answer: nobody may answer this address\n",
         ],

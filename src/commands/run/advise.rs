@@ -28,9 +28,10 @@ impl Session {
     }
 
     pub fn advise(&mut self, seen: &Seen) {
-        match needs::read(&seen.maps, &seen.policy) {
-            Ok(needs) => {
-                self.report.advice(&Advice::on(&needs, &seen.policy, &seen.interfaces));
+        let needs = needs::read(&seen.maps, &seen.policy);
+        match needs.and_then(|needs| Ok((needs, self.counters()?.counts()))) {
+            Ok((needs, counts)) => {
+                self.report.advice(&Advice::on(&needs, counts, &seen.policy, &seen.interfaces));
             }
             Err(error) => self.report.note(&Note::warning(format!("there is no advice: {error:#}"))),
         }

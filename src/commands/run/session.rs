@@ -291,7 +291,7 @@ impl Session {
         pid().filter(|&pid| pid != std::process::id())
     }
 
-    fn counters(&self) -> Result<Counters> {
+    pub(super) fn counters(&self) -> Result<Counters> {
         let program = &self.upkeep.program;
         Counters::read(&program.maps.counters, &program.reasons)
     }

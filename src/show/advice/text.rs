@@ -2,20 +2,17 @@
 //! Advice in words.
 
 use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
-use super::{ALL, Advice, ENOUGH, OfRate, OfService, percent};
-use crate::show::units::{exact, whole};
+use super::{ALL, Advice, Advised, ENOUGH, ENOUGH_SOURCES, OfRate, OfService, percent};
+use crate::note::Counts;
+use crate::show::units::{self, exact, whole};
 
 impl Display for Advice {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let elapsed = whole(self.elapsed);
-        if self.services.is_empty() {
-            return writeln!(f, "no advice on limits: no connection came to stand in {elapsed}");
-        }
-        writeln!(f, "advice on --burst and --rate, from the connections of {elapsed}")?;
-        if self.elapsed < ENOUGH {
-            let enough = exact(ENOUGH);
-            writeln!(f, "  this is little: {enough} of usual traffic say more, a busy hour most")?;
+        if !self.services.is_empty() {
+            writeln!(f, "advice on --burst and --rate, from the connections of {elapsed}")?;
         }
         if self.forgotten_sources > 0 {
             let count = self.forgotten_sources;
@@ -28,7 +25,10 @@ impl Display for Advice {
         if let Some(command) = &self.command {
             writeln!(f, "use, with your other options:\n  {command}")?;
         }
-        Ok(())
+        if let Some(why) = &self.why_no_command {
+            writeln!(f, "{why}")?;
+        }
+        write_real_run(f, self.counts)
     }
 }
 
@@ -36,15 +36,13 @@ impl Display for OfService {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.name(), counted(self.sources, "source"))?;
         self.write_table(f)?;
-        let advised = &self.advised;
-        let share = share_name(advised.percent);
-        write!(f, "  burst {}, rate {}: ", advised.limit.burst, advised.limit.rate)?;
-        if advised.sources_above == 0 {
-            writeln!(f, "none of the sources would have met it")?;
-        } else {
-            let above = counted(advised.sources_above, "source");
-            writeln!(f, "{share} of the sources would never have met it; {above} would")?;
-            self.write_above(f)?;
+        match &self.advised {
+            Some(advised) => self.write_advised(f, advised)?,
+            None if self.sources < ENOUGH_SOURCES && self.is_one_of_several => writeln!(
+                f,
+                "  no advice, as there are fewer than {ENOUGH_SOURCES} sources: a limit of its own stays"
+            )?,
+            None => {}
         }
         if self.is_unchallenged {
             writeln!(
@@ -81,19 +79,63 @@ impl OfService {
         Ok(())
     }
 
-    /// With a command for each source, as only some may be friends.
-    fn write_above(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let rate = self.advised.limit.rate;
-        writeln!(f, "  above it, likely proxies or monitors; allow those that you know:")?;
-        for above in &self.advised.above {
-            let (source, burst) = (&above.source, above.burst);
-            writeln!(f, "    synflood-xdp allow {source:<18} # burst {burst} at {rate}")?;
-        }
-        match self.advised.sources_above - self.advised.above.len() as u64 {
-            0 => Ok(()),
-            more => writeln!(f, "    and {more} more"),
+    fn write_advised(&self, f: &mut Formatter<'_>, advised: &Advised) -> fmt::Result {
+        write!(f, "  burst {}, rate {}: ", advised.limit.burst, advised.limit.rate)?;
+        match advised.sources_above {
+            0 => writeln!(f, "none of the sources would have met it"),
+            above => {
+                writeln!(f, "{above} of {} sources would have met it", self.sources)?;
+                write_above(f, advised)
+            }
         }
     }
+}
+
+/// With a command for each source, as only some may be friends.
+fn write_above(f: &mut Formatter<'_>, advised: &Advised) -> fmt::Result {
+    let rate = advised.limit.rate;
+    writeln!(f, "  outliers: proxies, monitors, or attackers: allow those that you know")?;
+    for above in &advised.above {
+        let (source, burst) = (&above.source, above.burst);
+        writeln!(f, "    synflood-xdp allow {source:<18} # burst {burst} at {rate}")?;
+    }
+    match advised.sources_above - advised.above.len() as u64 {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
+    }
+}
+
+/// What was too little, and what to do.
+pub fn why_no_command(elapsed: Duration, services: &[OfService]) -> String {
+    let Some(sources) = services.iter().map(|service| service.sources).max() else {
+        return format!("no advice on limits: no connection came to stand in {}", whole(elapsed));
+    };
+    let short = (elapsed < ENOUGH).then(|| whole(elapsed));
+    let few = (sources < ENOUGH_SOURCES).then(|| counted(sources, "source"));
+    let seen: Vec<_> = short.into_iter().chain(few).collect();
+    format!(
+        "no limit is advised from {}, as a browser alone opens 6 connections at once: let it see {} of usual \
+         traffic, from {ENOUGH_SOURCES} sources or more",
+        seen.join(" and "),
+        exact(ENOUGH)
+    )
+}
+
+/// A dry run drops nothing, so how many of those challenged would have answered is not known.
+fn write_real_run(f: &mut Formatter<'_>, counts: Counts) -> fmt::Result {
+    if counts.syns() == 0 {
+        return Ok(());
+    }
+    let share = match counts.held_off() {
+        0 => "none".into(),
+        held_off => format!("up to {}", units::percent(held_off as f64 / counts.syns() as f64)),
+    };
+    writeln!(
+        f,
+        "a real run, as this one was set, would have stopped {share} of the SYNs, and let in who answers its \
+         cookies; in this dry run, which stops nothing, {} stood",
+        counted(counts.connected, "connection")
+    )
 }
 
 impl Display for OfRate {

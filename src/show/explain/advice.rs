@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a source looks like, and what to do about it.
 
-use super::super::model::{Bucket, Source};
+use super::super::model::Bucket;
 use super::super::units::age;
 use super::{Answer, Known, Network, Remedy};
 use crate::judge::{Action, Likeness, Reason};
-use crate::policy::{Limit, Listed, ListedBy};
+use crate::policy::{Limit, Listed, ListedBy, Service};
 
 /// "2 of 5 left, refilled at 1/s, next in 0.3s"
 pub fn bucket(limit: Limit, bucket: Bucket) -> String {
@@ -26,7 +26,8 @@ pub fn looks_like(likeness: Likeness) -> &'static str {
             "too little to tell what it is: it never connected, and was never challenged"
         }
         Likeness::ForgedToo => {
-            "looks like a client in whose name others send: far more SYNs were answered than connections stood"
+            "looks like a client in whose name others send, or one that floods itself: far more SYNs were answered \
+             than connections stood"
         }
         Likeness::OneUser => "looks like one user: it answers, and has few connections",
         Likeness::ManyUsers => {
@@ -35,11 +36,13 @@ pub fn looks_like(likeness: Likeness) -> &'static str {
     }
 }
 
-/// "--burst 324 --rate 20/s (all its SYNs at once: when they came is not kept)"
-pub fn harmless(burst: u64, limit: Limit, source: &Source) -> String {
+/// "--burst 324 --rate 20/s, or less: room for …"
+pub fn harmless(burst: u64, limit: Limit, service: Option<&Service>) -> String {
     let rate = limit.rate;
-    let options = match &source.service {
-        Some(name) => format!("--service {name}=…,burst={burst},rate={rate}"),
+    let options = match service {
+        Some(service) => {
+            format!("--service {}", Service { limit: Some(Limit { burst, rate }), ..service.clone() })
+        }
         None => format!("--burst {burst} --rate {rate}"),
     };
     format!("{options}, or less: room for all its SYNs at once, as when they came is not kept")
@@ -70,10 +73,10 @@ pub fn remedy(
             format!("deny {source}"),
             "nothing needs to be done; to drop all its SYNs, which locks out the owner if it is forged",
         ),
-        None if answers.iter().all(|answer| answer.verdict == Action::Pass) && !was_refused(known) => {
-            None
+        None if is_worth_allowing(known, answers) => {
+            remedy(format!("allow {source}"), "to exempt it from limits of its own")
         }
-        None => remedy(format!("allow {source}"), "to exempt it from limits of its own"),
+        None => None,
     }
 }
 
@@ -88,10 +91,16 @@ fn is_beyond_help(reason: Reason) -> bool {
     )
 }
 
-fn never_answers(known: &[Known]) -> bool {
+pub fn never_answers(known: &[Known]) -> bool {
     !known.is_empty() && known.iter().all(|known| known.looks_like == Likeness::NeverAnswers)
 }
 
-fn was_refused(known: &[Known]) -> bool {
+/// It suffers, and it answers: nobody is to allow an attacker, or an address that others forge.
+fn is_worth_allowing(known: &[Known], answers: &[Answer]) -> bool {
+    let is_refused = answers.iter().any(|answer| answer.verdict == Action::Drop);
+    (is_refused || was_refused(known)) && known.iter().any(|known| known.source.connected > 0)
+}
+
+pub fn was_refused(known: &[Known]) -> bool {
     known.iter().any(|known| known.source.dropped > 0)
 }
