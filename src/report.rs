@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The page of an attack: reads the lines of a run's `--json`, and makes one HTML page of them.
 //!
-//! `log` → `line` → `story` (which keeps `floods`, `timeline`, `shares`, `diary`, `settings`) →
+//! `log` → `line` → `story` (which keeps `floods`, `timeline`, `shares`, `diary`, `settings`, `totals`) →
 //! `headline`, `plot`, `page`. What is kept does not grow with the log.
 
 mod blocked;
@@ -21,10 +21,11 @@ mod settings;
 mod shares;
 mod story;
 mod timeline;
+mod totals;
 
 pub use log::read;
 pub use meanings::meaning;
-pub use page::{MARK, page};
+pub use page::{BEGINNING, page};
 pub use story::Story;
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Line {
-        serde_json::from_str(text).unwrap()
+        Line::parse(text.as_bytes()).unwrap()
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Counts {
         self.passed + self.challenged + self.dropped
     }
 
+    /// Those that did not pass.
+    pub fn held_off(&self) -> f64 {
+        self.challenged + self.dropped
+    }
+
     /// The share of the SYNs that neither reached the kernel unasked nor led to a connection by cookie. None: none came.
     pub fn stopped(&self) -> Option<f64> {
         let reached = match self.by_cookie {

@@ -3,11 +3,14 @@
 
 use super::counts::Counts;
 use super::figures;
-use super::line::{FloodOver, Status};
+use super::line::{FloodKind, FloodOver, Status};
 use super::shares::Shares;
 
 /// Floods with a line of their own on the page.
 const MAX_SHOWN: usize = 50;
+
+/// Heavy sources of the floods, and of each of them.
+const MAX_HEAVY: usize = 20;
 
 /// Seconds. What pauses for less is one flood.
 const PAUSE: f64 = 10.0;
@@ -21,10 +24,15 @@ pub struct Flood {
     pub is_on: bool,
     pub peak: f64,
     pub counts: Counts,
+    /// What it is of, in words.
     pub kind: Option<String>,
     /// An estimate.
     pub sources: Option<u64>,
-    over: Option<FloodOver>,
+    /// Those with a twentieth or more of the SYNs that did not pass. None: the log does not tell.
+    heavy: Option<Vec<String>>,
+    /// What the run says of it: so far, or, once it is closed, of all of it.
+    account: Option<FloodOver>,
+    is_closed: bool,
 }
 
 impl Flood {
@@ -34,6 +42,23 @@ impl Flood {
 
     pub fn lasted(&self) -> f64 {
         self.end - self.begin
+    }
+
+    fn close(&mut self, over: &FloodOver) {
+        self.is_on = false;
+        self.is_closed = true;
+        self.end = self.begin + over.lasted_s;
+        self.peak = self.peak.max(over.peak_syn_per_s);
+        self.counts = Counts::from(over);
+        self.account = Some(over.clone());
+    }
+
+    /// What the account has and no other line of the log.
+    fn fill_in(&mut self) {
+        if let Some(account) = &self.account {
+            self.kind = self.kind.take().or_else(|| account.words().as_deref().map(figures::text));
+            self.sources = account.sources;
+        }
     }
 }
 
@@ -47,7 +72,11 @@ pub struct Floods {
     pub lasted: f64,
     pub peak: f64,
     pub counts: Counts,
-    /// The share of SYNs that each had.
+    /// The log tells which sources sent most, if any did.
+    pub has_sources: bool,
+    /// Of those floods that have no shares.
+    pub heavy: Vec<String>,
+    /// The share of the SYNs that did not pass.
     pub sources: Shares,
     pub networks: Shares,
     pub ports: Shares,
@@ -76,29 +105,42 @@ impl Floods {
         }
     }
 
-    pub fn kind(&mut self, kind: &str) {
+    pub fn kind(&mut self, kind: &FloodKind) {
         if let Some(flood) = &mut self.newest {
-            flood.kind = Some(figures::text(kind));
+            flood.kind = Some(figures::text(&kind.words()));
+            flood.heavy =
+                Some(kind.heavy.iter().take(MAX_HEAVY).map(|source| figures::text(source)).collect());
+        }
+    }
+
+    /// The run's count of the newest one so far.
+    pub fn goes_on(&mut self, so_far: &FloodOver) {
+        if let Some(flood) = self.newest.as_mut().filter(|flood| !flood.is_closed) {
+            flood.account = Some(so_far.clone());
         }
     }
 
     /// The run's own count of the newest one.
     pub fn over(&mut self, at: f64, over: &FloodOver) {
-        if self.newest.as_ref().is_none_or(|flood| flood.over.is_some()) {
+        if self.newest.as_ref().is_none_or(|flood| flood.is_closed) {
             self.begin(Flood::begins(at - over.lasted_s, at));
         }
-        let Some(flood) = &mut self.newest else { return };
-        flood.is_on = false;
-        flood.end = flood.begin + over.lasted_s;
-        flood.peak = flood.peak.max(over.peak_syn_per_s);
-        flood.counts = Counts::from(over);
-        flood.kind = flood.kind.take().or_else(|| over.kind.as_deref().map(figures::text));
-        flood.sources = over.sources;
-        flood.over = Some(over.clone());
+        if let Some(flood) = &mut self.newest {
+            flood.close(over);
+        }
+    }
+
+    /// The run is at its end, and tells of its last flood: a new one only if its end was not told.
+    pub fn run_ends(&mut self, last: Option<&FloodOver>) {
+        self.end();
+        if let (Some(flood), Some(last)) = (self.newest.as_mut().filter(|flood| !flood.is_closed), last)
+        {
+            flood.close(last);
+        }
     }
 
     /// Nothing refuses any more, or the run is at its end.
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         if let Some(flood) = &mut self.newest {
             flood.is_on = false;
         }
@@ -122,8 +164,8 @@ impl Floods {
         match &mut self.newest {
             Some(flood) if flood.is_on => {}
             // The status of the moment at which it was over.
-            Some(flood) if flood.over.is_some() && begin < flood.end => {}
-            Some(flood) if flood.over.is_none() && begin - flood.end < PAUSE => flood.is_on = true,
+            Some(flood) if flood.is_closed && begin < flood.end => {}
+            Some(flood) if !flood.is_closed && begin - flood.end < PAUSE => flood.is_on = true,
             _ => self.begin(Flood::begins(begin, at)),
         }
     }
@@ -135,16 +177,12 @@ impl Floods {
 
     fn retire(&mut self) {
         let Some(mut flood) = self.newest.take() else { return };
+        flood.fill_in();
         self.count += 1;
         self.lasted += flood.lasted();
         self.peak = self.peak.max(flood.peak);
         self.counts.add(&flood.counts);
-        if let Some(over) = flood.over.take() {
-            let syns = flood.counts.syns();
-            self.sources.add(syns, over.top_sources.into_iter().map(|top| (top.source, top.share)));
-            self.networks.add(syns, over.top_networks.into_iter().map(|top| (top.network, top.share)));
-            self.ports.add(syns, over.ports.into_iter().map(|top| (top.port.to_string(), top.share)));
-        }
+        self.add_sources(&mut flood);
         self.shown.push(flood);
         if self.shown.len() > MAX_SHOWN {
             let sizes = self.shown.iter().map(|flood| flood.counts.syns()).enumerate();
@@ -152,6 +190,25 @@ impl Floods {
                 self.shown.remove(smallest);
             }
         }
+    }
+}
+
+impl Floods {
+    fn add_sources(&mut self, flood: &mut Flood) {
+        self.has_sources |= flood.account.is_some() || flood.heavy.is_some();
+        let Some(account) = flood.account.take() else {
+            let heavy = flood.heavy.take().unwrap_or_default();
+            let new: Vec<_> = heavy.into_iter().filter(|source| !self.heavy.contains(source)).collect();
+            self.heavy.extend(new);
+            self.heavy.truncate(MAX_HEAVY);
+            return;
+        };
+        let all = flood.counts.held_off();
+        let sources = account.top_sources.into_iter();
+        self.sources.add(all, sources.map(|top| (top.source, top.share, top.connected)));
+        let networks = account.top_networks.into_iter();
+        self.networks.add(all, networks.map(|top| (top.network, top.share, 0)));
+        self.ports.add(all, account.ports.into_iter().map(|top| (top.port.to_string(), top.share, 0)));
     }
 }
 

@@ -2,6 +2,7 @@
 //! A line of the log. docs/output.md describes them. Every field may be missing: an older run wrote fewer, and a newer
 //! one writes more.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -12,15 +13,27 @@ use crate::note::Nature;
 use crate::show::notes::sources;
 
 /// What a line tells, and when it was written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug)]
 pub struct Line {
     /// RFC 3339.
     time: Option<String>,
-    #[serde(flatten)]
     pub event: Event,
 }
 
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    time: Option<String>,
+}
+
 impl Line {
+    /// In two passes, as an internally tagged enum buffers the whole line, in many times its length.
+    pub fn parse(line: &[u8]) -> serde_json::Result<Self> {
+        let Head { kind, time } = serde_json::from_slice(line)?;
+        Ok(Self { time, event: Event::parse(&kind, line)? })
+    }
+
     /// Seconds since 1970.
     pub fn at(&self) -> Option<f64> {
         let time = DateTime::parse_from_rfc3339(self.time.as_deref()?).ok()?;
@@ -28,13 +41,14 @@ impl Line {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug)]
 pub enum Event {
     Start(Map<String, Value>),
     Status(Status),
     FloodBegun(FloodBegun),
     FloodKind(FloodKind),
+    /// So far.
+    FloodGoesOn(FloodOver),
     FloodOver(FloodOver),
     SourceBlocked(SourceBlocked),
     SourceReleased(SourceReleased),
@@ -45,10 +59,36 @@ pub enum Event {
     Note(Text),
     Warning(Text),
     Detached(Detached),
+    /// Of a dry run; the page is of attacks.
+    Advice,
     Summary(Summary),
-    #[default]
-    #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    fn parse(kind: &str, line: &[u8]) -> serde_json::Result<Self> {
+        use serde_json::from_slice as fields;
+        Ok(match kind {
+            "start" => Self::Start(fields(line)?),
+            "status" => Self::Status(fields(line)?),
+            "flood_begun" => Self::FloodBegun(fields(line)?),
+            "flood_kind" => Self::FloodKind(fields(line)?),
+            "flood_goes_on" => Self::FloodGoesOn(fields(line)?),
+            "flood_over" => Self::FloodOver(fields(line)?),
+            "source_blocked" => Self::SourceBlocked(fields(line)?),
+            "source_released" => Self::SourceReleased(fields(line)?),
+            "more_sources_blocked" => Self::MoreSourcesBlocked(fields(line)?),
+            "entry_expired" => Self::EntryExpired(fields(line)?),
+            "rate_refusing" => Self::RateRefusing(fields(line)?),
+            "rate_recovered" => Self::RateRecovered(fields(line)?),
+            "note" => Self::Note(fields(line)?),
+            "warning" => Self::Warning(fields(line)?),
+            "detached" => Self::Detached(fields(line)?),
+            "advice" => Self::Advice,
+            "summary" => Self::Summary(fields(line)?),
+            _ => Self::Unknown,
+        })
+    }
 }
 
 /// Rates of the last interval.
@@ -105,17 +145,21 @@ pub struct FloodBegun {
 #[serde(default)]
 pub struct FloodKind {
     kind: String,
-    heavy: Vec<String>,
+    pub heavy: Vec<String>,
     sources: Option<u64>,
 }
 
 impl FloodKind {
-    /// As a run says it. A kind that is not known stands for itself.
     pub fn words(&self) -> String {
-        match serde_json::from_value(Value::from(self.kind.as_str())) {
-            Ok(kind) => sources(&Nature { kind, heavy: self.heavy.clone(), sources: self.sources }),
-            Err(_) => self.kind.clone(),
-        }
+        words(&self.kind, &self.heavy, self.sources)
+    }
+}
+
+/// As a run says it. A kind that is not known stands for itself.
+fn words(kind: &str, heavy: &[String], number: Option<u64>) -> String {
+    match serde_json::from_value(Value::from(kind)) {
+        Ok(kind) => sources(&Nature { kind, heavy: heavy.to_vec(), sources: number }),
+        Err(_) => kind.to_owned(),
     }
 }
 
@@ -133,6 +177,7 @@ pub struct FloodOver {
     pub by_cookie: Option<u64>,
     pub refused: Option<u64>,
     pub kind: Option<String>,
+    pub heavy: Vec<String>,
     /// An estimate of how many there were.
     pub sources: Option<u64>,
     pub top_sources: Vec<SourceShare>,
@@ -140,10 +185,20 @@ pub struct FloodOver {
     pub ports: Vec<PortShare>,
 }
 
+impl FloodOver {
+    /// None: the line has no kind.
+    pub fn words(&self) -> Option<String> {
+        self.kind.as_deref().map(|kind| words(kind, &self.heavy, self.sources))
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub struct SourceShare {
     pub source: String,
     pub share: f64,
+    /// Connections that it has had. Who has some, answers.
+    #[serde(default)]
+    pub connected: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -207,16 +262,14 @@ pub struct Detached {
 }
 
 /// Counts since the program was loaded.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Summary {
     #[serde(deserialize_with = "bounded")]
     pub elapsed_s: f64,
-    pub passed: u64,
-    pub challenged: u64,
-    pub dropped: u64,
-    pub connected: u64,
     pub reasons: BTreeMap<String, u64>,
+    /// Also of a flood whose end the run did not live to tell.
+    pub last_flood: Option<FloodOver>,
 }
 
 /// A figure that no sum of a long log makes infinite.

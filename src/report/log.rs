@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use super::line::{Event, Line};
 use super::story::Story;
 
-/// Bytes. The longest line of a run names each of 65535 ports, and why it is not challenged.
-const MAX_LINE: u64 = 32 << 20;
+/// Bytes. What a line becomes in memory is up to some thirty times as long, whoever wrote it. The longest of a run
+/// names each listener that is not challenged, and why: of these there is room for some ten thousand.
+const MAX_LINE: u64 = 1 << 20;
 
 /// The story that these lines tell. An error if none of them is of a run.
 pub fn read(mut input: impl BufRead) -> Result<Story> {
@@ -20,7 +21,7 @@ pub fn read(mut input: impl BufRead) -> Result<Story> {
         if line.is_empty() {
             continue;
         }
-        match serde_json::from_slice(line) {
+        match Line::parse(line) {
             Ok(Line { event: Event::Unknown, .. }) => story.unknown += 1,
             Ok(line) => story.tell(&line),
             Err(_) => story.broken += 1,

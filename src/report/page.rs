@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The page. It has no script and asks nobody for anything; what comes from the log is text.
 
+mod attackers;
 mod tables;
 
 use anyhow::Result;
@@ -12,8 +13,11 @@ use super::headline::{self, number, stopped, title};
 use super::plot::{self, Curve};
 use super::story::Story;
 
-/// A file with this in its first lines is a page of ours.
-pub const MARK: &str = "<meta name=\"generator\" content=\"synflood-xdp report\">";
+/// A file that begins with this is a page of ours.
+pub const BEGINNING: &str = concat!(
+    "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">",
+    "<meta name=\"generator\" content=\"synflood-xdp report\">"
+);
 
 const STYLE: &str = include_str!("page.css");
 
@@ -30,7 +34,7 @@ pub fn page(story: &Story, log: &str) -> Result<String> {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                (PreEscaped(MARK))
+                meta name="generator" content="synflood-xdp report";
                 meta http-equiv="Content-Security-Policy" content=(RULES);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
@@ -96,14 +100,14 @@ fn cards(story: &Story) -> Markup {
             (card("at most", format!("{} SYN/s", figures::rate(peak)), ""))
             (card("SYNs", number(counts, counts.syns()), if is_attack { in_attack } else { "in all" }))
             @if let Some(stopped) = stopped(story) {
-                (card("stopped", stopped.replace(" stopped", ""), "neither passed unasked nor answered by cookie"))
+                (card("stopped", stopped.replace(" stopped", ""), "neither passed nor became a connection by cookie"))
             }
             (card("visitors connected", number(counts, counts.connected), &by_cookie(counts.by_cookie)))
             @if let Some(refused) = counts.refused {
                 (card("connections refused", number(counts, refused), ""))
             }
             @if let Some(kind) = kinds.first() {
-                (card("kind", (*kind).to_owned(), if kinds.len() > 1 { "the first of them" } else { "" }))
+                (card("from", (*kind).to_owned(), if kinds.len() > 1 { "in the first attack" } else { "" }))
             }
             @if story.most_blocked > 0 {
                 (card("sources blocked", figures::count(story.most_blocked), "at one time, at most"))

@@ -9,9 +9,10 @@ use super::counts::Counts;
 use super::diary::{Diary, Weight};
 use super::figures;
 use super::floods::Floods;
-use super::line::{Event, FloodOver, Line, Queue, Status, Summary};
+use super::line::{Event, FloodOver, Line, Queue, Status};
 use super::settings::Settings;
 use super::timeline::Timeline;
+use super::totals::Totals;
 
 /// A run has fewer reasons, and rarely more listeners.
 const MAX_NAMES: usize = 256;
@@ -40,8 +41,8 @@ pub struct Story {
     pub reasons: BTreeMap<String, f64>,
     /// By port, when it was fullest.
     pub queues: BTreeMap<u16, Queue>,
-    /// The run's own totals, if it came to its end.
-    pub summary: Option<Summary>,
+    /// As counted by the runs that came to their end.
+    pub totals: Totals,
 }
 
 impl Story {
@@ -57,10 +58,11 @@ impl Story {
                 self.diary.add(at, Weight::Flood, format!("a flood begins: {rate} SYN/s"));
             }
             Event::FloodKind(flood) => {
-                let words = flood.words();
-                self.floods.kind(&words);
-                self.diary.add(at, Weight::Flood, format!("the flood is of {}", figures::text(&words)));
+                self.floods.kind(flood);
+                let words = figures::text(&flood.words());
+                self.diary.add(at, Weight::Flood, format!("the flood is of {words}"));
             }
+            Event::FloodGoesOn(so_far) => self.floods.goes_on(so_far),
             Event::FloodOver(over) => self.over(at, over),
             Event::SourceBlocked(event) => self.blocked.block(event),
             Event::SourceReleased(event) => self.blocked.release(event),
@@ -83,11 +85,11 @@ impl Story {
                 self.warn(at, &format!("{} is no longer protected", detached.interface));
             }
             Event::Summary(summary) => {
-                self.floods.end();
+                self.floods.run_ends(summary.last_flood.as_ref());
                 self.plain(at, "the run ends");
-                self.summary = Some(summary.clone());
+                self.totals.add(at, summary);
             }
-            Event::Unknown => {}
+            Event::Advice | Event::Unknown => {}
         }
     }
 
@@ -160,23 +162,18 @@ impl Story {
         );
     }
 
-    /// Frames by reason, most first, and whether the run counted them itself.
-    pub fn reasons(&self) -> (Vec<(&str, f64)>, bool) {
-        let counted =
-            self.summary.as_ref().map(|summary| &summary.reasons).filter(|all| !all.is_empty());
-        let mut all: Vec<(&str, f64)> = match counted {
-            Some(counted) => {
-                counted.iter().map(|(name, &count)| (name.as_str(), count as f64)).collect()
-            }
-            None => self.reasons.iter().map(|(name, &count)| (name.as_str(), count)).collect(),
+    /// Frames by reason, most first. Counted by the runs, or, where none came to its end, reckoned.
+    pub fn reasons(&self) -> Vec<(String, f64)> {
+        let mut all: Vec<(String, f64)> = match self.totals.programs {
+            0 => self.reasons.clone().into_iter().collect(),
+            _ => self.totals.reasons().into_iter().map(|(name, count)| (name, count as f64)).collect(),
         };
         all.retain(|(_, count)| *count >= 0.5);
         // Last what is no SYN.
         all.sort_by(|a, b| {
             (a.0.starts_with(SKIP).cmp(&b.0.starts_with(SKIP))).then(b.1.total_cmp(&a.1))
         });
-        all.truncate(MAX_NAMES);
-        (all, counted.is_some())
+        all
     }
 }
 

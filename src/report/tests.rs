@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From the lines of a log to the page.
 
+mod attackers;
+
 use std::fmt::Write as _;
 use std::io::{self, BufReader, Read};
 

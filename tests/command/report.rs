@@ -125,6 +125,14 @@ fn only_a_page_is_replaced() {
     );
     assert_eq!(fs::read_to_string(path("letter")).unwrap(), "not to be lost");
     assert_eq!(fs::read_to_string(path("log")).unwrap(), LOG);
+    // A page is known by its beginning alone.
+    let page = fs::read_to_string(path("page.html")).unwrap();
+    fs::write(path("letter"), format!(" {page}")).unwrap();
+    assert_refused(&report(folder.path(), &["log", "-o", "letter"]), 1, "and is no page of a report");
+    // Who may read it is who could.
+    fs::set_permissions(path("page.html"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(report(folder.path(), &["log", "-o", "page.html"]).status.success());
+    assert_eq!(fs::metadata(path("page.html")).unwrap().permissions().mode() & 0o777, 0o600);
     // A link stays one.
     symlink("page.html", path("newest.html")).unwrap();
     assert!(report(folder.path(), &["log", "-o", "newest.html"]).status.success());
@@ -134,6 +142,27 @@ fn only_a_page_is_replaced() {
         fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["letter", "log", "newest.html", "page.html"]);
+}
+
+#[test]
+fn a_link_leads_to_a_page_or_nowhere() {
+    let folder = folder_with_log();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty"), "").unwrap();
+    symlink("empty", path("to-empty")).unwrap();
+    symlink("new", path("to-new")).unwrap();
+    for name in ["to-empty", "to-new"] {
+        let output = report(folder.path(), &["log", "-o", name]);
+        assert_refused(
+            &output,
+            1,
+            "is a symbolic link that leads to no page: give the name of the file itself",
+        );
+        assert!(fs::symlink_metadata(path(name)).unwrap().is_symlink());
+    }
+    assert_eq!(fs::read(path("empty")).unwrap(), b"");
+    assert!(!path("new").exists());
+    assert!(report(folder.path(), &["log", "-o", "empty"]).status.success());
 }
 
 fn umask() -> u32 {
@@ -159,6 +188,45 @@ fn a_log_that_is_none_leaves_the_page_as_it_was() {
     assert_refused(&report(folder.path(), &[".", "-o", "page.html"]), 1, "cannot read");
     assert_refused(&report(folder.path(), &[]), 2, "<LOG>");
     assert_eq!(fs::read(folder.path().join("page.html")).unwrap(), page);
+}
+
+/// Lines made to need much memory, one of each kind that has lists, and one that is far too long.
+fn costly_log() -> Vec<u8> {
+    const ROOM: usize = (1 << 20) - 100;
+    let repeated = |text: &str| [text].repeat(ROOM / (text.len() + 1)).join(",");
+    let names = (0..).map(|number: u32| format!("\"{number:x}\":1")).scan(0, |length, name| {
+        *length += name.len() + 1;
+        (*length < ROOM).then_some(name)
+    });
+    let names = names.collect::<Vec<_>>().join(",");
+    let mut lines: Vec<String> = ["start", "status", "flood_over", "summary", "note", "later"]
+        .map(|kind| format!("{{\"type\":\"{kind}\",\"x\":[{}]}}", repeated("[]")))
+        .into();
+    lines.push(format!("{{\"type\":\"start\",{names}}}"));
+    for kind in ["status", "summary"] {
+        lines.push(format!("{{\"type\":\"{kind}\",\"reasons\":{{{names}}}}}"));
+    }
+    let sources = repeated("{\"source\":\"\",\"share\":0}");
+    lines.push(format!("{{\"type\":\"flood_over\",\"top_sources\":[{sources}]}}"));
+    lines
+        .push(format!("{{\"type\":\"flood_kind\",\"kind\":\"few\",\"heavy\":[{}]}}", repeated("\"\"")));
+    lines.push(format!("{{\"type\":\"status\",\"queues\":[{}]}}", repeated("{}")));
+    assert!(lines.iter().all(|line| line.len() < 1 << 20));
+    lines.push(format!("{{\"type\":\"start\",\"x\":[{}[]]}}", "[],".repeat(32 << 20 >> 2)));
+    (lines.join("\n") + "\n" + LOG).into_bytes()
+}
+
+#[test]
+fn no_log_takes_much_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("log"), costly_log()).unwrap();
+    // KiB that it may have of its own.
+    let line = format!("ulimit -d 65536; exec {} report log", lab::binary!().display());
+    let output = Command::new("bash").args(["-c", &line]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("which are not in the figures: 1<"), "{page}");
+    assert!(page.contains(": 13 lines, from "), "{page}");
 }
 
 #[test]

@@ -7,22 +7,16 @@ use super::super::diary::{Entry, Weight};
 use super::super::figures;
 use super::super::headline::number;
 use super::super::meanings::meaning;
-use super::super::shares::Shares;
 use super::super::story::Story;
+use super::attackers;
 
-/// Lines of a list of sources, networks or ports.
+/// Lines of the list of blocked sources.
 const MAX_LINES: usize = 20;
 
 pub fn all(story: &Story) -> Markup {
     html! {
         (floods(story))
-        (shares("Worst sources", "source", "Their share of the attack's SYNs. An address may be forged.",
-            &story.floods.sources))
-        (shares("Worst networks", "network", "Their share of the attack's SYNs.", &story.floods.networks))
-        (shares("Ports", "port", "Their share of the attack's SYNs.", &story.floods.ports))
-        @if story.floods.count > 0 && story.floods.sources.is_empty() {
-            p.soft { "The log does not name the sources of the attack." }
-        }
+        (attackers::all(&story.floods))
         (blocked(story))
         (reasons(story))
         (queues(story))
@@ -42,7 +36,7 @@ fn floods(story: &Story) -> Markup {
                 }
                 thead { tr {
                     th { "begin" } th.n { "lasted" } th.n { "SYN/s at most" } th.n { "SYNs" } th.n { "stopped" }
-                    th.n { "connected" } th.n { "refused" } th.n { "sources" } th { "kind" }
+                    th.n { "connected" } th.n { "refused" } th.n { "sources" } th { "from" }
                 } }
                 tbody { @for flood in shown { tr {
                     td.words { (figures::moment(flood.begin, story.clock.is_dated)) }
@@ -54,25 +48,6 @@ fn floods(story: &Story) -> Markup {
                     td.n { (flood.counts.refused.map_or("–".into(), |refused| number(&flood.counts, refused))) }
                     td.n { (flood.sources.map_or("–".into(), figures::count)) }
                     td.words { (flood.kind.as_deref().unwrap_or("–")) }
-                } } }
-            } }
-        }
-    }
-}
-
-fn shares(title: &str, what: &str, note: &str, shares: &Shares) -> Markup {
-    let top = shares.top(MAX_LINES);
-    let most = top.first().map_or(1.0, |(_, share)| share.max(f64::MIN_POSITIVE));
-    html! {
-        @if !top.is_empty() {
-            h2 { (title) }
-            div.scroll { table {
-                caption { (note) }
-                thead { tr { th { (what) } th.n { "share" } th {} } }
-                tbody { @for (name, share) in &top { tr {
-                    td.name { code { (name) } }
-                    td.n { (figures::share(*share)) }
-                    td.share { div.bar style=(format!("width:{:.1}%", share / most * 100.0)) {} }
                 } } }
             } }
         }
@@ -100,20 +75,23 @@ fn blocked(story: &Story) -> Markup {
 }
 
 fn reasons(story: &Story) -> Markup {
-    let (reasons, is_counted) = story.reasons();
+    let reasons = story.reasons();
     html! {
         @if !reasons.is_empty() {
             h2 { "Reasons" }
             div.scroll { table {
                 caption {
-                    @if is_counted { "Frames since the run's program was loaded, by what was decided." }
-                    @else { "Frames by what was decided, reckoned from the rates of the status lines." }
+                    @match story.totals.programs {
+                        0 => "Frames by what was decided, reckoned from the rates of the status lines.",
+                        1 => "Frames since the run's program was loaded, by what was decided.",
+                        several => { "Frames of " (several) " runs, each since its program was loaded, by what was decided." }
+                    }
                 }
                 thead { tr { th { "reason" } th.n { "frames" } th { "meaning" } } }
                 tbody { @for (reason, count) in reasons { tr {
-                    td.name { code { (figures::text(reason)) } }
+                    td.name { code { (reason) } }
                     td.n { (figures::count(count.round() as u64)) }
-                    td { (in_code(meaning(reason).unwrap_or("–"))) }
+                    td { (in_code(meaning(&reason).unwrap_or("–"))) }
                 } } }
             } }
         }
