@@ -120,6 +120,10 @@ flood() {
 	wait "$flood" "$denied" 2>/dev/null || true
 }
 
+has_answer() { # EXPRESSION
+	[[ -n $(query "$1") ]]
+}
+
 # Each must have an answer while a flood is on.
 query_dashboard() {
 	local expression count=0
@@ -128,7 +132,7 @@ query_dashboard() {
 		expression=${expression//'$__rate_interval'/10s}
 		# shellcheck disable=SC2016
 		expression=${expression//'$instance'/.*}
-		[[ -n $(query "$expression") ]] || die "the dashboard's query has no answer: $expression"
+		wait_for "an answer to the dashboard's query $expression" has_answer "$expression"
 		((++count))
 	done < <(jq -r '.panels[].targets[].expr' packaging/grafana/dashboard.json)
 	((count > 15)) || die "the dashboard has only $count queries"
