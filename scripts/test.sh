@@ -49,7 +49,10 @@ while IFS=$'\t' read -r directory source program; do
 	source=${directory#"$PWD"}/$source
 	printf '\n     Running %s\n' "${source#/}"
 	status=0
-	"${start[@]}" --chdir="$directory" "$program" "$@" </dev/null 2>&1 | tee "$log" || status=$?
+	# Most of the time these wait, for a second of the run or for a flood.
+	threads=$(nproc)
+	[[ $source != */tests/@(command|service)/* ]] || threads=$((2 * threads))
+	"${start[@]}" --chdir="$directory" RUST_TEST_THREADS="${RUST_TEST_THREADS:-$threads}" "$program" "$@" </dev/null 2>&1 | tee "$log" || status=$?
 	read -r fine bad skipped names < <(add_up <"$log") || true
 	if ((status != 0 && ${bad:-0} == 0)); then
 		bad=1

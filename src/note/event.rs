@@ -65,6 +65,8 @@ pub struct Nature {
     pub heavy: Vec<String>,
     /// How many sources there were at least, estimated. None: too little was seen.
     pub sources: Option<u64>,
+    /// The port of this host that most of it goes to. None: no port has more than half.
+    pub port: Option<u16>,
 }
 
 /// The sources beside the heavy ones.
@@ -86,6 +88,8 @@ pub enum Kind {
 /// A flood, so far or whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Flood {
+    /// RFC 3339, UTC.
+    pub began: String,
     pub lasted_s: f64,
     /// The most SYNs in a second.
     pub peak_syn_per_s: u64,

@@ -158,7 +158,7 @@ impl FloodKind {
 /// As a run says it. A kind that is not known stands for itself.
 fn words(kind: &str, heavy: &[String], number: Option<u64>) -> String {
     match serde_json::from_value(Value::from(kind)) {
-        Ok(kind) => sources(&Nature { kind, heavy: heavy.to_vec(), sources: number }),
+        Ok(kind) => sources(&Nature { kind, heavy: heavy.to_vec(), sources: number, port: None }),
         Err(_) => kind.to_owned(),
     }
 }

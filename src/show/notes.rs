@@ -109,20 +109,22 @@ fn so_far(flood: &Flood) -> String {
     format!("{lasted}: {peak} SYN/s at most, {}{from}", totals(flood.counts, flood.dry_run))
 }
 
-/// "random sources and 1 address, 203.0.113.9"
+/// "random sources and 1 address, 203.0.113.9, at port 443"
 pub fn sources(nature: &Nature) -> String {
     let about = nature.sources.map_or(String::new(), |number| format!(", about {}", count(number)));
     let rest = match nature.kind {
         Kind::Unknown => return "sources that are not known yet".into(),
-        Kind::Few => return heavy(&nature.heavy),
-        Kind::Random => "random sources".into(),
-        Kind::Many => format!("many sources{about}"),
-        Kind::Crowd => format!("many newcomers{about}, most of whom answer"),
+        Kind::Few => None,
+        Kind::Random => Some("random sources".into()),
+        Kind::Many => Some(format!("many sources{about}")),
+        Kind::Crowd => Some(format!("many newcomers{about}, most of whom answer")),
     };
-    match &nature.heavy[..] {
-        [] => rest,
-        some => format!("{rest} and {}", heavy(some)),
-    }
+    let who = match (rest, &nature.heavy[..]) {
+        (Some(rest), []) => rest,
+        (Some(rest), some) => format!("{rest} and {}", heavy(some)),
+        (None, some) => heavy(some),
+    };
+    nature.port.map_or(who.clone(), |port| format!("{who}, at port {port}"))
 }
 
 fn heavy(sources: &[String]) -> String {

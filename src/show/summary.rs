@@ -2,6 +2,9 @@
 //! What a run says at its end: one screen.
 
 use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Local};
 
 use super::model::{Attack, HonestRefused, Summary};
 use super::notes::{sources, stopped};
@@ -28,13 +31,20 @@ pub fn text(summary: &Summary) -> String {
 
 fn attacks(attack: &Attack, dry_run: bool) -> String {
     let Some(flood) = &attack.last_flood else { return "no attack\n".into() };
-    let lasted = whole(attack.lasted);
     let what = if flood.nature.kind == Kind::Crowd { "a crowd" } else { "an attack" };
+    let (began, all) = (clock(&flood.began), whole(attack.lasted));
+    let last = whole(Duration::from_secs_f64(flood.lasted_s));
     let mut text = match (attack.floods, attack.flood_is_on) {
-        (1, true) => format!("{what} for {lasted}, which is STILL ON"),
-        (1, false) => format!("{what} for {lasted}"),
-        (floods, true) => format!("{floods} attacks, {lasted} in all; the last one is STILL ON"),
-        (floods, false) => format!("{floods} attacks, {lasted} in all; the last one"),
+        (1, true) => format!("{what} since {began}, for {all}, which is STILL ON"),
+        (1, false) => format!("{what} at {began}, for {all}"),
+        (floods, true) => {
+            format!(
+                "{floods} attacks, {all} in all; the last one since {began}, for {last}, which is STILL ON"
+            )
+        }
+        (floods, false) => {
+            format!("{floods} attacks, {all} in all; the last one at {began}, for {last}")
+        }
     };
     let _ = writeln!(
         text,
@@ -44,6 +54,14 @@ fn attacks(attack: &Attack, dry_run: bool) -> String {
         sources(&flood.nature)
     );
     text + &most(flood) + &visitors(flood)
+}
+
+/// Local time, with the day if it is another one.
+fn clock(time: &str) -> String {
+    let Ok(time) = DateTime::parse_from_rfc3339(time) else { return time.into() };
+    let (time, now) = (time.with_timezone(&Local), Local::now());
+    let is_today = time.date_naive() == now.date_naive();
+    time.format(if is_today { "%H:%M:%S" } else { "%d %b %H:%M:%S" }).to_string()
 }
 
 /// "  on port 443 (98 %), port 80 (2 %)" and where from.
@@ -124,13 +142,18 @@ mod tests {
     fn attack() -> Attack {
         let source = SourceShare { source: "203.0.113.9".into(), share: 0.38, connected: 0 };
         let answers = SourceShare { source: "192.0.2.7".into(), share: 0.02, connected: 30 };
-        let nature =
-            Nature { kind: Kind::Random, heavy: vec![source.source.clone()], sources: Some(1_200_000) };
+        let nature = Nature {
+            kind: Kind::Random,
+            heavy: vec![source.source.clone()],
+            sources: Some(1_200_000),
+            port: None,
+        };
         Attack {
             floods: 1,
             lasted: Duration::from_secs(252),
             flood_is_on: true,
             last_flood: Some(Flood {
+                began: "2026-01-02T03:04:05Z".into(),
                 lasted_s: 252.0,
                 peak_syn_per_s: 41_000,
                 counts: Counts { passed: 10, challenged: 9_000, dropped: 990, ..Counts::default() },
@@ -160,8 +183,9 @@ mod tests {
     fn an_attack_that_is_on_is_said_to_be() {
         let text = summary(attack());
         for said in [
-            "an attack for 4m12s, which is STILL ON: 41.0k SYN/s at most, 99.9 % stopped; \
+            ", for 4m12s, which is STILL ON: 41.0k SYN/s at most, 99.9 % stopped; \
              random sources and 1 address, 203.0.113.9\n",
+            "an attack since 0",
             "  on port 443 (100 %)\n",
             "  the heaviest: 203.0.113.9 (38 %), 192.0.2.7 (2 %, which answers)\n",
             "changed meanwhile:\n  by command, 203.0.113.9 is denied\n",
@@ -169,7 +193,7 @@ mod tests {
             assert!(text.contains(said), "{said}: {text}");
         }
         let over = summary(Attack { flood_is_on: false, ..attack() });
-        assert!(over.contains("an attack for 4m12s: 41.0k"), "{over}");
+        assert!(over.contains("an attack at 0") && over.contains(", for 4m12s: 41.0k"), "{over}");
         let calm = summary(Attack { last_flood: None, ..attack() });
         assert!(calm.contains("no attack\n"), "{calm}");
     }

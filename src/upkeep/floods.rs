@@ -7,6 +7,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use chrono::{SecondsFormat, Utc};
 
 use super::Watched;
 use crate::kernel::maps::counters::Counters;
@@ -179,7 +180,7 @@ impl Past {
 
 impl Flood {
     fn new(time: Instant, before: Counts) -> Self {
-        let nature = Nature { kind: Kind::Unknown, heavy: Vec::new(), sources: None };
+        let nature = Nature { kind: Kind::Unknown, heavy: Vec::new(), sources: None, port: None };
         Self {
             began: time,
             last_refusal: time,
@@ -259,6 +260,7 @@ impl Flood {
             kind,
             heavy: heavy.into_iter().map(|source| program.policy.source_name(source)).collect(),
             sources: self.whole.estimated_sources(),
+            port: census.ports(1).first().filter(|(_, share)| *share > 0.5).map(|(port, _)| *port),
         }
     }
 
@@ -274,6 +276,7 @@ impl Flood {
         let network = |(network, share)| NetworkShare { network: network_name(&network), share };
         let port = |(port, share)| PortShare { port, share };
         note::Flood {
+            began: (Utc::now() - self.began.elapsed()).to_rfc3339_opts(SecondsFormat::Secs, true),
             lasted_s: seconds(self.lasted()),
             peak_syn_per_s: self.peak,
             counts,

@@ -197,7 +197,7 @@ fn a_flood_is_said_when_it_begins_and_when_it_is_over() {
         defence.stderr().contains("warning: a flood has begun: ").then_some(())
     });
     wait_for("its sources", || {
-        defence.stderr().contains("the flood is of random sources\n").then_some(())
+        defence.stderr().contains("the flood is of random sources, at port 80\n").then_some(())
     });
     drop(flood);
     let over = wait_for("its end", || {
@@ -210,7 +210,7 @@ fn a_flood_is_said_when_it_begins_and_when_it_is_over() {
     assert!(over.contains("random sources"), "{over}");
     let ended = defence.signal(Signal::SIGTERM);
     assert!(!ended.stdout.contains("visitors: "), "no line of figures: {}", ended.stdout);
-    assert!(ended.stdout.contains("an attack for "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("an attack at "), "{}", ended.stdout);
 }
 
 /// One source never meets the pass rate: what it sends unasked is little.
@@ -225,7 +225,7 @@ fn a_flood_of_one_source_is_one_too_and_it_is_named() {
         defence.stderr().contains("warning: a flood has begun: ").then_some(())
     });
     wait_for("its source", || {
-        defence.stderr().contains("the flood is of 1 address, 10.0.0.77\n").then_some(())
+        defence.stderr().contains("the flood is of 1 address, 10.0.0.77, at port 80\n").then_some(())
     });
     let flood_s = || status(&pair)["flood_s"].as_f64();
     assert!(flood_s().unwrap() > 1.0);
