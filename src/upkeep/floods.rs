@@ -3,7 +3,6 @@
 
 mod census;
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -129,7 +128,7 @@ impl Floods {
     pub fn all(&self, program: &Program) -> Past {
         let mut all = self.past.clone();
         if let Some(flood) = &self.now {
-            all.add(flood, program);
+            all.add(flood.lasted(), flood.describe(program));
         }
         all
     }
@@ -160,10 +159,13 @@ impl Floods {
         }
         if let Some(flood) = &mut self.now {
             flood.add(time, refuses, rate, now, samples);
-            notes.extend(flood.what_to_say(program, time));
             if flood.is_over(time) {
-                self.past.add(flood, program);
+                let over = flood.describe(program);
+                self.past.add(flood.lasted(), over.clone());
+                notes.push(Event::FloodOver(over.into()));
                 self.now = None;
+            } else {
+                notes.extend(flood.what_to_say(program, time));
             }
         }
         Ok(notes.into_iter().map(Note::Event).collect())
@@ -171,10 +173,10 @@ impl Floods {
 }
 
 impl Past {
-    fn add(&mut self, flood: &Flood, program: &Program) {
+    fn add(&mut self, lasted: Duration, flood: note::Flood) {
         self.count += 1;
-        self.lasted += flood.lasted();
-        self.last = Some(flood.describe(program));
+        self.lasted += lasted;
+        self.last = Some(flood);
     }
 }
 
@@ -216,14 +218,12 @@ impl Flood {
 
     /// None: nothing, in this second.
     fn what_to_say(&mut self, program: &Program, time: Instant) -> Option<Event> {
-        if self.is_over(time) {
-            return Some(Event::FloodOver(self.describe(program).into()));
-        }
         let is_first = self.nature.kind == Kind::Unknown && time - self.began >= ENOUGH;
         if (is_first || time - self.window.began >= WINDOW) && self.last_refusal == time {
-            let (nature, is_other) = self.look_at_window(program, time, is_first);
-            self.nature = nature;
-            if is_other {
+            let before = self.nature.clone();
+            self.look_at_window(program, time, is_first);
+            let what = |nature: &Nature| (nature.kind, nature.heavy.is_empty());
+            if what(&self.nature) != what(&before) {
                 return Some(Event::FloodKind(self.nature.clone()));
             }
         }
@@ -234,21 +234,17 @@ impl Flood {
         Some(Event::FloodGoesOn(self.describe(program).into()))
     }
 
-    /// What the flood is made of now, and whether that is another kind than before.
-    fn look_at_window(&mut self, program: &Program, time: Instant, is_first: bool) -> (Nature, bool) {
-        let next = Window { began: time, before: self.now, census: Census::default() };
-        let counts = next.before.since(self.window.before);
+    /// Finds what the flood is made of now. If too little was seen, it is as before.
+    fn look_at_window(&mut self, program: &Program, time: Instant, is_first: bool) {
+        let counts = self.now.since(self.window.before);
         let nature = self.nature_of(&self.window.census, counts, program);
         // The first one may be short.
         if !is_first {
-            self.window = next;
+            self.window = Window { began: time, before: self.now, census: Census::default() };
         }
-        if nature.kind == Kind::Unknown {
-            return (mem::replace(&mut self.nature, nature), false);
+        if nature.kind != Kind::Unknown {
+            self.nature = nature;
         }
-        let what = |nature: &Nature| (nature.kind, nature.heavy.is_empty());
-        let is_other = what(&nature) != what(&self.nature);
-        (nature, is_other)
     }
 
     /// `counts`: of the SYNs that the census is about.

@@ -125,8 +125,7 @@ impl Reader {
         Ok(Second {
             at: Duration::from_nanos(now),
             clock: Local::now().format("%H:%M:%S").to_string(),
-            syns: counters.counts().into(),
-            by_cookie: counters.redeemed(),
+            counts: counters.counts(),
             since: match &info {
                 Some(info) => info.age()?,
                 None => running.age,

@@ -136,14 +136,8 @@ pub fn of<'a>(
     key: &Key,
     policy: &'a Policy,
 ) -> Result<Option<Source<'a>>> {
-    let key = types::source_key {
-        addr: encode::address(key.address),
-        service: key.service,
-        ..Default::default()
-    };
-    let entry = sources.lookup(as_bytes(&key), MapFlags::ANY);
-    let entry = entry.with_context(|| format!("cannot read {TABLE}"))?;
-    let Some(mut entry) = entry.as_deref().and_then(from_bytes) else { return Ok(None) };
+    let (key, entry) = look_up(sources, key)?;
+    let Some(mut entry) = entry else { return Ok(None) };
     add_remembered(&mut entry, remembered, &key);
     Ok(Source::new(&key, &entry, policy, clock::now_ns()?))
 }
@@ -152,13 +146,22 @@ pub fn of<'a>(
 pub fn connected(sources: &impl MapCore, address: IpAddr) -> Result<u64> {
     let mut connected = 0;
     for service in 0..=MAX_SERVICES as u32 {
-        let key = types::source_key { addr: encode::address(address), service, ..Default::default() };
-        let entry = sources.lookup(as_bytes(&key), MapFlags::ANY);
-        let entry = entry.with_context(|| format!("cannot read {TABLE}"))?;
-        let entry: Option<types::source> = entry.as_deref().and_then(from_bytes);
+        let (_, entry) = look_up(sources, &Key { address, service })?;
         connected += entry.map_or(0, |entry| entry.connected);
     }
     Ok(connected)
+}
+
+/// The key as the table has it, and the entry, if there is one.
+fn look_up(sources: &impl MapCore, key: &Key) -> Result<(types::source_key, Option<types::source>)> {
+    let key = types::source_key {
+        addr: encode::address(key.address),
+        service: key.service,
+        ..Default::default()
+    };
+    let entry = sources.lookup(as_bytes(&key), MapFlags::ANY);
+    let entry = entry.with_context(|| format!("cannot read {TABLE}"))?;
+    Ok((key, entry.as_deref().and_then(from_bytes)))
 }
 
 fn add_remembered(source: &mut types::source, remembered: &Remembered, key: &types::source_key) {

@@ -72,7 +72,7 @@ fn labelled(label: &'static str, text: String, theme: Theme) -> Line<'static> {
     Line::from(vec![Span::styled(format!("{label:<10}"), theme.faint()), Span::raw(text)])
 }
 
-/// "03:12:44 eth0 (native)  FLOOD for 4m12s  41.0k SYN/s, 99.9 % stopped"
+/// "03:12:44 eth0 (native)  ATTACK for 4m  41.0k SYN/s, 99.9 % stopped"
 fn summary(model: &Model, beside: &Beside<'_>, theme: Theme) -> Line<'static> {
     let second = &model.second;
     let mut spans = vec![

@@ -5,16 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::sources::Table;
-use super::syns::Syns;
+use crate::note::Counts;
 use crate::policy::Policy;
-use crate::show::model::InterfaceMode;
-use crate::show::model::PortQueue;
+use crate::show::model::{InterfaceMode, PortQueue};
 
 /// As many seconds of the past are drawn.
 pub const MINUTE: usize = 60;
-
-/// SYNs of sources that have used up their own connections, and answers of theirs that the kernel did not take.
-const REFUSED: [&str; 3] = ["drop_over_limit", "answer_over_limit", "answer_refused"];
 
 /// What is read each second.
 #[derive(Debug, Clone, Default)]
@@ -23,9 +19,7 @@ pub struct Second {
     pub at: Duration,
     /// The time of day.
     pub clock: String,
-    pub syns: Syns,
-    /// Connections that were made of own cookies.
-    pub by_cookie: u64,
+    pub counts: Counts,
     /// Frames.
     pub reasons: BTreeMap<String, u64>,
     /// For how long the counters have counted.
@@ -63,7 +57,9 @@ pub struct Rates {
 impl Rates {
     fn between(before: &Second, now: &Second) -> Self {
         let seconds = now.at.saturating_sub(before.at).as_secs_f64().max(f64::EPSILON);
-        let rate = |before: u64, now: u64| now.saturating_sub(before) as f64 / seconds;
+        let per_second = |count: u64| count as f64 / seconds;
+        let rate = |before: u64, now: u64| per_second(now.saturating_sub(before));
+        let counts = now.counts.since(before.counts);
         let of_reason = |(reason, &count): (&String, &u64)| {
             let then = before.reasons.get(reason).copied().unwrap_or_default();
             (reason.clone(), rate(then, count))
@@ -71,17 +67,16 @@ impl Rates {
         let mut reasons: Vec<_> = now.reasons.iter().map(of_reason).collect();
         reasons.retain(|&(_, rate)| rate > 0.0);
         reasons.sort_by(|one, other| other.1.total_cmp(&one.1));
-        let is_refused = |(reason, _): &&(String, f64)| REFUSED.contains(&reason.as_str());
         let of_port = |(&port, &count): (&u16, &u64)| {
             (port, rate(before.ports.get(&port).copied().unwrap_or_default(), count))
         };
         Self {
-            passed: rate(before.syns.passed, now.syns.passed),
-            challenged: rate(before.syns.challenged, now.syns.challenged),
-            dropped: rate(before.syns.dropped, now.syns.dropped),
-            connected: rate(before.syns.connected, now.syns.connected),
-            by_cookie: rate(before.by_cookie, now.by_cookie),
-            refused: reasons.iter().filter(is_refused).map(|(_, rate)| rate).sum(),
+            passed: per_second(counts.passed),
+            challenged: per_second(counts.challenged),
+            dropped: per_second(counts.dropped),
+            connected: per_second(counts.connected),
+            by_cookie: per_second(counts.by_cookie),
+            refused: per_second(counts.refused),
             reasons,
             ports: now.ports.iter().map(of_port).collect(),
         }

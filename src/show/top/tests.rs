@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::model::{Model, Second};
 use super::sources::{Key, ListedNetwork, Seen, Sources, Table, Totals};
 use super::syns::Syns;
+use crate::note::Counts;
 use crate::policy::{AttachMode, Challenge, Cookies, Limit, Policy, Ports, Services, TotalRate};
 use crate::show::model::InterfaceMode;
 use crate::show::model::PortQueue;
@@ -83,8 +84,14 @@ fn second(at: u64, all: Syns) -> Second {
     Second {
         at: Duration::from_secs(at),
         clock: "03:12:44".into(),
-        syns: all,
-        by_cookie: at * 3,
+        counts: Counts {
+            passed: all.passed,
+            challenged: all.challenged,
+            dropped: all.dropped,
+            connected: all.connected,
+            by_cookie: at * 3,
+            refused: at * 2,
+        },
         reasons: BTreeMap::from(reasons.map(|(name, count)| (name.into(), count))),
         since: Duration::from_secs(3 * 3600),
         flood: Some(Duration::from_secs(252)),
