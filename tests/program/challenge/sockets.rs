@@ -102,7 +102,7 @@ fn leave_in_time_wait(listener: &TcpListener) -> u16 {
     let port = client.local_addr().unwrap().port();
     // The server ends it first.
     drop(listener.accept().unwrap());
-    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 0);
     drop(client);
     wait_for("the server's socket in TIME_WAIT", || is_in_time_wait().then_some(()));
     port
