@@ -60,12 +60,15 @@ static __always_inline void charge_source(const struct peer *peer, __u16 port, _
 	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
 	bool is_charged = limit.interval_ns && !is_allowed(&peer->addr, peer->family);
 	struct source *source = bpf_map_lookup_elem(&sources, &key);
+	__u32 second = coarse_second(now);
 
 	if (!source) {
 		struct source first = {
 			.syns_full_at = now,
 			.connections_full_at = is_charged ? bucket_after_first(&limit, now) : now,
 			.connected = 1,
+			.first_connected = second,
+			.last_connected = second,
 		};
 
 		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST)) {
@@ -77,6 +80,9 @@ static __always_inline void charge_source(const struct peer *peer, __u16 port, _
 			return; /* the table is full of busy entries: fail open */
 	}
 	__sync_fetch_and_add(&source->connected, 1);
+	if (!source->first_connected)
+		source->first_connected = second;
+	source->last_connected = second;
 	if (is_charged)
 		bucket_charge(&source->connections_full_at, &limit, now);
 }

@@ -10,11 +10,11 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 8
+#define DUMP_VERSION 9
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
-#define TABLES_VERSION 4
+#define TABLES_VERSION 5
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -320,8 +320,10 @@ struct source {
 	__u64 dropped;             /* SYNs */
 	__u64 connected;           /* connections that stand or stood */
 	__u64 last_drop;           /* CLOCK_MONOTONIC ns; 0: never */
+	__u32 first_connected;     /* CLOCK_MONOTONIC s, and 1 more; 0: never; see coarse_second() */
+	__u32 last_connected;
 };
-_Static_assert(sizeof(struct source) == 56, "the layout of struct source");
+_Static_assert(sizeof(struct source) == 64, "the layout of struct source");
 
 /* Rates for which a dry run finds out what burst each source would have needed. */
 #define ADVISED_RATES 5

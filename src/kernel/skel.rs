@@ -64,7 +64,7 @@ plain! {
     run_info: 1024,
     sampler: 56,
     secret: 32,
-    source: 56,
+    source: 64,
     source_key: 24,
 }
 
