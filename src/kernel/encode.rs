@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::skel::types;
-use crate::policy::{Challenge, Cookies, Limit, Policy, Ports, Rate, SourceLimits, TotalRate};
+use crate::policy::{
+    Challenge, Cookies, Limit, Networks, Policy, Ports, Rate, SourceLimits, TotalRate, networks,
+};
 
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
@@ -30,7 +32,19 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
     config.protected_ports = port_bits(&policy.ports);
     config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
     config.ipv6_mask = mask(policy.ipv6_prefix);
+    config.networks = (policy.networks == Networks::On).into();
+    config.network_steps = networks::STEPS.map(|step| network_step(policy, step));
     config.dry_run = policy.dry_run.into();
+}
+
+/// A network that is no wider than a source is none.
+fn network_step(policy: &Policy, step: networks::Step) -> types::network_step {
+    let wider = |prefix: u8, source: u8, before: u8| if prefix < source { before + prefix } else { 0 };
+    types::network_step {
+        ipv4_prefix: wider(step.ipv4_prefix, policy.ipv4_prefix, MAPPED_PREFIX),
+        ipv6_prefix: wider(step.ipv6_prefix, policy.ipv6_prefix, 0),
+        multiple: step.multiple,
+    }
 }
 
 /// The inverse of [`write_policy`], for a policy whose cookies are not [`Cookies::Auto`].
@@ -50,6 +64,7 @@ pub fn read_policy(config: &types::config) -> Policy {
         services: services::read(config),
         ipv4_prefix: prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
         ipv6_prefix: prefix_len(&config.ipv6_mask),
+        networks: if config.networks != 0 { Networks::On } else { Networks::Off },
         dry_run: config.dry_run != 0,
     }
 }
@@ -148,6 +163,24 @@ pub fn source_addr(policy: &Policy, ip: IpAddr) -> types::addr {
     types::addr { word: std::array::from_fn(|i| address.word[i] & mask.word[i]) }
 }
 
+/// The network of a source at the ports of a service, as a key of the table of networks.
+pub fn network_key(network: &IpNet, service: u32) -> types::network_key {
+    let mapped = if network.addr().is_ipv4() { MAPPED_PREFIX } else { 0 };
+    types::network_key {
+        addr: address(network.network()),
+        service,
+        prefix_len: (mapped + network.prefix_len()).into(),
+    }
+}
+
+/// The inverse of [`network_key`], for the network. None: not a key of ours.
+pub fn network_of(key: &types::network_key) -> Option<IpNet> {
+    let address = ip(&key.addr);
+    let mapped = if address.is_ipv4() { MAPPED_PREFIX } else { 0 };
+    let bits = u8::try_from(key.prefix_len).ok()?.checked_sub(mapped)?;
+    IpNet::new(address, bits).ok()
+}
+
 /// A network as a key of the lists.
 pub fn list_key(network: &IpNet) -> types::list_key {
     let (family, mapped) = match network {
@@ -229,11 +262,11 @@ mod tests {
             services in services(),
             ipv4_prefix in 1_u8..=32,
             ipv6_prefix in 1_u8..=128,
-            dry_run in any::<bool>(),
+            (networks, dry_run) in (prop_oneof![Just(Networks::Off), Just(Networks::On)], any::<bool>()),
         ) -> Policy {
             Policy {
                 syn_limit, connection_limit, pass_rate, unchallenged_rate, challenge, challenge_rate,
-                cookies, ipv4_prefix, ipv6_prefix, ports, services, dry_run,
+                cookies, ipv4_prefix, ipv6_prefix, ports, services, networks, dry_run,
             }
         }
     }
@@ -278,6 +311,14 @@ mod tests {
         #[test]
         fn a_network_survives(of in networks()) {
             prop_assert_eq!(network(&list_key(&of)), Some(of));
+        }
+
+        #[test]
+        fn a_network_with_a_limit_survives(source in ips(), service in 0_u32..17) {
+            for step in networks::STEPS {
+                let network = IpNet::new(source, step.prefix_of(source)).unwrap().trunc();
+                prop_assert_eq!(network_of(&network_key(&network, service)), Some(network));
+            }
         }
 
         /// The upper bits choose slots and words, so they must differ if the addresses do.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::policy::{Challenge, Cookies, Services, TotalRate};
+use crate::policy::{Challenge, Cookies, Networks, Services, TotalRate};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -26,6 +26,7 @@ fn policy(services: &[&str]) -> Policy {
         ipv6_prefix: 64,
         ports: Ports::default(),
         services: Services::new(services.iter().map(|text| text.parse().unwrap()).collect()),
+        networks: Networks::On,
         dry_run: true,
     }
 }
