@@ -60,7 +60,8 @@ pub struct Policy {
     pub ports: Ports,
     /// Ports at which each source has buckets of their own.
     pub services: Services,
-    /// Whether networks have limits, where sources have.
+    /// Whether networks have limits, where sources have. `networks` are those of the lists, in other fields of the JSON.
+    #[serde(rename = "network_limits")]
     pub networks: Networks,
     /// Judge and count, drop nothing.
     pub dry_run: bool,

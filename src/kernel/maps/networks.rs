@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The table of networks, see `bpf/networks.bpf.h`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ipnet::IpNet;
 use libbpf_rs::{MapCore, MapFlags};
 
-use crate::judge::Bucket;
-use crate::kernel::skel::{as_bytes, types};
+use crate::judge::{Bucket, LimitedNetwork, LimitedNetworks};
+use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
-use crate::policy::{Policy, networks};
+use crate::policy::Policy;
+use crate::policy::networks::STEPS;
 
 /// For errors.
 const TABLE: &str = "the table of networks";
@@ -51,7 +53,7 @@ impl Network {
             .find(|(step, _)| step.prefix_of(network.addr()) == network.prefix_len())?;
         Some(Self {
             network,
-            step: networks::STEPS.iter().position(|other| *other == step)? as u8 + 1,
+            step: STEPS.iter().position(|other| *other == step)? as u8 + 1,
             service: service.map(|service| service.name.clone()),
             service_number: key.service,
             bucket: Bucket::new(of.full_at, limit, now),
@@ -66,6 +68,27 @@ impl Network {
 /// Whether its sources have to wait for tokens.
 pub fn is_limited(network: &types::network, now: u64) -> bool {
     network.limited_since != 0 && now.saturating_sub(network.last_refusal) < RELAX_NS
+}
+
+/// The networks of an address that are limited, at a service.
+pub fn limited_of(
+    networks: &impl MapCore,
+    address: IpAddr,
+    service: u32,
+    now: u64,
+) -> Result<LimitedNetworks> {
+    let mut found = LimitedNetworks::default();
+    for (found, step) in found.iter_mut().zip(STEPS) {
+        let network = IpNet::new(address, step.prefix_of(address))?;
+        let key = encode::network_key(&network, service);
+        let entry = networks.lookup(as_bytes(&key), MapFlags::ANY);
+        let entry = entry.with_context(|| format!("cannot look into {TABLE}"))?;
+        let entry: Option<types::network> = entry.and_then(|bytes| from_bytes(&bytes));
+        *found = entry
+            .filter(|entry| is_limited(entry, now))
+            .map(|entry| LimitedNetwork { full_at: entry.full_at, limited_since: entry.limited_since });
+    }
+    Ok(found)
 }
 
 /// All networks in the table, in no order.
