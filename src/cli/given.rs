@@ -147,7 +147,7 @@ fn first_option_of_a_run<'c>(command: &'c Command, matches: &ArgMatches) -> Opti
         command.get_arguments().filter(|option| is_of_a_run(command, option.get_id().as_str()));
     let is_for_a_run = |long: &&str| {
         // It asks for the networks, if it has no value.
-        let asks = *long == "networks" && matches!(matches.get_one("networks"), None::<&Networks>);
+        let asks = *long == "networks" && matches.get_one::<Networks>("networks").is_none();
         is_given(command, matches, long) && !asks
     };
     options.filter_map(Arg::get_long).find(is_for_a_run)

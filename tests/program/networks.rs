@@ -207,3 +207,32 @@ fn other_limits_change_what_a_network_has() {
     // An hour is 32 tokens of the old limit, and a second is as many of the new one.
     assert!((SECOND / 2..2 * SECOND).contains(&wait()), "{}", wait());
 }
+
+/// What the question costs while no network is limited.
+#[test]
+#[ignore = "measures: needs a machine that does little else"]
+fn networks_cost_a_syn_next_to_nothing() {
+    const ROUNDS: usize = 41;
+    const REPEAT: u32 = 200_000;
+    let load = |networks: &str| {
+        let limits = ["--burst", "5", "--rate", "1/h", "--challenge", "off", "--pass-rate", "1/h"];
+        Program::load(&[&limits[..], &["--networks", networks]].concat())
+    };
+    let programs = [load("off"), load("on")];
+    for (what, frame) in
+        [("a source", syn_from(Ipv4Addr::new(198, 51, 100, 7))), ("another one", syn6(0x48, 0))]
+    {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (program, times) in programs.iter().zip(&mut times) {
+                times.push(program.time(&frame, REPEAT).as_nanos());
+            }
+        }
+        let [without, with] = times.map(|mut times| {
+            times.sort_unstable();
+            times[ROUNDS / 2]
+        });
+        println!("{what}: {without} ns, with networks {with} ns");
+        assert!(with <= without + 3, "{what}: {without} ns, {with} ns");
+    }
+}
