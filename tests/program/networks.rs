@@ -38,7 +38,7 @@ fn expect(program: &Program, frame: &[u8], (reason, action): (&str, u32)) {
 }
 
 /// Enters a network that has no token for the next hour, limited for so long, and refused something so long ago.
-fn limit(program: &Program, network: &str, limited_for: u64, refused_before: u64) {
+pub fn limit(program: &Program, network: &str, limited_for: u64, refused_before: u64) {
     let network: IpNet = network.parse().unwrap();
     let now = now_ns().unwrap();
     let entry = types::network {
