@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Charges each connection to its source, and to its networks: the one place where that is done, however it came about.
+ * Charges each connection to its source, and to its networks: the one place where that is done, however
+ * it came about.
  *
  * A tracing link cannot be given another program. So when one program succeeds another, both are
  * attached for a moment, and charging_generation says which of them counts: no connection is charged
@@ -53,9 +54,8 @@ static __always_inline bool is_protected_connection(const struct sock *sk, const
 
 /* Without a token the source owes one. A full bucket, for a source that is new. Returns its entry; NULL
  * if there was none. */
-static __always_inline struct source *charge_source(const struct source_key *key,
-						    const struct limit *limit, bool is_charged,
-						    __u64 now)
+static __always_inline struct source *
+charge_source(const struct source_key *key, const struct limit *limit, bool is_charged, __u64 now)
 {
 	struct source *source = bpf_map_lookup_elem(&sources, key);
 	__u32 second = coarse_second(now);

@@ -76,13 +76,13 @@ enum reason {
 	DROP_TOO_MANY_TAGS,   /* more than VLAN_MAX_DEPTH VLAN tags */
 	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
 
-	ANSWER_REDEEMED,    /* handed to the kernel as a connection */
-	ANSWER_OVER_LIMIT,  /* dropped: no token in the source's connection bucket */
+	ANSWER_REDEEMED,      /* handed to the kernel as a connection */
+	ANSWER_OVER_LIMIT,    /* dropped: no token in the source's connection bucket */
 	ANSWER_NETWORK_LIMIT, /* dropped: no token in the connection bucket of its source's network */
-	ANSWER_REPEATED,    /* a right cookie once more: its connection is there already */
-	ANSWER_NO_LISTENER, /* a right cookie, but its listener is gone */
-	ANSWER_REFUSED,     /* a right cookie, but the kernel makes no connection of it */
-	ANSWER_WRONG,       /* no cookie of ours, and from a source without a connection */
+	ANSWER_REPEATED,      /* a right cookie once more: its connection is there already */
+	ANSWER_NO_LISTENER,   /* a right cookie, but its listener is gone */
+	ANSWER_REFUSED,       /* a right cookie, but the kernel makes no connection of it */
+	ANSWER_WRONG,         /* no cookie of ours, and from a source without a connection */
 
 	CONNECTION_OPENED, /* a connection of a protected port that stands or stood */
 

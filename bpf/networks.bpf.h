@@ -57,8 +57,7 @@ static __always_inline struct limit network_limit(const struct limit *source, __
 
 static __always_inline bool is_network_limited(const struct network *network, __u64 now)
 {
-	return network->limited_since &&
-	       (__s64)(now - network->last_refusal) < (__s64)NETWORK_RELAX_NS;
+	return network->limited_since && (__s64)(now - network->last_refusal) < (__s64)NETWORK_RELAX_NS;
 }
 
 /* Seldom, as CPUs in a flood share the cache line. */
@@ -127,7 +126,8 @@ static __always_inline void limit_network(struct network *network, __u64 now)
 		limits_networks = 1;
 }
 
-static __always_inline void charge_network(struct network *network, const struct limit *limit, __u64 now)
+static __always_inline void charge_network(struct network *network, const struct limit *limit,
+					   __u64 now)
 {
 	__u64 next = bucket_charge(&network->full_at, limit, now);
 	__u64 most = limit->capacity_ns + NETWORK_MAX_DEBT_NS;
@@ -171,8 +171,7 @@ static __always_inline void charge_networks(const struct source_key *key, struct
 		if (!network)
 			continue;
 		__sync_fetch_and_add(&network->connected, 1);
-		if (!source || !is_network_limited(network, now) ||
-		    !connected_before(source, network))
+		if (!source || !is_network_limited(network, now) || !connected_before(source, network))
 			charge_network(network, &shared, now);
 		else if (!bucket_holds_token(&source->connections_full_at, limit, now))
 			source->first_connected = coarse_second(now);

@@ -6,8 +6,8 @@
  *    evader would send is dropped.
  * 2. check_lists(): a denied source is dropped. An allowed one has no limits of its own.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. admit() drops a source that has had its connections, or whose network has. It lets a SYN pass to the kernel for a token
- * of its source and one of the pass rate, while the listener's queue has room.
+ * 4. admit() drops a source that has had its connections, or whose network has. It lets a SYN pass to
+ * the kernel for a token of its source and one of the pass rate, while the listener's queue has room.
  * 5. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
  * goes passes at a rate of its own.
  * 6. conclude() counts the reason, shows the frame to whoever looks, and returns the action.

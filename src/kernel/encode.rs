@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Converts plain values to those of the BPF program and back; each way is the other's inverse.
 
+mod networks;
 mod services;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,8 +9,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::skel::types;
+pub use networks::{network_key, network_of};
+
 use crate::policy::{
-    Challenge, Cookies, Limit, Networks, Policy, Ports, Rate, SourceLimits, TotalRate, networks,
+    Challenge, Cookies, Limit, Networks, Policy, Ports, Rate, SourceLimits, TotalRate,
 };
 
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
@@ -33,18 +36,8 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
     config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
     config.ipv6_mask = mask(policy.ipv6_prefix);
     config.networks = (policy.networks == Networks::On).into();
-    config.network_steps = networks::STEPS.map(|step| network_step(policy, step));
+    config.network_steps = networks::steps(policy);
     config.dry_run = policy.dry_run.into();
-}
-
-/// A network that is no wider than a source is none.
-fn network_step(policy: &Policy, step: networks::Step) -> types::network_step {
-    let wider = |prefix: u8, source: u8, before: u8| if prefix < source { before + prefix } else { 0 };
-    types::network_step {
-        ipv4_prefix: wider(step.ipv4_prefix, policy.ipv4_prefix, MAPPED_PREFIX),
-        ipv6_prefix: wider(step.ipv6_prefix, policy.ipv6_prefix, 0),
-        multiple: step.multiple,
-    }
 }
 
 /// The inverse of [`write_policy`], for a policy whose cookies are not [`Cookies::Auto`].
@@ -163,24 +156,6 @@ pub fn source_addr(policy: &Policy, ip: IpAddr) -> types::addr {
     types::addr { word: std::array::from_fn(|i| address.word[i] & mask.word[i]) }
 }
 
-/// The network of a source at the ports of a service, as a key of the table of networks.
-pub fn network_key(network: &IpNet, service: u32) -> types::network_key {
-    let mapped = if network.addr().is_ipv4() { MAPPED_PREFIX } else { 0 };
-    types::network_key {
-        addr: address(network.network()),
-        service,
-        prefix_len: (mapped + network.prefix_len()).into(),
-    }
-}
-
-/// The inverse of [`network_key`], for the network. None: not a key of ours.
-pub fn network_of(key: &types::network_key) -> Option<IpNet> {
-    let address = ip(&key.addr);
-    let mapped = if address.is_ipv4() { MAPPED_PREFIX } else { 0 };
-    let bits = u8::try_from(key.prefix_len).ok()?.checked_sub(mapped)?;
-    IpNet::new(address, bits).ok()
-}
-
 /// A network as a key of the lists.
 pub fn list_key(network: &IpNet) -> types::list_key {
     let (family, mapped) = match network {
@@ -271,7 +246,7 @@ mod tests {
         }
     }
 
-    fn ips() -> impl Strategy<Value = IpAddr> {
+    pub(super) fn ips() -> impl Strategy<Value = IpAddr> {
         let ipv6 = any::<Ipv6Addr>().prop_filter("mapped", |ip| ip.to_ipv4_mapped().is_none());
         prop_oneof![any::<Ipv4Addr>().prop_map(IpAddr::V4), ipv6.prop_map(IpAddr::V6)]
     }
@@ -311,14 +286,6 @@ mod tests {
         #[test]
         fn a_network_survives(of in networks()) {
             prop_assert_eq!(network(&list_key(&of)), Some(of));
-        }
-
-        #[test]
-        fn a_network_with_a_limit_survives(source in ips(), service in 0_u32..17) {
-            for step in networks::STEPS {
-                let network = IpNet::new(source, step.prefix_of(source)).unwrap().trunc();
-                prop_assert_eq!(network_of(&network_key(&network, service)), Some(network));
-            }
         }
 
         /// The upper bits choose slots and words, so they must differ if the addresses do.

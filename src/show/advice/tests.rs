@@ -13,9 +13,8 @@ use crate::policy::{Challenge, Cookies, Networks, Services, TotalRate};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn policy(services: &[&str]) -> Policy {
-    let limit = Limit { burst: 100, rate: ADVISED_RATES[3] };
     Policy {
-        syn_limit: limit,
+        syn_limit: Limit { burst: 100, rate: ADVISED_RATES[3] },
         connection_limit: None,
         pass_rate: TotalRate(None),
         unchallenged_rate: TotalRate(None),
