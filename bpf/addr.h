@@ -53,3 +53,19 @@ static __always_inline bool addr_is_mapped(const struct addr *addr)
 {
 	return !(addr->word[0] | addr->word[1]) && addr->word[2] == bpf_htonl(0xffff);
 }
+
+/* The network of an address. bits: 0 to 128. */
+static __always_inline struct addr addr_network(const struct addr *addr, __u32 bits)
+{
+	struct addr network = {};
+
+	for (int i = 0; i < 4; i++) {
+		__u32 before = i * 32;
+
+		if (bits >= before + 32)
+			network.word[i] = addr->word[i];
+		else if (bits > before)
+			network.word[i] = addr->word[i] & bpf_htonl(~0U << (before + 32 - bits));
+	}
+	return network;
+}

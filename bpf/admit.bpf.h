@@ -5,6 +5,7 @@
 #include "known.bpf.h"
 #include "listener.bpf.h"
 #include "lists.bpf.h"
+#include "networks.bpf.h"
 #include "parse.h"
 #include "rate.bpf.h"
 #include "ration.bpf.h"
@@ -150,12 +151,16 @@ static __noinline enum reason take_tokens(struct xdp_md *ctx, const struct packe
 	return pkt->is_allowed ? PASS_ALLOWED : PASS_WITHIN_LIMIT;
 }
 
-/* Looks at the buckets of the source and at the pass rate before it takes from any. */
+/* Looks at the buckets of the networks, of the source and at the pass rate before it takes from any. */
 static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet *pkt,
 					 const struct source_key *key, struct refusal *slot)
 {
 	enum reason reason;
 
+	/* First, or a source of a limited network could have all the challenges that it wants. */
+	if (config.networks && limits_networks && !pkt->is_allowed &&
+	    network_refuses(key, pkt->is_known))
+		return DROP_NETWORK_LIMIT;
 	if (pkt->is_known && !pkt->is_allowed) {
 		reason = ask_source(key, slot);
 		if (reason != UNDECIDED)

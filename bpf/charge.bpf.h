@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Charges each connection to its source: the one place where that is done, however it came about.
+ * Charges each connection to its source, and to its networks: the one place where that is done, however
+ * it came about.
  *
  * A tracing link cannot be given another program. So when one program succeeds another, both are
  * attached for a moment, and charging_generation says which of them counts: no connection is charged
@@ -10,6 +11,7 @@
 
 #include "admit.bpf.h"
 #include "advice.bpf.h"
+#include "networks.bpf.h"
 #include "sock.bpf.h"
 
 /* Who is at the other end of a connection. */
@@ -50,35 +52,51 @@ static __always_inline bool is_protected_connection(const struct sock *sk, const
 	return !is_own_address(&peer->addr, peer->family);
 }
 
-/*
- * Without a token the source owes one. A full bucket, for a source that is new. port: the listener's.
- * Behind a redirection it is another than the SYN's, and may be of another service.
- */
-static __always_inline void charge_source(const struct peer *peer, __u16 port, __u64 now)
+/* Without a token the source owes one. A full bucket, for a source that is new. Returns its entry; NULL
+ * if there was none. */
+static __always_inline struct source *
+charge_source(const struct source_key *key, const struct limit *limit, bool is_charged, __u64 now)
 {
-	const struct source_key key = source_key(&peer->addr, peer->family, port);
-	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
-	bool is_charged = limit.interval_ns && !is_allowed(&peer->addr, peer->family);
-	struct source *source = bpf_map_lookup_elem(&sources, &key);
+	struct source *source = bpf_map_lookup_elem(&sources, key);
+	__u32 second = coarse_second(now);
 
 	if (!source) {
 		struct source first = {
 			.syns_full_at = now,
-			.connections_full_at = is_charged ? bucket_after_first(&limit, now) : now,
+			.connections_full_at = is_charged ? bucket_after_first(limit, now) : now,
 			.connected = 1,
+			.first_connected = second,
+			.last_connected = second,
 		};
 
-		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST)) {
-			make_known(source_hash(&key.addr));
-			return;
+		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST)) {
+			make_known(source_hash(&key->addr));
+			return NULL;
 		}
-		source = bpf_map_lookup_elem(&sources, &key);
+		source = bpf_map_lookup_elem(&sources, key);
 		if (!source)
-			return; /* the table is full of busy entries: fail open */
+			return NULL; /* the table is full of busy entries: fail open */
 	}
 	__sync_fetch_and_add(&source->connected, 1);
+	if (!source->first_connected)
+		source->first_connected = second;
+	source->last_connected = second;
 	if (is_charged)
-		bucket_charge(&source->connections_full_at, &limit, now);
+		bucket_charge(&source->connections_full_at, limit, now);
+	return source;
+}
+
+/* port: the listener's. Behind a redirection it is another than the SYN's, and may be of another
+ * service. */
+static __always_inline void charge_peer(const struct peer *peer, __u16 port, __u64 now)
+{
+	const struct source_key key = source_key(&peer->addr, peer->family, port);
+	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
+	bool is_charged = limit.interval_ns && !is_allowed(&peer->addr, peer->family);
+	struct source *source = charge_source(&key, &limit, is_charged, now);
+
+	if (is_charged && config.networks)
+		charge_networks(&key, source, &limit, now);
 }
 
 /* Atomic, as a process may be interrupted here by another connection. */
@@ -105,7 +123,7 @@ static __always_inline void charge_connection(const struct sock *sk)
 	now = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&port_connections[port].connected, 1);
 	count_opened();
-	charge_source(&peer, port, now);
+	charge_peer(&peer, port, now);
 	if (config.dry_run)
 		count_need(&peer.addr, peer.family, port, now);
 }

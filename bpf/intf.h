@@ -10,11 +10,11 @@
 #define CONFIG_MAGIC 0x53594e58
 
 /* Counts up when what --dump reads changes: struct config, reasons, the tables' keys and values. */
-#define DUMP_VERSION 8
+#define DUMP_VERSION 9
 
 /* Counts up when a new program could not go on with the tables of the one before it: when their keys or
  * values change, what these mean, or the hash of an address. */
-#define TABLES_VERSION 4
+#define TABLES_VERSION 5
 
 /*
  * Every outcome that a frame can have. It indexes the counters, and user space reads the names from
@@ -49,6 +49,7 @@ enum reason {
 
 	DROP_DENIED,            /* source on the deny list */
 	DROP_OVER_LIMIT,        /* no token in the source's connection bucket */
+	DROP_NETWORK_LIMIT,     /* no token in the connection bucket of its source's network */
 	DROP_SYN_LIMIT,         /* no token in the source's SYN bucket, and not challenged */
 	DROP_PASS_RATE,         /* no token in the pass rate, and not challenged */
 	DROP_CONTENTION,        /* so many CPUs take from this bucket that the retries ran out */
@@ -75,12 +76,13 @@ enum reason {
 	DROP_TOO_MANY_TAGS,   /* more than VLAN_MAX_DEPTH VLAN tags */
 	DROP_TOO_MANY_EXTENSIONS, /* more than IPV6_EXT_MAX_CHAIN IPv6 extension headers */
 
-	ANSWER_REDEEMED,    /* handed to the kernel as a connection */
-	ANSWER_OVER_LIMIT,  /* dropped: no token in the source's connection bucket */
-	ANSWER_REPEATED,    /* a right cookie once more: its connection is there already */
-	ANSWER_NO_LISTENER, /* a right cookie, but its listener is gone */
-	ANSWER_REFUSED,     /* a right cookie, but the kernel makes no connection of it */
-	ANSWER_WRONG,       /* no cookie of ours, and from a source without a connection */
+	ANSWER_REDEEMED,      /* handed to the kernel as a connection */
+	ANSWER_OVER_LIMIT,    /* dropped: no token in the source's connection bucket */
+	ANSWER_NETWORK_LIMIT, /* dropped: no token in the connection bucket of its source's network */
+	ANSWER_REPEATED,      /* a right cookie once more: its connection is there already */
+	ANSWER_NO_LISTENER,   /* a right cookie, but its listener is gone */
+	ANSWER_REFUSED,       /* a right cookie, but the kernel makes no connection of it */
+	ANSWER_WRONG,         /* no cookie of ours, and from a source without a connection */
 
 	CONNECTION_OPENED, /* a connection of a protected port that stands or stood */
 
@@ -126,6 +128,17 @@ struct service {
 };
 _Static_assert(sizeof(struct service) == 64, "the layout of struct service");
 
+/* The networks of a source that have a bucket, from the narrowest on. */
+#define NETWORK_STEPS 2
+
+/* What makes a network, and what it may have: src/policy/networks.rs. */
+struct network_step {
+	__u8 ipv4_prefix; /* bits of the mapped address; 0: no wider than a source */
+	__u8 ipv6_prefix;
+	__u16 multiple; /* of what a source has, so many times as much */
+};
+_Static_assert(sizeof(struct network_step) == 4, "the layout of struct network_step");
+
 /* Which SYNs are challenged instead of dropped. */
 enum challenge_mode {
 	CHALLENGE_MODE_OFF,
@@ -154,14 +167,16 @@ struct config {
 	__u8 raw_cookies;        /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
 	__u8 own_cookies;        /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
 	__u8 has_services;       /* --service is given; without, no SYN pays for the look-up */
+	__u8 networks;           /* --networks: they have buckets too */
 	__u32 generation;        /* drawn for each program; see charge.bpf.h */
 	__u32 sample_spacing_ns; /* how often each CPU samples a SYN that does not pass */
+	struct network_step network_steps[NETWORK_STEPS];
 	__u64 protected_ports[65536 / 64]; /* --port: bit n of word n / 64; all set without it */
 	/* The first is no service: the ports of none, with --burst and --rate. */
 	struct service services[1 + MAX_SERVICES];
 	__u8 service_of_port[65536]; /* the service of each port, by its place above */
 };
-_Static_assert(sizeof(struct config) == 120 + 8192 + 17 * 64 + 65536, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 128 + 8192 + 17 * 64 + 65536, "the layout of struct config");
 
 /* Random words, drawn when the program is loaded. Nothing shows them. */
 struct secret {
@@ -320,8 +335,35 @@ struct source {
 	__u64 dropped;             /* SYNs */
 	__u64 connected;           /* connections that stand or stood */
 	__u64 last_drop;           /* CLOCK_MONOTONIC ns; 0: never */
+	/* CLOCK_MONOTONIC s, and 1 more; 0: never; see coarse_second(). The first time is a later one
+	 * where the source then had all its connections while its network was limited. */
+	__u32 first_connected;
+	__u32 last_connected;
 };
-_Static_assert(sizeof(struct source) == 56, "the layout of struct source");
+_Static_assert(sizeof(struct source) == 64, "the layout of struct source");
+
+#define MAX_NETWORKS 16384
+
+/* A network stays limited for so long after its last refusal. */
+#define NETWORK_RELAX_NS 60000000000
+
+/* The key of the table of networks. */
+struct network_key {
+	struct addr addr; /* masked */
+	__u32 service;    /* its place in struct config; 0: none */
+	__u32 prefix_len; /* of the mapped address */
+};
+_Static_assert(sizeof(struct network_key) == 24, "the layout of struct network_key");
+
+/* An entry of the table of networks. Times are of CLOCK_MONOTONIC in ns. */
+struct network {
+	__u64 full_at;       /* the connection bucket of all its sources together, see bucket.h */
+	__u64 limited_since; /* the last time that it became limited; 0: never */
+	__u64 last_refusal;  /* to REFUSAL_RESOLUTION_NS; also where a charge left no token */
+	__u64 connected;     /* connections that stand or stood */
+	__u64 refused;       /* SYNs and answers */
+};
+_Static_assert(sizeof(struct network) == 40, "the layout of struct network");
 
 /* Rates for which a dry run finds out what burst each source would have needed. */
 #define ADVISED_RATES 5

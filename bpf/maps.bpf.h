@@ -155,6 +155,18 @@ struct {
 	__uint(max_entries, 1);
 } sources SEC(".maps");
 
+/* Network and service → its bucket. Only connections enter one, so that forged addresses can neither
+ * fill the table nor steer it. The program writes, user space reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct network_key);
+	__type(value, struct network);
+	__uint(max_entries, MAX_NETWORKS);
+} networks SEC(".maps");
+
+/* Some network may be limited. The program sets it; user space clears it when none is. */
+__u32 limits_networks SEC(".data.networks");
+
 /* User space writes it before the program is loaded. */
 SEC(".rodata.advice")
 const volatile struct advised_rates advised_rates;

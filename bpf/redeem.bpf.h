@@ -12,6 +12,7 @@
 #include "host.bpf.h"
 #include "known.bpf.h"
 #include "lists.bpf.h"
+#include "networks.bpf.h"
 #include "rate.bpf.h"
 #include "send.bpf.h"
 #include "sock.bpf.h"
@@ -170,19 +171,23 @@ static __always_inline bool parse_answer(struct __sk_buff *skb, struct segment *
 	return true;
 }
 
-/* Whether the source may have one more connection. It pays when the connection stands, see charge(). */
-static __noinline bool may_connect(const struct addr *addr, __u8 family, __u16 port)
+/* Whether the source may have one more connection: UNDECIDED, or why not. It pays when the connection
+ * stands, see charge(). */
+static __noinline enum reason may_connect(const struct addr *addr, __u8 family, __u16 port)
 {
 	const struct source_key key = source_key(addr, family, port);
 	const struct limit limit = limit_of(&service_at(key.service)->limits.connections);
+	enum reason refused = UNDECIDED;
 	struct source *source;
 
 	if (!limit.interval_ns)
-		return true;
+		return UNDECIDED;
 	source = bpf_map_lookup_elem(&sources, &key);
-	return !source ||
-	       bucket_holds_token(&source->connections_full_at, &limit, bpf_ktime_get_ns()) ||
-	       is_allowed(addr, family);
+	if (source && !bucket_holds_token(&source->connections_full_at, &limit, bpf_ktime_get_ns()))
+		refused = ANSWER_OVER_LIMIT;
+	else if (config.networks && limits_networks && network_refuses(&key, source))
+		refused = ANSWER_NETWORK_LIMIT;
+	return refused != UNDECIDED && is_allowed(addr, family) ? UNDECIDED : refused;
 }
 
 /* What an MTU of 1280 leaves (RFC 8200, 5). The kernel refuses a connection of less. */
@@ -223,9 +228,10 @@ static __always_inline enum reason assign(struct __sk_buff *skb, const struct se
 	state = sk->state;
 	if (state != TCP_LISTEN || was_redeemed_now(segment->cookie, flow->isn, now)) {
 		answer = ANSWER_REPEATED;
-	} else if (!may_connect(&segment->source, flow->family, bpf_ntohs(flow->destination_port))) {
-		answer = ANSWER_OVER_LIMIT;
 	} else {
+		answer = may_connect(&segment->source, flow->family, bpf_ntohs(flow->destination_port));
+	}
+	if (answer == UNDECIDED) {
 		forget_connection(skb, flow->source, flow->destination, flow->source_port,
 				  flow->destination_port, flow->family);
 		listener = bpf_skc_to_tcp_sock(sk);
@@ -275,5 +281,5 @@ static __always_inline int redeem_answer(struct __sk_buff *skb)
 	if (answer == ANSWER_REDEEMED)
 		__sync_fetch_and_add(&port_connections[port].redeemed, 1);
 	/* Silently: the client sends its data again, and is served when a token has come. */
-	return answer == ANSWER_OVER_LIMIT ? TCX_DROP : TCX_NEXT;
+	return answer == ANSWER_OVER_LIMIT || answer == ANSWER_NETWORK_LIMIT ? TCX_DROP : TCX_NEXT;
 }

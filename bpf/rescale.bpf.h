@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "networks.bpf.h"
 #include "rate.bpf.h"
 #include "rescale.h"
 #include "source.bpf.h"
@@ -57,6 +58,36 @@ static long rescale_source(void *map, const struct source_key *key, struct sourc
 	limits = &service_at(service)->limits;
 	rescale_bucket(&source->syns_full_at, &old->syns, &limits->syns, walk);
 	rescale_bucket(&source->connections_full_at, &old->connections, &limits->connections, walk);
+	return 0;
+}
+
+/* Of each entry in the table of networks. Their limits follow from those of sources. */
+static long rescale_network(void *map, const struct network_key *key, struct network *network,
+			    const struct rescale_walk *walk)
+{
+	const volatile struct limit *limit;
+	__u32 service = key->service;
+	struct limit old, from, to;
+
+	if (service > MAX_SERVICES)
+		return 0;
+	if (walk->how.forgotten >> service & 1) {
+		bpf_map_delete_elem(map, key);
+		return 0;
+	}
+	old = bucket_limits.services[service].connections;
+	limit = &service_at(service)->limits.connections;
+	if (!rescale_is_due(&old, limit, &walk->how))
+		return 0;
+	for (__u32 step = 0; step < NETWORK_STEPS; step++) {
+		const struct limit own = limit_of(limit);
+
+		if (key->prefix_len != network_prefix(&key->addr, step))
+			continue;
+		from = network_limit(&old, step);
+		to = network_limit(&own, step);
+		bucket_rescale_at(&network->full_at, &from, &to, walk->now);
+	}
 	return 0;
 }
 

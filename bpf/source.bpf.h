@@ -45,3 +45,10 @@ static __always_inline struct source_key source_key(const struct addr *addr, __u
 		.service = service_of(port),
 	};
 }
+
+/* A time as struct source keeps it: in seconds, as 32 bits of them last for a century. 0 is left for
+ * what never was. */
+static __always_inline __u32 coarse_second(__u64 ns)
+{
+	return ns / 1000000000 + 1;
+}

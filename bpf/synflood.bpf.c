@@ -6,8 +6,8 @@
  *    evader would send is dropped.
  * 2. check_lists(): a denied source is dropped. An allowed one has no limits of its own.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. admit() drops a source that has had its connections. It lets a SYN pass to the kernel for a token
- * of its source and one of the pass rate, while the listener's queue has room.
+ * 4. admit() drops a source that has had its connections, or whose network has. It lets a SYN pass to
+ * the kernel for a token of its source and one of the pass rate, while the listener's queue has room.
  * 5. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
  * goes passes at a rate of its own.
  * 6. conclude() counts the reason, shows the frame to whoever looks, and returns the action.
@@ -129,6 +129,7 @@ int rescale(const struct rescaling *how)
 
 	rescale_rates(&walk);
 	seen = bpf_for_each_map_elem(&sources, rescale_source, &walk, 0);
+	bpf_for_each_map_elem(&networks, rescale_network, &walk, 0);
 	rescale_limits_of_sources(&walk);
 	if (config.dry_run && walk.how.forgotten)
 		bpf_for_each_map_elem(&needs, forget_need, &walk, 0);

@@ -26,8 +26,8 @@ use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Top, Verb, Words};
 
 use crate::policy::{
-    Challenge, Cookies, EventCommand, MetricsAddress, Mode, PortRange, Rate, Service, TotalRate, burst,
-    network,
+    Challenge, Cookies, EventCommand, MetricsAddress, Mode, Networks, PortRange, Rate, Service,
+    TotalRate, burst, network,
 };
 
 /// Stop TCP SYN floods in the network driver with XDP.
@@ -147,6 +147,12 @@ pub struct Protect {
     #[arg(long, value_name = "COUNT", default_value = "262144", allow_negative_numbers = true,
           value_parser = count, help_heading = LIMITS)]
     pub max_sources: u32,
+
+    /// Whether many sources of one network share a limit: 32 times --burst and --rate for an IPv4 /24 or an IPv6 /48, 128
+    /// times for a /20 or a /40
+    /// [default: on]. With --dump, alone: show the networks instead of the sources
+    #[arg(long, value_enum, value_name = "WHETHER", help_heading = LIMITS)]
+    pub networks: Option<Option<Networks>>,
 
     /// SYNs per second that the kernel gets unasked, in total (0: no limit)
     #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true,

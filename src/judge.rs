@@ -10,6 +10,7 @@ mod case;
 mod challenge;
 mod doubts;
 mod likeness;
+mod network;
 mod reason;
 mod way;
 
@@ -19,6 +20,7 @@ pub use bucket::Bucket;
 pub use case::judge;
 pub use doubts::{Doubt, Otherwise, doubts};
 pub use likeness::{Likeness, harmless_burst, likeness};
+pub use network::{LimitedNetwork, LimitedNetworks};
 pub use reason::{Action, Reason};
 pub use way::{Link, NextHop, Route, Way, way};
 
@@ -55,6 +57,8 @@ pub struct Facts<'a> {
     pub listed: Option<Listed>,
     /// Why the CPU that judges it refused its source before, as far as that holds still.
     pub remembered: Option<Refused>,
+    /// Of the port's service.
+    pub networks: LimitedNetworks,
     pub host: Host,
     pub port: Port,
     /// Its source is an address of this host.
@@ -139,6 +143,8 @@ pub struct Entry {
     pub connected: u64,
     /// 0: never.
     pub last_drop: u64,
+    /// In seconds, and one more; 0: never.
+    pub first_connected: u32,
 }
 
 /// Which bucket of a source is empty.
@@ -159,23 +165,37 @@ pub struct Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Lists(Option<Listed>),
-    Port { is_protected: bool },
+    Port {
+        is_protected: bool,
+    },
+    /// Of this prefix length, which is limited. `is_old`: the source connected before, so it does not matter.
+    Network {
+        prefix: u8,
+        bucket: Bucket,
+        is_old: bool,
+    },
     Unknown,
     Remembered(Refused),
     Connections(Bucket),
     Syns(Bucket),
     PassRate(Shared),
     AllByCookie,
-    Queue { has_room: bool },
+    Queue {
+        has_room: bool,
+    },
     ChallengesOff,
-    Ration { is_left: bool },
+    Ration {
+        is_left: bool,
+    },
     HostStale,
     ForAnotherHost,
     Unanswerable,
     Odd(Form),
     Way(Way),
     Unchallengeable(Unchallengeable),
-    Listener { listens: bool },
+    Listener {
+        listens: bool,
+    },
     ChallengeRate(Shared),
     NoKernelCookie,
     UnchallengedRate(Shared),

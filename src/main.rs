@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     let done = if let Some(verb) = cli.verb {
         commands::verb(verb)
     } else if cli.dump {
-        let request = dump::Request { interfaces: cli.iface, all: cli.all, json: cli.json };
+        let networks = cli.protect.networks.is_some();
+        let request = dump::Request { interfaces: cli.iface, all: cli.all, networks, json: cli.json };
         dump::dump(&request).map(|()| ExitCode::SUCCESS)
     } else if !cli.restore_sysctls.is_empty() {
         keep::keep(&cli.restore_sysctls).map(|()| ExitCode::SUCCESS)

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 pub use counts::Counts;
 pub use event::{
-    Blocked, Event, Flood, Kind, Nature, NetworkShare, PortShare, Released, SourceShare, Why, seconds,
-    share,
+    Blocked, Event, Flood, Kind, Nature, NetworkLimited, NetworkRelaxed, NetworkShare, PortShare,
+    Released, SourceShare, Why, seconds, share,
 };
 
 /// One sentence, or what one is made of.

@@ -9,6 +9,7 @@ mod lists;
 mod metrics_address;
 mod need;
 mod network;
+pub mod networks;
 mod place;
 mod ports;
 pub mod service;
@@ -29,6 +30,7 @@ pub use lists::{Listed, ListedBy, Listing, Lists, Origin};
 pub use metrics_address::MetricsAddress;
 pub use need::{ADVISED_RATES, Need, Needs};
 pub use network::{network, network_name};
+pub use networks::Networks;
 pub use place::{AttachMode, Mode, Place, Sizes};
 pub use ports::{PortRange, Ports};
 pub use service::Service;
@@ -58,6 +60,9 @@ pub struct Policy {
     pub ports: Ports,
     /// Ports at which each source has buckets of their own.
     pub services: Services,
+    /// Whether networks have limits, where sources have. `networks` are those of the lists, in other fields of the JSON.
+    #[serde(rename = "network_limits")]
+    pub networks: Networks,
     /// Judge and count, drop nothing.
     pub dry_run: bool,
 }
@@ -75,6 +80,19 @@ impl Policy {
         let prefix_len = if address.is_ipv4() { self.ipv4_prefix } else { self.ipv6_prefix };
         let network = IpNet::new(address, prefix_len);
         network.map_or(address.to_string(), |network| network_name(&network))
+    }
+
+    /// What the networks of an address have at the ports of a service, or of none; from the narrowest on.
+    pub fn network_limits(
+        &self,
+        address: IpAddr,
+        service: Option<&Service>,
+    ) -> impl Iterator<Item = (networks::Step, Limit)> {
+        let source_prefix = if address.is_ipv4() { self.ipv4_prefix } else { self.ipv6_prefix };
+        let limit = self.limits_of(service).connections.filter(|_| self.networks == Networks::On);
+        let wider =
+            networks::STEPS.into_iter().filter(move |step| step.prefix_of(address) < source_prefix);
+        wider.filter_map(move |step| Some((step, step.limit(limit?)?)))
     }
 
     /// The limits of each source at the ports of a service, or of none.

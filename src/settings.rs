@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use crate::cli::{Cli, Protect};
 use crate::policy::faults::Faults;
 use crate::policy::{
-    EventCommand, Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Place, Policy, Ports,
-    Rate, Services, Sizes, service,
+    EventCommand, Limit, ListEntry, ListFile, Listed, Lists, MetricsAddress, Networks, Place, Policy,
+    Ports, Rate, Services, Sizes, service,
 };
 
 /// On kernels before 6.16 an LRU map with fewer entries for each CPU evicts live ones (the kernel's
@@ -98,6 +98,7 @@ fn policy(words: &Protect) -> Result<Policy> {
         ipv6_prefix: words.ipv6_prefix,
         ports: Ports::of(&words.port),
         services: Services::new(words.service.clone()),
+        networks: words.networks.flatten().unwrap_or(Networks::On),
         dry_run: words.dry_run,
     })
 }

@@ -8,6 +8,7 @@ pub mod lists;
 pub mod live;
 pub mod metrics;
 pub mod model;
+pub mod networks;
 pub mod notes;
 pub mod out;
 pub mod report;

@@ -14,6 +14,7 @@ pub mod host;
 pub mod knowledge;
 pub mod links;
 pub mod lists;
+pub mod networks;
 pub mod ports;
 pub mod rates;
 pub mod redeemers;
@@ -42,6 +43,7 @@ pub use host::Host;
 pub use knowledge::Knowledge;
 pub use links::Links;
 pub use lists::Lists;
+pub use networks::Networks;
 pub use ports::Ports;
 pub use rates::Rates;
 pub use redeemers::Redeemers;
@@ -58,6 +60,7 @@ pub struct Upkeep {
     pub events: Events,
     pub floods: Floods,
     pub blocked: Blocked,
+    pub networks: Networks,
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
     pub links: Links,
@@ -85,6 +88,7 @@ impl Upkeep {
             events: Events::default(),
             floods: Floods::default(),
             blocked: Blocked::default(),
+            networks: Networks::default(),
             sysctls,
             links: Links::default(),
             buckets: Buckets::default(),
@@ -124,6 +128,7 @@ impl Upkeep {
         let (arrived, unread) = self.events.take(&self.program);
         let floods = self.floods.tick(&self.program, is_flooded, &arrived.samples);
         let blocked = self.blocked.tick(&self.program, &arrived.refused);
+        let networks = self.networks.tick(&self.program);
         let refuses = is_flooded && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
@@ -134,7 +139,8 @@ impl Upkeep {
         let filter = self.filter.tick(&self.program);
         let buckets = self.buckets.tick(&self.program);
         let lists = self.lists.tick(&self.program);
-        [links, host, rates, unread, floods, blocked, told, sysctls, filter, buckets, lists].concat()
+        [links, host, rates, unread, floods, blocked, networks, told, sysctls, filter, buckets, lists]
+            .concat()
     }
 
     /// For how long a flood has been on. None: none is.

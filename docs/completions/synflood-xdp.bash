@@ -50,7 +50,7 @@ _synflood__xdp() {
 
     case "${cmd}" in
         synflood__xdp)
-            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report check"
+            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -134,6 +134,10 @@ _synflood__xdp() {
                     ;;
                 --max-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --networks)
+                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
                     return 0
                     ;;
                 --pass-rate)
@@ -235,7 +239,7 @@ _synflood__xdp() {
             return 0
             ;;
         synflood__xdp__subcmd__check)
-            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
+            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -319,6 +323,10 @@ _synflood__xdp() {
                     ;;
                 --max-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --networks)
+                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
                     return 0
                     ;;
                 --pass-rate)

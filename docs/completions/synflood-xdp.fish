@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synflood_xdp_global_optspecs
-    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= on-event= q/quiet h/help V/version
+    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= networks= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= on-event= q/quiet h/help V/version
 end
 
 function __fish_synflood_xdp_needs_command
@@ -36,6 +36,8 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l service -d 'P
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l ipv4-prefix -d 'Bits of an IPv4 address that make one source' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l ipv6-prefix -d 'Bits of an IPv6 address that make one source' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l max-sources -d 'Sources to remember; beyond that the one not seen for longest is forgotten' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l networks -d 'Whether many sources of one network share a limit: 32 times --burst and --rate for an IPv4 /24 or an IPv6 /48, 128 times for a /20 or a /40 [default: on]. With --dump, alone: show the networks instead of the sources' -r -f -a "off\t'Only sources have'
+on\t'A network has many times what a source has'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l pass-rate -d 'SYNs per second that the kernel gets unasked, in total (0: no limit)' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l challenge -d 'SYNs to answer with a SYN cookie instead of dropping them' -r -f -a "off\t'None'
 all\t'Whatever may not pass unasked'"
@@ -123,6 +125,8 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l serv
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l ipv4-prefix -d 'Bits of an IPv4 address that make one source' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l ipv6-prefix -d 'Bits of an IPv6 address that make one source' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l max-sources -d 'Sources to remember; beyond that the one not seen for longest is forgotten' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l networks -d 'Whether many sources of one network share a limit: 32 times --burst and --rate for an IPv4 /24 or an IPv6 /48, 128 times for a /20 or a /40 [default: on]. With --dump, alone: show the networks instead of the sources' -r -f -a "off\t'Only sources have'
+on\t'A network has many times what a source has'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l pass-rate -d 'SYNs per second that the kernel gets unasked, in total (0: no limit)' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l challenge -d 'SYNs to answer with a SYN cookie instead of dropping them' -r -f -a "off\t'None'
 all\t'Whatever may not pass unasked'"

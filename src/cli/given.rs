@@ -11,6 +11,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, Parser};
 
 use super::{Cli, PROTECT, Refusal, hints};
 use crate::config::{self, Config};
+use crate::policy::Networks;
 
 /// What a command line was made of.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +145,12 @@ fn has_options(matches: &ArgMatches) -> bool {
 fn first_option_of_a_run<'c>(command: &'c Command, matches: &ArgMatches) -> Option<&'c str> {
     let options =
         command.get_arguments().filter(|option| is_of_a_run(command, option.get_id().as_str()));
-    options.filter_map(Arg::get_long).find(|long| is_given(command, matches, long))
+    let is_for_a_run = |long: &&str| {
+        // It asks for the networks, if it has no value.
+        let asks = *long == "networks" && matches.get_one::<Networks>("networks").is_none();
+        is_given(command, matches, long) && !asks
+    };
+    options.filter_map(Arg::get_long).find(is_for_a_run)
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use crate::advice::preflight;
 use crate::judge::Bucket;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
-use crate::kernel::maps::lists;
 use crate::kernel::maps::sources::{self, Source};
+use crate::kernel::maps::{lists, networks};
 use crate::policy::network_name;
 use crate::show::model;
 use crate::show::text;
@@ -26,31 +26,33 @@ pub struct Request {
     pub interfaces: Vec<String>,
     /// Also sources that are not blocked, and all networks of the lists.
     pub all: bool,
+    /// The networks, instead of the sources.
+    pub networks: bool,
     pub json: bool,
 }
 
 pub fn dump(request: &Request) -> Result<()> {
     preflight::check_can_look("--dump")?;
     let instances = running::find(&request.interfaces, "--dump")?;
-    let dump = model::Dump { instances: read(instances, request.all)? };
+    let dump = model::Dump { instances: read(instances, request)? };
     print(&dump, request.json, |out, dump| {
         dump.instances.iter().try_for_each(|instance| text::write_instance(out, instance, request.all))
     })
     .context("cannot write the dump")
 }
 
-fn read(instances: Vec<Found>, all: bool) -> Result<Vec<model::Instance>> {
+fn read(instances: Vec<Found>, request: &Request) -> Result<Vec<model::Instance>> {
     let looks = present::look(&instances)?;
-    instances.into_iter().zip(looks).map(|(found, look)| read_one(found, look, all)).collect()
+    instances.into_iter().zip(looks).map(|(found, look)| read_one(found, look, request)).collect()
 }
 
-fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
+fn read_one(found: Found, look: Look, request: &Request) -> Result<model::Instance> {
     let Found { program_id, interfaces, running } = found;
     let (mut known_sources, mut blocked_sources, mut shown) = (0, 0, Vec::new());
     sources::for_each(&running.sources, &running.refusals, &running.policy, |source| {
         known_sources += 1;
         blocked_sources += u64::from(source.is_blocked());
-        if all || source.is_blocked() {
+        if !request.networks && (request.all || source.is_blocked()) {
             shown.push(source);
         }
     })?;
@@ -68,9 +70,20 @@ fn read_one(found: Found, look: Look, all: bool) -> Result<model::Instance> {
         unchallenged: present::unchallenged(&running)?,
         rates_left: present::shared(&running.rates, &running.policy)?.rates_left,
         lists: read_lists(&running)?,
+        networks: request.networks.then(|| read_networks(&running, request.all)).transpose()?,
         sources: shown.iter().map(shown_source).collect(),
         policy: running.policy,
     })
+}
+
+/// Those that are limited, worst first; or all.
+fn read_networks(running: &Running, all: bool) -> Result<Vec<model::Network>> {
+    let mut found = networks::read(&running.networks, &running.policy)?;
+    found.retain(|of| all || of.limited_for.is_some());
+    found.sort_by_key(|of| {
+        (of.limited_for.is_none(), Reverse(of.refused), Reverse(of.connected), of.network)
+    });
+    Ok(found.into_iter().map(present::network).collect())
 }
 
 /// The networks with most decided SYNs come first.

@@ -12,12 +12,13 @@ use libbpf_rs::MapHandle;
 use super::running::Found;
 use crate::kernel::instance::Running;
 use crate::kernel::maps::counters::Counters;
+use crate::kernel::maps::networks::{self, Network};
 use crate::kernel::maps::ports;
 use crate::kernel::maps::rates::{self, Bucket};
 use crate::kernel::maps::{self, Maps};
 use crate::kernel::{clock, netlink};
-use crate::policy::Policy;
-use crate::show::model::{PortQueue, Rates, SharedBucket};
+use crate::policy::{Policy, network_name};
+use crate::show::model::{self, PortQueue, Rates, SharedBucket};
 use crate::show::status::Fill;
 
 /// Long enough for a meaningful rate, and short enough to wait.
@@ -91,10 +92,31 @@ pub fn queues(policy: &Policy) -> Result<Vec<PortQueue>> {
     Ok(queues)
 }
 
+/// The networks that are limited now, the narrowest first.
+pub fn limited_networks(running: &Running) -> Result<Vec<model::Network>> {
+    let Running { limits_networks, networks, policy, .. } = running;
+    Ok(networks::limited(limits_networks, networks, policy)?.into_iter().map(network).collect())
+}
+
+/// As it is shown.
+pub fn network(of: Network) -> model::Network {
+    model::Network {
+        network: network_name(&of.network),
+        service: of.service,
+        step: of.step,
+        tokens: of.bucket.tokens,
+        next_token: of.bucket.next_token,
+        limited: of.limited_for,
+        connected: of.connected,
+        refused: of.refused,
+    }
+}
+
 /// The tables that may get full.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounded<'a> {
     sources: &'a MapHandle,
+    networks: &'a MapHandle,
     live: &'a MapHandle,
     files: &'a MapHandle,
     own_addresses: &'a MapHandle,
@@ -104,15 +126,15 @@ pub struct Bounded<'a> {
 
 impl<'a> From<&'a Running> for Bounded<'a> {
     fn from(running: &'a Running) -> Self {
-        let Running { sources, live, files, own_addresses, routes, listeners, .. } = running;
-        Self { sources, live, files, own_addresses, routes, listeners }
+        let Running { sources, networks, live, files, own_addresses, routes, listeners, .. } = running;
+        Self { sources, networks, live, files, own_addresses, routes, listeners }
     }
 }
 
 impl<'a> From<&'a Maps> for Bounded<'a> {
     fn from(maps: &'a Maps) -> Self {
-        let Maps { sources, live, files, own_addresses, routes, listeners, .. } = maps;
-        Self { sources, live, files, own_addresses, routes, listeners }
+        let Maps { sources, networks, live, files, own_addresses, routes, listeners, .. } = maps;
+        Self { sources, networks, live, files, own_addresses, routes, listeners }
     }
 }
 
@@ -120,6 +142,7 @@ impl<'a> From<&'a Maps> for Bounded<'a> {
 pub fn fill(tables: Bounded<'_>) -> Result<BTreeMap<&'static str, Fill>> {
     let named = [
         ("sources", tables.sources),
+        ("network_limits", tables.networks),
         ("live_networks", tables.live),
         ("networks", tables.files),
         ("own_addresses", tables.own_addresses),

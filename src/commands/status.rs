@@ -60,6 +60,7 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         unchallenged: present::unchallenged(&running)?,
         tables: present::fill(Bounded::from(&*running))?,
         networks: networks(&running)?,
+        limited_networks: present::limited_networks(&running)?,
         reloaded: info.and_then(|info| info.reloaded).map(age),
         fault: info
             .and_then(|info| info.fault.as_ref())

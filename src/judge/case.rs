@@ -73,7 +73,10 @@ impl Case<'_> {
     }
 
     fn admit(&mut self) -> Reason {
-        let refused = if self.is_allowed() { None } else { self.ask_source() };
+        let refused = match self.is_allowed() {
+            true => None,
+            false => self.ask_networks().or_else(|| self.ask_source()),
+        };
         refused.unwrap_or_else(|| self.take_tokens())
     }
 

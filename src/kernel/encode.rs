@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Converts plain values to those of the BPF program and back; each way is the other's inverse.
 
+mod networks;
 mod services;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,7 +9,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::skel::types;
-use crate::policy::{Challenge, Cookies, Limit, Policy, Ports, Rate, SourceLimits, TotalRate};
+pub use networks::{network_key, network_of};
+
+use crate::policy::{
+    Challenge, Cookies, Limit, Networks, Policy, Ports, Rate, SourceLimits, TotalRate,
+};
 
 /// Bits of an IPv4-mapped IPv6 address before the IPv4 address (RFC 4291, 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
@@ -30,6 +35,8 @@ pub fn write_policy(policy: &Policy, config: &mut types::config) {
     config.protected_ports = port_bits(&policy.ports);
     config.ipv4_mask = mask(MAPPED_PREFIX + policy.ipv4_prefix);
     config.ipv6_mask = mask(policy.ipv6_prefix);
+    config.networks = (policy.networks == Networks::On).into();
+    config.network_steps = networks::steps(policy);
     config.dry_run = policy.dry_run.into();
 }
 
@@ -50,6 +57,7 @@ pub fn read_policy(config: &types::config) -> Policy {
         services: services::read(config),
         ipv4_prefix: prefix_len(&config.ipv4_mask).saturating_sub(MAPPED_PREFIX),
         ipv6_prefix: prefix_len(&config.ipv6_mask),
+        networks: if config.networks != 0 { Networks::On } else { Networks::Off },
         dry_run: config.dry_run != 0,
     }
 }
@@ -229,16 +237,16 @@ mod tests {
             services in services(),
             ipv4_prefix in 1_u8..=32,
             ipv6_prefix in 1_u8..=128,
-            dry_run in any::<bool>(),
+            (networks, dry_run) in (prop_oneof![Just(Networks::Off), Just(Networks::On)], any::<bool>()),
         ) -> Policy {
             Policy {
                 syn_limit, connection_limit, pass_rate, unchallenged_rate, challenge, challenge_rate,
-                cookies, ipv4_prefix, ipv6_prefix, ports, services, dry_run,
+                cookies, ipv4_prefix, ipv6_prefix, ports, services, networks, dry_run,
             }
         }
     }
 
-    fn ips() -> impl Strategy<Value = IpAddr> {
+    pub(super) fn ips() -> impl Strategy<Value = IpAddr> {
         let ipv6 = any::<Ipv6Addr>().prop_filter("mapped", |ip| ip.to_ipv4_mapped().is_none());
         prop_oneof![any::<Ipv4Addr>().prop_map(IpAddr::V4), ipv6.prop_map(IpAddr::V6)]
     }

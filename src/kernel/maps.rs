@@ -9,6 +9,7 @@ pub mod handles;
 pub mod host;
 pub mod lists;
 pub mod needs;
+pub mod networks;
 pub mod observe;
 pub mod ports;
 pub mod rates;

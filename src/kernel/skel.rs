@@ -40,7 +40,7 @@ plain! {
     addr: 16,
     advice: 16,
     bucket_limits: 17 * 32,
-    config: 120 + 8192 + 17 * 64 + 65_536,
+    config: 128 + 8192 + 17 * 64 + 65_536,
     event: 32,
     host: 32,
     link: 24,
@@ -53,6 +53,9 @@ plain! {
     live_entry: 128,
     mac: 8,
     need: 80,
+    network: 40,
+    network_key: 24,
+    network_step: 4,
     observation: 96,
     observed: 24,
     port: 8,
@@ -64,7 +67,7 @@ plain! {
     run_info: 1024,
     sampler: 56,
     secret: 32,
-    source: 56,
+    source: 64,
     source_key: 24,
 }
 

@@ -24,6 +24,8 @@ pub enum Event {
     MoreSourcesBlocked {
         count: u64,
     },
+    NetworkLimited(NetworkLimited),
+    NetworkRelaxed(NetworkRelaxed),
     /// A live entry of the lists. `verdict`: allowed or denied.
     EntryExpired {
         network: String,
@@ -50,6 +52,8 @@ impl Event {
             Self::SourceBlocked(_) => "source_blocked",
             Self::SourceReleased(_) => "source_released",
             Self::MoreSourcesBlocked { .. } => "more_sources_blocked",
+            Self::NetworkLimited(_) => "network_limited",
+            Self::NetworkRelaxed(_) => "network_relaxed",
             Self::EntryExpired { .. } => "entry_expired",
             Self::RateRefusing { .. } => "rate_refusing",
             Self::RateRecovered { .. } => "rate_recovered",
@@ -155,6 +159,27 @@ pub struct Released {
     pub dropped: u64,
 }
 
+/// A network whose sources wait for its tokens, but for those that connected before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NetworkLimited {
+    pub network: String,
+    /// None: ports of no service.
+    pub service: Option<String>,
+    /// 1: the narrowest.
+    pub step: u8,
+    /// Connections that stand or stood, since it has an entry.
+    pub connected: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetworkRelaxed {
+    pub network: String,
+    pub service: Option<String>,
+    pub limited_s: f64,
+    /// SYNs and answers, since it has an entry.
+    pub refused: u64,
+}
+
 /// To the millisecond.
 pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
@@ -167,7 +192,7 @@ pub fn share(part: u64, all: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Event;
+    use super::{Event, NetworkLimited};
     use crate::note::Note;
 
     #[test]
@@ -175,6 +200,12 @@ mod tests {
         let events = [
             Event::FloodBegun { syn_per_s: 1 },
             Event::MoreSourcesBlocked { count: 1 },
+            Event::NetworkLimited(NetworkLimited {
+                network: "2001:db8:48::/48".into(),
+                service: None,
+                step: 1,
+                connected: 160,
+            }),
             Event::EntryExpired { network: "192.0.2.0/24".into(), verdict: "denied".into() },
             Event::RateRefusing { rate: "pass_rate" },
             Event::RateRecovered { rate: "pass_rate", refused_s: 1.0 },

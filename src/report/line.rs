@@ -54,6 +54,8 @@ pub enum Event {
     SourceReleased(SourceReleased),
     MoreSourcesBlocked(MoreSourcesBlocked),
     EntryExpired(EntryExpired),
+    NetworkLimited(NetworkName),
+    NetworkRelaxed(NetworkName),
     RateRefusing(RateName),
     RateRecovered(RateName),
     Note(Text),
@@ -79,6 +81,8 @@ impl Event {
             "source_released" => Self::SourceReleased(fields(line)?),
             "more_sources_blocked" => Self::MoreSourcesBlocked(fields(line)?),
             "entry_expired" => Self::EntryExpired(fields(line)?),
+            "network_limited" => Self::NetworkLimited(fields(line)?),
+            "network_relaxed" => Self::NetworkRelaxed(fields(line)?),
             "rate_refusing" => Self::RateRefusing(fields(line)?),
             "rate_recovered" => Self::RateRecovered(fields(line)?),
             "note" => Self::Note(fields(line)?),
@@ -247,6 +251,12 @@ pub struct EntryExpired {
 #[serde(default)]
 pub struct RateName {
     pub rate: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NetworkName {
+    pub network: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

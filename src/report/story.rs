@@ -75,6 +75,12 @@ impl Story {
                     &format!("{} is no longer {}: its time is over", entry.network, entry.verdict),
                 );
             }
+            Event::NetworkLimited(of) => {
+                self.plain(at, &format!("{} is limited as a whole", of.network));
+            }
+            Event::NetworkRelaxed(of) => {
+                self.plain(at, &format!("{} is no longer limited as a whole", of.network));
+            }
             Event::RateRefusing(rate) => self.plain(at, &format!("{} refuses SYNs", name(&rate.rate))),
             Event::RateRecovered(rate) => {
                 self.plain(at, &format!("{} refuses no more", name(&rate.rate)))

@@ -182,6 +182,7 @@ fn nothing_of_the_log_becomes_markup() {
         ("detached", "interface"),
         ("flood_kind", "kind"),
         ("rate_refusing", "rate"),
+        ("network_limited", "network"),
         ("source_blocked", "source"),
     ] {
         log += &line(1, kind, json!({field: EVIL}));

@@ -16,7 +16,7 @@ use crate::cli::Cli;
 use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
-const VALUES: [&str; 20] = [
+const VALUES: [&str; 21] = [
     "/bin/tell me",
     "eth0",
     "5",
@@ -33,6 +33,7 @@ const VALUES: [&str; 20] = [
     "127.0.0.1:9911",
     "auto",
     "off",
+    "on",
     "all",
     "skb",
     "kernel",

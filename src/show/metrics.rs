@@ -32,6 +32,8 @@ pub struct Metrics {
     pub connections_by_cookie: u64,
     /// The rates of all sources together that have a limit.
     pub rates: BTreeMap<&'static str, SharedBucket>,
+    /// Networks that are limited now, each counted for each service that limits it.
+    pub limited_networks: u64,
     pub is_flooded: bool,
     /// That have begun.
     pub floods: u64,

@@ -205,6 +205,9 @@ pub struct Instance {
     pub rates_left: BTreeMap<&'static str, SharedBucket>,
     /// The networks of --allow and --deny.
     pub lists: Vec<ListEntry>,
+    /// Those that are limited; with --all, all that connected. null: without --networks.
+    #[serde(rename = "networks", skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
     /// Worst first.
     pub sources: Vec<Source>,
 }
@@ -254,6 +257,26 @@ pub struct Source {
     /// null: never.
     #[serde(rename = "last_drop_s", serialize_with = "maybe_seconds")]
     pub last_drop: Option<Duration>,
+}
+
+/// A network whose sources share a bucket of connections.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Network {
+    pub network: String,
+    /// null: ports of no service.
+    pub service: Option<String>,
+    /// 1: the narrowest.
+    pub step: u8,
+    pub tokens: u64,
+    #[serde(rename = "next_token_s", serialize_with = "seconds")]
+    pub next_token: Duration,
+    /// For how long it has been limited. null: it is not.
+    #[serde(rename = "limited_s", serialize_with = "maybe_seconds")]
+    pub limited: Option<Duration>,
+    /// Connections that stand or stood.
+    pub connected: u64,
+    /// SYNs and answers.
+    pub refused: u64,
 }
 
 /// A source's bucket.

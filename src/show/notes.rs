@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::text::totals;
 use super::units::{count, percent, whole};
-use crate::note::{Blocked, Event, Flood, Kind, Nature, Note, Released, Why};
+use crate::note::{
+    Blocked, Event, Flood, Kind, Nature, NetworkLimited, NetworkRelaxed, Note, Released, Why,
+};
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +26,13 @@ pub fn weight(note: &Note) -> Weight {
         Note::Warning { .. } | Note::Detached { .. } | Note::Event(Event::FloodBegun { .. }) => {
             Weight::Warning
         }
-        Note::Event(Event::FloodKind(_) | Event::FloodGoesOn(_) | Event::FloodOver(_)) => {
-            Weight::Notice
-        }
+        Note::Event(
+            Event::FloodKind(_)
+            | Event::FloodGoesOn(_)
+            | Event::FloodOver(_)
+            | Event::NetworkLimited(_)
+            | Event::NetworkRelaxed(_),
+        ) => Weight::Notice,
         Note::Event(_) => Weight::Info,
     }
 }
@@ -72,6 +78,16 @@ fn of_event(event: &Event) -> String {
             whole(Duration::from_secs_f64(*blocked_s))
         ),
         Event::MoreSourcesBlocked { count } => format!("SYNs of {count} more sources are dropped"),
+        Event::NetworkLimited(NetworkLimited { network, service, connected, .. }) => format!(
+            "{network} is limited as a whole{}, after {connected} connections of its sources: only those that connected \
+             before get in as they did",
+            at(service.as_deref())
+        ),
+        Event::NetworkRelaxed(NetworkRelaxed { network, service, limited_s, refused }) => format!(
+            "{network} is no longer limited as a whole{}, after {}: {refused} SYNs and answers of it were refused",
+            at(service.as_deref()),
+            whole(Duration::from_secs_f64(*limited_s))
+        ),
         Event::EntryExpired { network, verdict } => {
             format!("the live entry {network} ({verdict}) has ended")
         }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::model::{InterfaceMode, Rates, SharedBucket};
-use super::text;
+use super::model::{InterfaceMode, Network, Rates, SharedBucket};
 use super::units::{age, maybe_seconds, seconds};
+use super::{networks, text};
 use crate::policy::Policy;
 
 /// The whole of `status --json`.
@@ -46,6 +46,8 @@ pub struct OfInstance {
     pub unchallenged: Vec<u16>,
     pub tables: BTreeMap<&'static str, Fill>,
     pub networks: Networks,
+    /// The narrowest first.
+    pub limited_networks: Vec<Network>,
     /// Since the last reload. null: there was none.
     #[serde(rename = "reloaded_s", serialize_with = "maybe_seconds")]
     pub reloaded: Option<Duration>,
@@ -97,6 +99,7 @@ fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
         writeln!(out, "ATTACK for {}{of}", age(flood))?;
     }
     text::write_refusing(out, &status.rates_left)?;
+    networks::write_limited(out, &status.limited_networks)?;
     for (name, Fill { used, room }) in &status.tables {
         writeln!(out, "{:<16} {used} of {room}", name.replace('_', " "))?;
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::model::{Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Source, Start};
+use super::networks;
 use super::units::{age, exact};
 use crate::note::Counts;
 use crate::policy::{Challenge, Policy, Service};
@@ -150,6 +151,9 @@ pub fn write_instance(out: &mut impl Write, instance: &Instance, all: bool) -> i
     writeln!(out, "now {}", rates(&instance.rates, instance.policy.dry_run))?;
     write_refusing(out, &instance.rates_left)?;
     write_lists(out, &instance.lists, all)?;
+    if let Some(networks) = &instance.networks {
+        networks::write_table(out, networks)?;
+    }
     if !instance.sources.is_empty() {
         write_sources(out, &instance.sources, !instance.policy.services.is_empty())?;
     }

@@ -22,10 +22,12 @@ use synflood_xdp::kernel::maps::lists::{Writer, files, live};
 use synflood_xdp::kernel::maps::situation::{Question, Situation, Tables, is_own, link};
 use synflood_xdp::kernel::skel::{as_bytes, from_bytes};
 use synflood_xdp::policy::Listed;
+use synflood_xdp::policy::networks::STEPS;
 
 use crate::sequences::enter_in_filter;
 
-const HOUR: u64 = 3_600 * 1_000_000_000;
+const SECOND: u64 = 1_000_000_000;
+const HOUR: u64 = 3_600 * SECOND;
 const LOOPBACK: u32 = 1;
 /// A host behind this one.
 const OTHER: [IpAddr; 2] = [
@@ -88,6 +90,17 @@ struct OfList {
 struct Missing {
     syns: u64,
     connections: u64,
+    /// So many seconds ago it connected first; None: never.
+    connected: Option<u64>,
+}
+
+/// A network's entry: by how many half tokens its bucket is away from full, and for how many seconds it has been limited
+/// and has refused nothing.
+#[derive(Debug, Clone, Copy)]
+struct OfNetwork {
+    missing: u64,
+    limited_for: u64,
+    refused_before: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +111,10 @@ struct Case {
     is_forwarded: bool,
     lists: Vec<OfList>,
     entry: Option<Missing>,
+    /// Of the steps, from the narrowest.
+    networks: [Option<OfNetwork>; 2],
+    /// The program knows that some are limited.
+    limits_networks: bool,
     remembered: Option<Refused>,
     /// Whether they are empty: pass, unchallenged, forwarded, challenges.
     empty: [bool; 4],
@@ -126,14 +143,28 @@ fn cases() -> impl Strategy<Value = Case> {
     )
         .prop_map(|(listed, wider, is_live, until)| OfList { listed, wider, is_live, until });
     let lists = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(of_list, 1..4)];
-    let missing = (0..12_u64, 0..12_u64).prop_map(|(syns, connections)| Missing { syns, connections });
+    let connected = prop::option::of(prop::sample::select(&[5_u64, 300][..]));
+    let missing = (0..12_u64, 0..12_u64, connected)
+        .prop_map(|(syns, connections, connected)| Missing { syns, connections, connected });
+    // Of a burst of 2 to 5, 32 or 128 times.
+    let half_tokens = prop_oneof![0..4_u64, 100..2_000_u64];
+    let of_network =
+        (half_tokens, prop::sample::select(&[10_u64, 200][..]), prop::sample::select(&[1_u64, 90][..]))
+            .prop_map(|(missing, limited_for, refused_before)| OfNetwork {
+                missing,
+                limited_for,
+                refused_before,
+            });
+    let networks =
+        (prop::array::uniform2(prop::option::weighted(0.3, of_network)), prop::bool::weighted(0.9));
     let rarely = || prop::bool::weighted(0.15);
     let asked = (from, 0..3_usize, to, rarely(), lists, prop::option::of(missing));
     let refused = prop_oneof![Just(Refused::Syns), Just(Refused::Connections)];
     let limits = (prop::option::weighted(0.2, refused), any::<[bool; 4]>(), rarely());
     let host = (0..3_u8, rarely(), any::<bool>(), 0..3_u8, any::<bool>());
     let route = prop::option::weighted(0.8, (0..3_u32, any::<bool>()));
-    (asked, limits, host, route).prop_map(|(asked, limits, host, route)| {
+    (asked, networks, limits, host, route).prop_map(|(asked, networks, limits, host, route)| {
+        let (networks, limits_networks) = networks;
         let (from, service, to, is_forwarded, lists, entry) = asked;
         let (remembered, empty, is_ration_spent) = limits;
         let (syncookies, is_stale, is_by_gateway, next_hop, rp_filter) = host;
@@ -145,6 +176,8 @@ fn cases() -> impl Strategy<Value = Case> {
             is_forwarded,
             lists,
             entry,
+            networks,
+            limits_networks,
             remembered,
             empty,
             syncookies,
@@ -263,6 +296,7 @@ impl Bench {
         });
         self.tell_way(case, source);
         self.tell_source(case, source, now);
+        self.tell_networks(case, source, now);
         self.tell_lists(case, source, now)
     }
 
@@ -307,6 +341,7 @@ impl Bench {
                 let entry = types::source {
                     syns_full_at: word(missing.syns),
                     connections_full_at: word(missing.connections),
+                    first_connected: missing.connected.map_or(0, |ago| (now / SECOND - ago) as u32 + 1),
                     ..Default::default()
                 };
                 program.maps.sources.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
@@ -332,6 +367,29 @@ impl Bench {
             let index = (cpu << bits | slot).to_ne_bytes();
             refusals.update(&index, as_bytes(&refusal), MapFlags::ANY).unwrap();
         }
+    }
+
+    fn tell_networks(&self, case: &Case, source: IpAddr, now: u64) {
+        let (map, service) =
+            (&self.program.maps.networks, self.program.policy.services.number_at(case.port()));
+        for key in map.keys() {
+            map.delete(&key).unwrap();
+        }
+        for (step, of) in STEPS.iter().zip(case.networks) {
+            let Some(of) = of else { continue };
+            let half = HOUR / u64::from(step.multiple) / 2;
+            let entry = types::network {
+                full_at: if of.missing == 0 { 0 } else { now + of.missing * half - half / 2 },
+                limited_since: now - of.limited_for * SECOND,
+                last_refusal: now - of.refused_before * SECOND,
+                ..Default::default()
+            };
+            let network = IpNet::new(source, step.prefix_of(source)).unwrap();
+            let key = encode::network_key(&network, service as u32);
+            map.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
+        }
+        let flag = u32::from(case.limits_networks);
+        self.program.maps.data_networks.update(&[0; 4], as_bytes(&flag), MapFlags::ANY).unwrap();
     }
 
     fn tell_lists(&self, case: &Case, source: IpAddr, now: u64) -> Made {
@@ -470,6 +528,7 @@ fn explain_concludes_what_the_program_does() {
             "0",
         ]));
         assert!(seen.len() >= 10, "the cases only led to {seen:?}");
+        assert!(seen.contains("drop_network_limit"), "{seen:?}");
     });
 }
 

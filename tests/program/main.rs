@@ -10,6 +10,7 @@ mod explained;
 mod known;
 mod lists;
 mod model;
+mod networks;
 mod observe;
 mod rates;
 mod redeem;

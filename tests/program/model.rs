@@ -142,6 +142,7 @@ impl<'a> Model<'a> {
             now: NOW,
             listed: sender.listed(),
             remembered: None,
+            networks: Default::default(),
             host: Host { syncookies: 1, is_stale: false },
             port: shape.port(),
             is_own_source: false,

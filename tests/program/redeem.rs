@@ -2,6 +2,7 @@
 //! Which segments are taken for answers to our cookies. The oracle makes the cookies, and the kernel's test run
 //! makes no connections: a right cookie ends as `answer_refused`.
 
+use crate::networks;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use etherparse::{Ipv4Header, TcpHeader};
@@ -230,6 +231,26 @@ fn a_source_without_a_connection_left_is_dropped_silently() {
             set_connections(&program, CLIENT, 0, now + 4 * HOUR);
             assert_eq!(reason(&program, &frame).as_deref(), RIGHT, "one is left");
             set_connections(&program, CLIENT, 0, now + 4 * HOUR + HOUR / 2);
+            let (reason, verdict) = program.redeem(&frame);
+            assert_eq!((reason.as_deref(), verdict), expected, "{options:?}");
+        }
+    });
+}
+
+#[test]
+fn a_source_of_a_limited_network_is_dropped_silently() {
+    on_a_server(|| {
+        let limit = ["--burst", "5", "--rate", "1/h"];
+        for (options, expected) in [
+            (&limit[..], (Some("answer_network_limit"), TCX_DROP)),
+            (&[&limit[..], &["--allow", "192.0.2.0/24"]].concat(), (RIGHT, TCX_NEXT)),
+            (&[&limit[..], &["--networks", "off"]].concat(), (RIGHT, TCX_NEXT)),
+        ] {
+            let program = expecting(options);
+            let cookie = bake(&program, &FLOW, &PLAIN).sequence;
+            let frame = ack4(cookie, &[], |_, _| {});
+            assert_eq!(reason(&program, &frame).as_deref(), RIGHT, "not limited");
+            networks::limit(&program, "192.0.2.0/24", 1_000_000_000, 0);
             let (reason, verdict) = program.redeem(&frame);
             assert_eq!((reason.as_deref(), verdict), expected, "{options:?}");
         }

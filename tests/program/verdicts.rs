@@ -63,7 +63,7 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Other tests cover these: burst, rates, concurrency, redeem and challenge here, and tests/cookies.
+    // Other tests cover these: burst, rates, concurrency, networks, redeem and challenge here, and tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",
@@ -72,6 +72,7 @@ fn the_table_covers_every_reason() {
         "pass_unchallenged",
         "challenge_sent",
         "drop_over_limit",
+        "drop_network_limit",
         "drop_syn_limit",
         "drop_pass_rate",
         "drop_contention",
@@ -87,6 +88,7 @@ fn the_table_covers_every_reason() {
         "drop_no_room",
         "answer_redeemed",
         "answer_over_limit",
+        "answer_network_limit",
         "answer_repeated",
         "answer_no_listener",
         "answer_refused",

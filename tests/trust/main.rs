@@ -8,3 +8,4 @@ mod fast_open;
 mod forged;
 mod ground;
 mod hoarded;
+mod networks;

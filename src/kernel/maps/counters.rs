@@ -20,8 +20,14 @@ const VERDICTS: [(&str, &str); 3] = [(PASS, "passed"), (CHALLENGE, "challenged")
 /// Of cookies that were handed to the kernel as connections.
 const REDEEMED: &str = "answer_redeemed";
 
-/// SYNs and answers of sources over their limit of connections, and answers of which the kernel made none.
-const REFUSED: [&str; 3] = ["drop_over_limit", "answer_over_limit", "answer_refused"];
+/// SYNs and answers of sources over their limit of connections, or that of their network, and answers of which the kernel made none.
+const REFUSED: [&str; 5] = [
+    "drop_over_limit",
+    "drop_network_limit",
+    "answer_over_limit",
+    "answer_network_limit",
+    "answer_refused",
+];
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default)]

@@ -57,8 +57,8 @@ macro_rules! maps {
 
 maps! {
     bss_connected, bss_ports, counters, data_advice, data_answered, data_challenge, data_charging, data_host, data_known,
-    data_limits, data_lists, data_observe, data_rates, data_sampling, data_untold, events, files, ip_devices, known,
-    links, list_filter, list_origins, listeners, live, looked_for, needs, observed_frames, own_addresses, own_macs,
+    data_limits, data_lists, data_networks, data_observe, data_rates, data_sampling, data_untold, events, files, ip_devices, known,
+    links, list_filter, list_origins, listeners, live, looked_for, needs, networks, observed_frames, own_addresses, own_macs,
     query, rations, redeemed, refusals, routes, run_info, samplers, sources,
 }
 

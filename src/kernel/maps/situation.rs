@@ -14,8 +14,9 @@ use plain::Plain;
 pub use question::Question;
 
 use super::lists::{self, deciding};
+use super::networks::{self as table, limited_of};
 use super::{Maps, refusals};
-use crate::judge::{Entry, Host, Link, NextHop, Port, Rates, Refused, Route};
+use crate::judge::{Entry, Host, LimitedNetworks, Link, NextHop, Port, Rates, Refused, Route};
 use crate::kernel::instance::Running;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
@@ -31,6 +32,8 @@ pub struct Tables<'a> {
     pub lists: lists::Tables<'a>,
     pub sources: &'a MapHandle,
     pub refusals: &'a MapHandle,
+    pub networks: &'a MapHandle,
+    pub limits_networks: &'a MapHandle,
     pub rates: &'a MapHandle,
     pub host: &'a MapHandle,
     pub links: &'a MapHandle,
@@ -42,19 +45,46 @@ pub struct Tables<'a> {
 
 impl<'a> From<&'a Running> for Tables<'a> {
     fn from(running: &'a Running) -> Self {
-        let Running { sources, refusals, rates, host, links, .. } = running;
-        let Running { routes, own_addresses, ports, listeners, .. } = running;
+        let Running { sources, refusals, networks, limits_networks, rates, host, .. } = running;
+        let Running { links, routes, own_addresses, ports, listeners, .. } = running;
         let lists = running.lists();
-        Self { lists, sources, refusals, rates, host, links, routes, own_addresses, ports, listeners }
+        Self {
+            lists,
+            sources,
+            refusals,
+            networks,
+            limits_networks,
+            rates,
+            host,
+            links,
+            routes,
+            own_addresses,
+            ports,
+            listeners,
+        }
     }
 }
 
 impl<'a> From<&'a Maps> for Tables<'a> {
     fn from(maps: &'a Maps) -> Self {
-        let Maps { sources, refusals, data_rates: rates, data_host: host, links, .. } = maps;
+        let Maps { sources, refusals, networks, data_networks: limits_networks, .. } = maps;
+        let Maps { data_rates: rates, data_host: host, links, .. } = maps;
         let Maps { routes, own_addresses, bss_ports: ports, listeners, .. } = maps;
         let lists = maps.lists();
-        Self { lists, sources, refusals, rates, host, links, routes, own_addresses, ports, listeners }
+        Self {
+            lists,
+            sources,
+            refusals,
+            networks,
+            limits_networks,
+            rates,
+            host,
+            links,
+            routes,
+            own_addresses,
+            ports,
+            listeners,
+        }
     }
 }
 
@@ -74,6 +104,8 @@ pub struct Situation {
     pub route: Option<Route>,
     /// By the number of the service; 0: none.
     pub entries: BTreeMap<usize, Entry>,
+    /// Its networks that are limited, by the number of the service.
+    pub networks: BTreeMap<usize, LimitedNetworks>,
     /// Refusals that CPUs remember, by the number of the service.
     pub remembered: BTreeMap<usize, BTreeSet<Refused>>,
     /// The ports that somebody listens on, or that are not challenged.
@@ -146,6 +178,7 @@ impl Situation {
             },
             route: route(tables, address)?,
             entries,
+            networks: networks(tables, policy, address, now)?,
             remembered: in_force.filter(|(_, whys)| !whys.is_empty()).collect(),
             ports: ports(tables, address.is_ipv6())?,
         })
@@ -161,7 +194,24 @@ fn entry(found: &types::source, remembered: refusals::Refused) -> Entry {
         dropped: found.dropped + remembered.dropped,
         connected: found.connected,
         last_drop: found.last_drop.max(remembered.last_drop),
+        first_connected: found.first_connected,
     }
+}
+
+fn networks(
+    tables: Tables<'_>,
+    policy: &Policy,
+    address: IpAddr,
+    now: u64,
+) -> Result<BTreeMap<usize, LimitedNetworks>> {
+    if !table::may_be_limited(tables.limits_networks)? {
+        return Ok(BTreeMap::new());
+    }
+    let of = |number| Ok((number, limited_of(tables.networks, address, number as u32, now)?));
+    (0..=MAX_SERVICES)
+        .filter(|&number| number == 0 || policy.services.get(number).is_some())
+        .map(of)
+        .collect()
 }
 
 /// Whether an address is one of this host's.

@@ -8,14 +8,13 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::policy::{Challenge, Cookies, Services, TotalRate};
+use crate::policy::{Challenge, Cookies, Networks, Services, TotalRate};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn policy(services: &[&str]) -> Policy {
-    let limit = Limit { burst: 100, rate: ADVISED_RATES[3] };
     Policy {
-        syn_limit: limit,
+        syn_limit: Limit { burst: 100, rate: ADVISED_RATES[3] },
         connection_limit: None,
         pass_rate: TotalRate(None),
         unchallenged_rate: TotalRate(None),
@@ -26,6 +25,7 @@ fn policy(services: &[&str]) -> Policy {
         ipv6_prefix: 64,
         ports: Ports::default(),
         services: Services::new(services.iter().map(|text| text.parse().unwrap()).collect()),
+        networks: Networks::On,
         dry_run: true,
     }
 }

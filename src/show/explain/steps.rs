@@ -14,6 +14,7 @@ fn name(step: &Step) -> &'static str {
     match step {
         Step::Lists(_) => "lists",
         Step::Port { .. } => "port",
+        Step::Network { .. } => "network",
         Step::Unknown | Step::Remembered(_) => "source",
         Step::Connections(_) => "connections",
         Step::Syns(_) => "syns",
@@ -45,6 +46,10 @@ fn finding(step: &Step) -> String {
         Step::Lists(Some(Listed::Denied)) => "it is denied".into(),
         Step::Port { is_protected: true } => "protected".into(),
         Step::Port { is_protected: false } => "not protected, so its SYNs all pass".into(),
+        Step::Network { prefix, bucket, is_old } => {
+            let old = if *is_old { ", but it connected before: its own bucket counts" } else { "" };
+            format!("its /{prefix} is limited: {}{old}", tokens(*bucket))
+        }
         Step::Unknown => "not known: its buckets are full".into(),
         Step::Remembered(why) => format!("a CPU remembers that {}", empty(*why)),
         Step::Connections(bucket) | Step::Syns(bucket) => tokens(*bucket),

@@ -41,7 +41,11 @@ fn gets_in(of: &OfInstance) -> String {
 fn why(of: &OfInstance, answer: &Answer) -> String {
     let next = || {
         let wait = answer.steps.iter().find_map(|step| match step {
-            Step::Connections(bucket) | Step::Syns(bucket) if bucket.tokens == 0 => {
+            Step::Connections(bucket)
+            | Step::Syns(bucket)
+            | Step::Network { bucket, is_old: false, .. }
+                if bucket.tokens == 0 =>
+            {
                 Some(bucket.next_token)
             }
             _ => None,
@@ -54,6 +58,9 @@ fn why(of: &OfInstance, answer: &Answer) -> String {
             listed.map_or("denied".into(), |listed| format!("denied by {}", listed.network))
         }
         Reason::DropOverLimit => format!("over its limit of connections{}", next()),
+        Reason::DropNetworkLimit => {
+            format!("all of its network is over a limit of connections{}", next())
+        }
         Reason::DropSynLimit => format!("over its limit of SYNs{}", next()),
         Reason::DropPassRate => "the pass rate is used up, and nobody is challenged".into(),
         Reason::DropChallengeRation => "it just had its share of cookies".into(),

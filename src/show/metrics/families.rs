@@ -23,6 +23,11 @@ impl Collector for Metrics {
             &self.rates.iter().map(|(name, rate)| (*name, *rate)).collect::<Vec<_>>(),
             &mut out,
         )?;
+        out.gauge(
+            "limited_networks",
+            "Networks that are limited as a whole now, each counted for each service that limits it.",
+            [([], self.limited_networks)],
+        )?;
         self.encode_floods(&mut out)?;
         self.encode_queues(&mut out)?;
         self.walk.encode(&mut out)

@@ -13,7 +13,9 @@ use super::model::{Model, Second};
 use super::sources::{Key, ListedNetwork, Seen, Sources, Table, Totals};
 use super::syns::Syns;
 use crate::note::Counts;
-use crate::policy::{AttachMode, Challenge, Cookies, Limit, Policy, Ports, Services, TotalRate};
+use crate::policy::{
+    AttachMode, Challenge, Cookies, Limit, Networks, Policy, Ports, Services, TotalRate,
+};
 use crate::show::model::InterfaceMode;
 use crate::show::model::PortQueue;
 
@@ -31,6 +33,7 @@ fn policy() -> Policy {
         ipv6_prefix: 64,
         ports: Ports::default(),
         services: Services::new(vec!["ssh=22".parse().unwrap()]),
+        networks: Networks::On,
         dry_run: false,
     }
 }

@@ -12,7 +12,7 @@ use crate::kernel::clock;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists::totals::{ByVerdict, totals};
 use crate::kernel::maps::run_info::RunInfo;
-use crate::kernel::maps::{Maps, sources};
+use crate::kernel::maps::{Maps, networks, sources};
 use crate::policy::{Listed, Policy};
 use crate::show::metrics::{Metrics, Networks, Run, Syns, Walk};
 use crate::show::model::InterfaceMode;
@@ -103,6 +103,12 @@ impl View {
             connections: counters.connected(),
             connections_by_cookie: counters.redeemed(),
             rates: present::shared(&judge.maps.data_rates, &judge.policy)?.rates_left,
+            limited_networks: networks::limited(
+                &judge.maps.data_networks,
+                &judge.maps.networks,
+                &judge.policy,
+            )?
+            .len() as u64,
             is_flooded,
             floods,
             queues: present::queues(&judge.policy)?,

@@ -41,6 +41,7 @@ impl Situation {
             now: self.now,
             listed: self.listed.as_ref().map(|entry| entry.listed),
             remembered: None,
+            networks: self.networks.get(&question.service()).copied().unwrap_or_default(),
             host: self.host,
             port: self.ports.get(&port).map(|of| of.at(to)).unwrap_or_default(),
             is_own_source: self.is_own_address,
