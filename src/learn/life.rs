@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::answered::{Answered, Entry, Time};
 use super::rule::Rule;
-use super::search::{MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search};
+use super::search::{MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search, widened};
 use super::syn::{Family, Syn};
 use bars::Bars;
 pub use model::{Action, Answer, Mode, Seen, Slot, State};
@@ -191,9 +191,13 @@ impl Learner {
             let answered = lately.iter().filter(|syn| rule.matches(syn)).count();
             is_honest(answered, lately.len()) || self.bars.bar(rule, &refused)
         };
-        let mut found = search(&refused, &self.answered.syns(), &in_use, &is_barred);
+        let answered = self.answered.syns();
+        let mut found = search(&refused, &answered, &in_use, &is_barred);
         found.truncate(MAX_RULES - own);
         for found in found {
+            let wide =
+                widened(&found, &in_use, &refused, &answered).filter(|wide| !is_barred(&wide.rule));
+            let found = wide.unwrap_or(found);
             let free =
                 (0..SLOTS).find(|slot| self.live[*slot].is_none() && seen.slots[*slot].taken.is_none());
             let Some(slot) = free else { return };

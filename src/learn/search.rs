@@ -8,12 +8,14 @@
 
 mod counts;
 mod split;
+mod widen;
 
 use super::bound::upper_bound;
 use super::evidence::{Offsets, evidence};
 use super::rule::Rule;
 use super::syn::{Family, Syn};
 use counts::{Counts, LITERALS, Literal};
+pub use widen::widened;
 
 /// Fewer refused SYNs give no rule.
 pub const MIN_REFUSED: usize = 200;

@@ -1,110 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-use std::net::IpAddr;
+mod world;
 
 use proptest::prelude::*;
+use world::{TICK, World, source};
 
 use super::*;
 use crate::learn::search::Found;
 use crate::learn::syn::{PORT, WINDOW};
 use crate::learn::tools::{Maker, big, honest, hping3, mirai, set, zmap};
-
-const TICK: Duration = Duration::from_millis(200);
-
-/// A world of ticks: it challenges, counts and drops as the program does.
-struct World {
-    learner: Learner,
-    maker: Maker,
-    now: Duration,
-    slots: [Slot; SLOTS],
-    rules: [Option<(Rule, bool)>; SLOTS],
-    next_source: u32,
-    log: Vec<(Duration, Action)>,
-    /// Honest SYNs that a rule has dropped.
-    honest_dropped: usize,
-}
-
-impl World {
-    fn new(mode: Mode, known: usize) -> Self {
-        let mut answered = Answered::new(1);
-        for (number, syn) in Maker::many(9, known, honest).into_iter().enumerate() {
-            answered.add(Duration::ZERO, Entry::seen(syn, source(number as u32), Time::Peace));
-        }
-        Self {
-            learner: Learner::new(mode, answered, 1),
-            maker: Maker::new(3),
-            now: Duration::from_secs(1000),
-            slots: [Slot::default(); SLOTS],
-            rules: [None; SLOTS],
-            next_source: 1 << 20,
-            log: Vec::new(),
-            honest_dropped: 0,
-        }
-    }
-
-    /// One tick: `flood` answers nothing, `clients` answer what is challenged.
-    fn tick(&mut self, flood: &[Syn], clients: &[Syn]) {
-        let (mut refused, mut answered) = (Vec::new(), Vec::new());
-        let all = flood.iter().map(|syn| (syn, false)).chain(clients.iter().map(|syn| (syn, true)));
-        for (number, (syn, answers)) in all.enumerate() {
-            let matches = |rule: &Option<(Rule, bool)>| rule.is_some_and(|(rule, _)| rule.matches(syn));
-            let slot = self.rules.iter().position(matches);
-            if let Some(slot) = slot {
-                self.slots[slot].matched += 1;
-                let drops = self.rules[slot].is_some_and(|(_, drops)| drops);
-                if drops && number % 64 != 0 {
-                    self.honest_dropped += usize::from(answers);
-                    continue;
-                }
-            }
-            refused.push(*syn);
-            if answers {
-                self.next_source += 1;
-                answered.push(Answer { syn: *syn, source: source(self.next_source), slot });
-            }
-        }
-        let is_flood = refused.len() > 100;
-        self.now += TICK;
-        let slots = self.slots;
-        let seen = Seen { is_flood, refused: &refused, answered: &answered, slots: &slots };
-        for action in self.learner.tick(self.now, &seen) {
-            match &action {
-                Action::Watch { slot, found } => {
-                    self.rules[*slot] = Some((found.rule, false));
-                    self.slots[*slot] = Slot::default();
-                }
-                Action::Enforce { slot, .. } => {
-                    self.rules[*slot] = self.rules[*slot].map(|(rule, _)| (rule, true))
-                }
-                Action::Remove { slot, .. } => self.rules[*slot] = None,
-                Action::Suggest { .. } => (),
-            }
-            self.log.push((self.now, action));
-        }
-    }
-
-    /// So many ticks of a flood of these kinds, and of clients.
-    fn run(&mut self, ticks: usize, kinds: &[fn(&mut Maker) -> Syn], clients: usize) {
-        for _ in 0..ticks {
-            let flood: Vec<Syn> =
-                (0..200 * kinds.len()).map(|n| kinds[n % kinds.len()](&mut self.maker)).collect();
-            let clients: Vec<Syn> = (0..clients).map(|_| honest(&mut self.maker)).collect();
-            self.tick(&flood, &clients);
-        }
-    }
-
-    fn count(&self, is: fn(&Action) -> bool) -> usize {
-        self.log.iter().filter(|(_, action)| is(action)).count()
-    }
-
-    fn in_force(&self) -> usize {
-        self.learner.status().iter().filter(|status| status.stage == Stage::InForce).count()
-    }
-}
-
-fn source(number: u32) -> IpAddr {
-    IpAddr::from(number.wrapping_mul(0x9e37_79b1).to_be_bytes())
-}
 
 const fn is_enforce(action: &Action) -> bool {
     matches!(action, Action::Enforce { .. })
@@ -235,6 +139,24 @@ fn tools_that_take_turns_are_all_ruled() {
     }
     assert_eq!(world.in_force(), 4, "{:?}", world.log);
     assert_eq!(world.count(|action| matches!(action, Action::Remove { .. })), 0);
+}
+
+/// Each value comes and goes before a rule for it could drop.
+#[test]
+fn a_tool_that_changes_a_field_every_two_seconds_is_ruled() {
+    let mut world = World::new(Mode::On, 8192);
+    let mut last_drop = 0;
+    for turn in 0..20_u16 {
+        for _ in 0..11 {
+            let seed = world.now.as_millis() as u64;
+            let mut flood = Maker::many(seed, 200, hping3);
+            flood.iter_mut().for_each(|syn| set(syn, PORT, turn));
+            world.tick(&flood, &Maker::many(seed, 20, honest));
+        }
+        last_drop = world.slots.iter().map(|slot| slot.matched).sum();
+    }
+    assert!(world.in_force() >= 1 && world.in_force() <= 3, "{:?}", world.log);
+    assert!(last_drop > 15 * 11 * 200, "{last_drop}");
 }
 
 #[test]
