@@ -2,9 +2,9 @@
 //! Finds what the SYNs of a flood have in common and those of honest clients have not, and says how long that may
 //! be acted upon. It reads no map and no clock, and does nothing itself: samples and the time go in, rules come out.
 //!
-//! - [`syn`]: a SYN as the BPF program reads it. [`rule`]: mask and value over it. [`words`], [`expression`]: a rule
+//! - [`syn`]: a SYN as the BPF program reads it. [`rule`]: mask and value over it. [`words()`], [`tcpdump`], [`nft`]: a rule
 //!   for people, tcpdump and nft.
-//! - [`search`]: from two samples, SYNs that were refused and SYNs that led to a connection, to rules, with the
+//! - [`mod@search`]: from two samples, SYNs that were refused and SYNs that led to a connection, to rules, with the
 //!   confidence [`bound`] of what they would do to honest clients. [`evidence`]: what a rule may be made of.
 //! - [`answered`]: keeps the second sample so that an attacker cannot fill it.
 //! - [`life`]: a rule is watched, enforced, withdrawn.

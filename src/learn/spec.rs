@@ -233,6 +233,7 @@ mod tests {
             ("ipv4,window=1,window=2", "'window' is said twice"),
             ("ipv4,window=65536", "'65536' is no value of 'window': give a number up to 65535"),
             ("ipv4,ttl=60-64", "'60-64' is no value of 'ttl': give 64, 33-64, 65-128 or 129-256"),
+            ("ipv4,ttl=1-256", "'1-256' is no value of 'ttl': give 64, 33-64, 65-128 or 129-256"),
             (
                 "ipv4,seq=0x12",
                 "'0x12' is no value of 'seq': give 8 hexadecimal digits, like 0x1x1x1x1x",

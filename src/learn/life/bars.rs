@@ -70,6 +70,10 @@ mod tests {
         }
         assert!(bars.bar(&wider, &[]), "it matches a witness");
         assert!(!bars.bar(&other, &refused));
+        let mut without_witness = Bars::default();
+        without_witness.add(Duration::ZERO, window, Vec::new());
+        assert!(without_witness.bar(&same_to_all, &refused), "it matches the same refused SYNs");
+        assert!(!without_witness.bar(&same_to_all, &[]));
         bars.expire(BARRED_FOR - Duration::from_nanos(1));
         assert!(bars.bar(&window, &refused));
         bars.expire(BARRED_FOR);

@@ -40,6 +40,7 @@ fn no_rule_drops_in_its_probation() {
     world.run(30, &[hping3], 20);
     let at = |is: fn(&Action) -> bool| world.log.iter().find(|(_, action)| is(action)).unwrap().0;
     let watched = at(|action| matches!(action, Action::Watch { .. }));
+    assert!(watched >= Duration::from_secs(1000) + TICK + SEARCH_AFTER);
     assert!(at(is_enforce) >= watched + PROBATION);
 }
 
