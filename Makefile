@@ -18,7 +18,7 @@ markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -na
 docgen = $(cargo) run --quiet -p docgen --
 # The name of each test program is that of its file or directory: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
-shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh tests/sight/report.sh .ci/run
+shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh tests/sight/report.sh tests/learn/captures/*.sh .ci/run
 
 .PHONY: build
 build: ## build the static binary, ./synflood-xdp (the default)
