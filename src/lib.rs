@@ -3,7 +3,8 @@
 //!
 //! main → [`commands`] → [`upkeep`], [`advice`], [`show`], [`kernel`] → [`policy`]. [`cli`],
 //! [`config`] and [`settings`] make a policy from the command line and a file. [`firewall`] knows nobody: it judges texts.
-//! [`judge`] knows [`policy`] only: it judges SYNs as the program does. [`report`] reads what a run has written.
+//! [`judge`] knows [`policy`] only: it judges SYNs as the program does. [`learn`] finds what the SYNs of a flood
+//! have in common, on plain values. [`report`] reads what a run has written.
 //! docs/ARCHITECTURE.md has a picture.
 
 #![deny(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod firewall;
 pub mod hook;
 pub mod judge;
 pub mod kernel;
+pub mod learn;
 pub mod note;
 pub mod policy;
 pub mod report;
@@ -32,22 +34,23 @@ mod tests {
     use std::{fs, io};
 
     /// For each module, the modules that it may use.
-    const MAY_KNOW: [(&str, &[&str]); 15] = [
+    const MAY_KNOW: [(&str, &[&str]); 16] = [
         ("note", &[]),
         ("firewall", &[]),
         ("policy", &[]),
         ("judge", &["policy"]),
+        ("learn", &["policy"]),
         ("config", &["policy"]),
         ("cli", &["config", "policy"]),
         ("settings", &["cli", "policy"]),
-        ("kernel", &["judge", "note", "policy"]),
-        ("show", &["judge", "note", "policy"]),
+        ("kernel", &["judge", "learn", "note", "policy"]),
+        ("show", &["judge", "learn", "note", "policy"]),
         ("report", &["note", "policy", "show"]),
         ("service", &["kernel"]),
         ("hook", &["policy"]),
         ("endpoint", &["kernel", "policy"]),
         ("advice", &["kernel", "note", "policy"]),
-        ("upkeep", &["firewall", "kernel", "note", "policy"]),
+        ("upkeep", &["firewall", "kernel", "learn", "note", "policy"]),
     ];
 
     fn sources_of(module: &str) -> io::Result<Vec<PathBuf>> {

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From two samples to rules: what refused SYNs have in common and answered ones have not.
+//!
+//! A rule is a conjunction of literals: one byte, or the top bits of the TTL, has one value. The literal that spares
+//! most answered SYNs for each refused one that it gives up is added first, until the bound of what all rules
+//! together do to honest clients is low enough. Only what is [`evidence`] is chosen so. Then the rule is closed:
+//! whatever the refused SYNs that match it share is demanded too. So it matches no more than was seen.
+
+mod counts;
+mod split;
+
+use super::bound::upper_bound;
+use super::evidence::{Offsets, evidence};
+use super::rule::Rule;
+use super::syn::{Family, Syn};
+use counts::{Counts, LITERALS, Literal};
+
+/// Fewer refused SYNs give no rule.
+pub const MIN_REFUSED: usize = 200;
+/// Fewer answered SYNs of its family give no rule.
+pub const MIN_ANSWERED: usize = 500;
+/// What all rules together may do to honest clients: the upper bound of the share of answered SYNs that they match.
+/// Fewer than about 3,000 answered SYNs cannot show so little: there, rules may match none of them, which is the
+/// most that so few can show. [`Found::bound`] tells.
+pub const MAX_BOUND: f64 = 0.001;
+/// The least share of the refused SYNs that a rule must match.
+pub const MIN_COVERED: f64 = 0.1;
+/// What is demanded of a rule beyond what tells floods from honest clients must keep this share of what it matched.
+pub const CLOSURE: f64 = 0.999;
+/// Learned rules in use at the same time.
+pub const MAX_RULES: usize = 8;
+
+/// For each literal, this many of its most frequent values are tried.
+const VALUES_TRIED: usize = 3;
+/// The price of a literal that gives up nothing, so that of several such the one that spares most is taken.
+const LEAST_PRICE: f64 = 0.02;
+
+/// A rule that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub rule: Rule,
+    /// The share of the refused SYNs that it matches, 0 to 1.
+    pub covered: f64,
+    /// The answered SYNs that it matches.
+    pub hits: usize,
+    /// The upper bound, at [`CONFIDENCE`](super::bound::CONFIDENCE), of the share of answered SYNs of this family
+    /// that it, those found before it and those in use match together, 0 to 1.
+    pub bound: f64,
+}
+
+/// The rules that match refused SYNs and, as far as the answered ones can show, no honest client. What a rule in
+/// use matches needs no other. The one that covers most is not always first. None is barred.
+pub fn search(
+    refused: &[Syn],
+    answered: &[Syn],
+    in_use: &[Rule],
+    is_barred: &dyn Fn(&Rule) -> bool,
+) -> Vec<Found> {
+    if refused.len() < MIN_REFUSED {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for family in Family::ALL {
+        let answered: Vec<&Syn> = answered.iter().filter(|syn| syn.family == family).collect();
+        if answered.len() < MIN_ANSWERED {
+            continue;
+        }
+        let mut left: Kept<'_> = Vec::new();
+        left.extend(
+            refused
+                .iter()
+                .filter(|syn| syn.family == family && !in_use.iter().any(|rule| rule.matches(syn)))
+                .map(|syn| (syn, evidence(syn))),
+        );
+        let hit = answered.iter().map(|syn| in_use.iter().any(|rule| rule.matches(syn))).collect();
+        let mut search = Search { family, refused: refused.len(), answered, hit, left };
+        let room = MAX_RULES.saturating_sub(in_use.len() + found.len());
+        search.run(room, is_barred, &mut found);
+    }
+    found
+}
+
+/// The highest bound that rules may have with this many answered SYNs.
+pub fn bound_allowed(answered: usize) -> f64 {
+    MAX_BOUND.max(upper_bound(0, answered))
+}
+
+/// Refused SYNs, and which of their bytes are evidence.
+type Kept<'a> = Vec<(&'a Syn, Offsets)>;
+
+struct Search<'a> {
+    family: Family,
+    /// How many were refused, of both families.
+    refused: usize,
+    answered: Vec<&'a Syn>,
+    /// For each answered SYN, whether a rule in use or one that was found matches it.
+    hit: Vec<bool>,
+    /// Refused SYNs that no rule matches yet.
+    left: Kept<'a>,
+}
+
+impl Search<'_> {
+    fn run(&mut self, mut room: usize, is_barred: &dyn Fn(&Rule) -> bool, found: &mut Vec<Found>) {
+        while room > 0 && self.is_enough(self.left.len()) {
+            let Some(chosen) = self.choose() else { return };
+            let before = self.left.len();
+            for rule in self.split(self.close(chosen), room) {
+                // The SYNs of a rule that is barred are left to nobody: the search would find it again.
+                let matched = self.take(&rule);
+                if self.is_enough(matched) && !is_barred(&rule) {
+                    found.push(self.accept(rule, matched));
+                    room -= 1;
+                }
+            }
+            if !self.is_enough(before - self.left.len()) {
+                return;
+            }
+        }
+    }
+
+    /// How many refused SYNs that no other rule has matched this one matches.
+    fn take(&mut self, rule: &Rule) -> usize {
+        let before = self.left.len();
+        self.left.retain(|(syn, _)| !rule.matches(syn));
+        before - self.left.len()
+    }
+
+    fn accept(&mut self, rule: Rule, matched: usize) -> Found {
+        let (hits, bound) = (self.hits(&rule), self.bound_with(&rule));
+        self.hit.iter_mut().zip(&self.answered).for_each(|(hit, syn)| *hit |= rule.matches(syn));
+        Found { rule, covered: matched as f64 / self.refused as f64, hits, bound }
+    }
+
+    fn is_enough(&self, refused: usize) -> bool {
+        refused as f64 >= MIN_COVERED * self.refused as f64
+    }
+
+    fn hits(&self, rule: &Rule) -> usize {
+        self.answered.iter().filter(|syn| rule.matches(syn)).count()
+    }
+
+    fn bound_with(&self, rule: &Rule) -> f64 {
+        let hits =
+            self.hit.iter().zip(&self.answered).filter(|(hit, syn)| **hit || rule.matches(syn)).count();
+        upper_bound(hits, self.answered.len())
+    }
+
+    /// Literals that spare enough of the answered SYNs, of evidence only.
+    fn choose(&self) -> Option<Rule> {
+        let allowed = bound_allowed(self.answered.len());
+        let mut rule = Rule::any(self.family);
+        let mut spared_not = self.answered.clone();
+        let mut matched = self.left.clone();
+        while self.bound_with(&rule) > allowed {
+            let literal = self.best(&matched, &spared_not)?;
+            rule = literal.add_to(rule);
+            matched.retain(|(syn, _)| literal.matches(syn));
+            spared_not.retain(|syn| literal.matches(syn));
+        }
+        Some(rule)
+    }
+
+    fn best(&self, matched: &[(&Syn, Offsets)], spared_not: &[&Syn]) -> Option<Literal> {
+        let all = Counts::of(matched.iter().map(|(syn, _)| *syn));
+        let evident = Counts::of_evident(matched);
+        let honest = Counts::of(spared_not.iter().copied());
+        let mut best: Option<(f64, Literal)> = None;
+        for part in LITERALS {
+            for value in evident.most_frequent(part, VALUES_TRIED) {
+                let literal = Literal { part, value };
+                let (refused, hit) = (all.get(literal), honest.get(literal));
+                if !self.is_enough(evident.get(literal)) || hit == spared_not.len() {
+                    continue;
+                }
+                let gain = ((spared_not.len() as f64 + 0.5) / (hit as f64 + 0.5)).ln();
+                let price = LEAST_PRICE - (refused as f64 / matched.len() as f64).ln();
+                if best.as_ref().is_none_or(|(score, _)| gain / price > *score) {
+                    best = Some((gain / price, literal));
+                }
+            }
+        }
+        best.map(|(_, literal)| literal)
+    }
+
+    /// The rule with all that the refused SYNs that match it share. What costs least is added first, so that all
+    /// of it together costs no more than [`CLOSURE`] allows.
+    fn close(&self, chosen: Rule) -> Rule {
+        let mut rule = chosen;
+        let mut kept: Vec<&Syn> =
+            self.left.iter().map(|(syn, _)| *syn).filter(|syn| rule.matches(syn)).collect();
+        let least = (CLOSURE * kept.len() as f64).ceil() as usize;
+        let counts = Counts::of(kept.iter().copied());
+        let mut shared: Vec<(usize, Literal)> = LITERALS
+            .into_iter()
+            .flat_map(|part| {
+                counts.most_frequent(part, 1).into_iter().map(move |value| Literal { part, value })
+            })
+            .map(|literal| (counts.get(literal), literal))
+            .filter(|(count, _)| *count >= least)
+            .collect();
+        shared.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        for (_, literal) in shared {
+            let with = kept.iter().filter(|syn| literal.matches(syn)).count();
+            if with >= least {
+                kept.retain(|syn| literal.matches(syn));
+                rule = literal.add_to(rule);
+            }
+        }
+        rule
+    }
+}
+
+#[cfg(test)]
+mod tests;
