@@ -39,6 +39,7 @@ test  ps              procps
 test  hping3          hping3
 test  busybox         busybox-static
 test  iptables        iptables
+test  nft             nftables
 test  tcpdump         tcpdump
 test  tmux            tmux
 bench ip              iproute2

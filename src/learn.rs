@@ -9,14 +9,25 @@
 //! - [`answered`]: keeps the second sample so that an attacker cannot fill it.
 //! - [`life`]: a rule is watched, enforced, withdrawn.
 
+pub mod answered;
 pub mod bound;
 pub mod evidence;
+mod expression;
+mod field;
+pub mod life;
 pub mod rule;
 pub mod search;
+mod spec;
 pub mod syn;
 #[cfg(test)]
 mod tools;
+mod words;
 
+pub use answered::Answered;
+pub use expression::{nft, tcpdump};
+pub use life::Learner;
 pub use rule::Rule;
 pub use search::{Found, search};
+pub use spec::NoRule;
 pub use syn::{Family, SYN_LEN, Syn};
+pub use words::words;

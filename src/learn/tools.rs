@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! SYNs for tests: as a Linux host sends them, and as simple flood tools do.
 
+use proptest::prelude::*;
+
+use super::rule::Rule;
 use super::syn::{
     ACK, DATA_OFFSET, FLAGS, FRAGMENT, Family, ID, LENGTH, OPTIONS, PORT, SEQUENCE, SOURCE_PORT,
     SYN_LEN, Syn, TTL, WINDOW,
@@ -103,4 +106,17 @@ pub fn big(maker: &mut Maker) -> Syn {
     set(&mut syn, LENGTH, 1040);
     maker.fill(&mut syn, WINDOW..PORT);
     syn
+}
+
+/// Any rule that matches something: bytes are demanded whole, by half, by some bits, or not.
+pub fn rules() -> impl Strategy<Value = Rule> {
+    let mask = prop_oneof![4 => Just(0_u8), 3 => Just(0xff), 1 => Just(0xf0), 1 => Just(0xe0), 1 => any::<u8>()];
+    let bytes = proptest::collection::vec((mask, any::<u8>()), SYN_LEN);
+    (any::<bool>(), bytes, 0..SYN_LEN).prop_map(|(is_ipv4, bytes, at)| {
+        let family = if is_ipv4 { Family::Ipv4 } else { Family::Ipv6 };
+        let bytes = bytes.into_iter().enumerate();
+        let rule =
+            bytes.fold(Rule::any(family), |rule, (at, (mask, value))| rule.with(at, mask, value));
+        rule.with(at, 0xff, 7)
+    })
 }

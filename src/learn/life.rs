@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The life of rules: a rule is watched before it drops, and goes when honest clients turn out to match it, when
+//! nothing matches it, or when the flood is over.
+//!
+//! What samples cannot tell, answers do: a tool that forges addresses answers nothing. In probation every SYN that a
+//! rule matches is challenged as before; in force, each 64th. So honest newcomers, however alike, end a rule before it
+//! drops any of them, or soon after. An attacker who answers enough challenges ends a rule too, and has the flood that
+//! there was without rules.
+
+mod bars;
+mod model;
+mod recent;
+mod rule;
+
+use std::time::Duration;
+
+use super::answered::{Answered, Entry, Time};
+use super::rule::Rule;
+use super::search::{MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search};
+use super::syn::{Family, Syn};
+use bars::Bars;
+pub use model::{Action, Answer, Mode, Seen, Slot, State};
+use recent::Recent;
+use rule::{Live, is_honest};
+pub use rule::{Stage, Status, Why};
+
+/// Slots for rules, learned ones and the operator's own.
+pub const SLOTS: usize = 16;
+/// A rule is watched so long before it may drop.
+pub const PROBATION: Duration = Duration::from_secs(2);
+/// A rule ends so long after its last match.
+pub const IDLE: Duration = Duration::from_secs(30);
+/// A flood is over so long after the last SYN that was refused or matched. A rule in force leaves nothing to refuse.
+pub const CALM: Duration = Duration::from_secs(10);
+/// Refusals that go on less long are not searched: the answers of honest clients need their time to come.
+pub const SEARCH_AFTER: Duration = Duration::from_millis(800);
+/// The time between two searches that find nothing.
+pub const SEARCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Learns rules and decides about them. Times are since any origin that stays the same.
+#[derive(Debug)]
+pub struct Learner {
+    mode: Mode,
+    answered: Answered,
+    refused: Recent,
+    /// SYNs answered in this flood.
+    answered_lately: Recent,
+    live: [Option<Live>; SLOTS],
+    bars: Bars,
+    flood: Option<Flood>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flood {
+    /// When a SYN was last refused, or matched by a learned rule.
+    last: Duration,
+    next_search: Duration,
+    has_searched: bool,
+}
+
+impl Learner {
+    /// A learner that knows these handshakes. `seed` must not be known to attackers.
+    pub fn new(mode: Mode, answered: Answered, seed: u64) -> Self {
+        Self {
+            mode,
+            answered,
+            refused: Recent::new(seed),
+            answered_lately: Recent::new(!seed),
+            live: [const { None }; SLOTS],
+            bars: Bars::default(),
+            flood: None,
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The next tick acts on it.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    /// The handshakes that are known, to be kept over a restart.
+    pub fn answered(&self) -> &Answered {
+        &self.answered
+    }
+
+    /// For handshakes that the operator vouches for.
+    pub fn answered_mut(&mut self) -> &mut Answered {
+        &mut self.answered
+    }
+
+    /// Takes what has happened until `now`, and says what to do. To be called about every 200 ms.
+    pub fn tick(&mut self, now: Duration, seen: &Seen) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.note_flood(now, seen);
+        self.note_answers(now, seen);
+        if self.mode == Mode::Off {
+            self.remove_all(Why::Off, &mut actions);
+        } else if self.flood.is_none() {
+            self.remove_all(Why::FloodOver, &mut actions);
+        }
+        if self.flood.is_none() || self.mode == Mode::Off {
+            self.refused.clear();
+            self.answered_lately.clear();
+            return actions;
+        }
+        self.refused.add(now, seen.refused);
+        self.judge(now, seen, &mut actions);
+        self.look(now, seen, &mut actions);
+        actions
+    }
+
+    fn note_flood(&mut self, now: Duration, seen: &Seen) {
+        let mut goes_on = seen.is_flood;
+        for (live, slot) in self.live.iter_mut().zip(seen.slots) {
+            goes_on |= live.as_mut().is_some_and(|live| live.note_matches(now, slot.matched));
+        }
+        if goes_on {
+            let next_search = now + SEARCH_AFTER;
+            let begun = Flood { last: now, next_search, has_searched: false };
+            self.flood.get_or_insert(begun).last = now;
+        }
+        self.flood = self.flood.filter(|flood| now < flood.last + CALM);
+    }
+
+    fn note_answers(&mut self, now: Duration, seen: &Seen) {
+        let time = if self.flood.is_some() { Time::War } else { Time::Peace };
+        for answer in seen.answered {
+            let entry = Entry::seen(answer.syn, answer.source, time);
+            self.answered.add(now, entry);
+            for (slot, live) in self.live.iter_mut().enumerate() {
+                if let Some(live) = live {
+                    live.note_answer(&entry, answer.slot == Some(slot));
+                }
+            }
+        }
+        let syns: Vec<Syn> = seen.answered.iter().map(|answer| answer.syn).collect();
+        self.answered_lately.add(now, &syns);
+    }
+
+    fn remove_all(&mut self, why: Why, actions: &mut Vec<Action>) {
+        for (slot, live) in self.live.iter_mut().enumerate() {
+            actions.extend(live.take().map(|live| Action::Remove { slot, rule: live.found.rule, why }));
+        }
+    }
+
+    /// The next stage of each rule.
+    fn judge(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
+        for slot in 0..SLOTS {
+            let Some(live) = &mut self.live[slot] else { continue };
+            let found = live.found.clone();
+            let lost = seen.slots[slot].taken.is_some().then_some(Why::Displaced);
+            if let Some(why) = lost.or_else(|| live.end(now)) {
+                if matches!(why, Why::Answered(_) | Why::Withdrawn(_)) {
+                    self.bars.add(now, found.rule, live.witnesses());
+                }
+                self.live[slot] = None;
+                // What is the operator's now must not be removed.
+                if why != Why::Displaced {
+                    actions.push(Action::Remove { slot, rule: found.rule, why });
+                }
+                continue;
+            }
+            match live.advance(now, self.mode) {
+                Some(Stage::InForce) => actions.push(Action::Enforce { slot, found }),
+                Some(Stage::Suggested) => actions.push(Action::Suggest { slot, found }),
+                Some(Stage::Probation) => actions.push(Action::Watch { slot, found }),
+                None => (),
+            }
+        }
+    }
+
+    /// Searches for new rules, if it is time.
+    fn look(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
+        let own = self.live.iter().flatten().count();
+        let refused = self.refused.syns();
+        let Some(flood) = &mut self.flood else { return };
+        if now < flood.next_search || own >= MAX_RULES || refused.len() < MIN_REFUSED {
+            return;
+        }
+        flood.next_search = now + SEARCH_EVERY;
+        flood.has_searched = true;
+        let learned = self.live.iter().flatten().map(|live| live.found.rule);
+        let in_use: Vec<Rule> =
+            learned.chain(seen.slots.iter().filter_map(|slot| slot.taken)).collect();
+        self.bars.expire(now);
+        let lately = self.answered_lately.syns();
+        let is_barred = |rule: &Rule| {
+            let answered = lately.iter().filter(|syn| rule.matches(syn)).count();
+            is_honest(answered, lately.len()) || self.bars.bar(rule, &refused)
+        };
+        let mut found = search(&refused, &self.answered.syns(), &in_use, &is_barred);
+        found.truncate(MAX_RULES - own);
+        for found in found {
+            let free =
+                (0..SLOTS).find(|slot| self.live[*slot].is_none() && seen.slots[*slot].taken.is_none());
+            let Some(slot) = free else { return };
+            // The slot's counts begin with the rule.
+            self.live[slot] = Some(Live::new(now, found.clone()));
+            actions.push(Action::Watch { slot, found });
+        }
+    }
+
+    /// All learned rules, by slot.
+    pub fn status(&self) -> Vec<Status> {
+        let status = |(slot, live): (usize, &Option<Live>)| live.as_ref().map(|live| live.status(slot));
+        self.live.iter().enumerate().filter_map(status).collect()
+    }
+
+    pub fn state(&self) -> State {
+        if self.mode == Mode::Off {
+            return State::Off;
+        }
+        let of =
+            |family| self.answered.entries().iter().filter(|entry| entry.syn.family == family).count();
+        let answered = Family::ALL.map(of).into_iter().max().unwrap_or_default();
+        if answered < MIN_ANSWERED {
+            return State::StillLearning { answered, needed: MIN_ANSWERED };
+        }
+        match self.flood {
+            None => State::Peace,
+            Some(_) if self.live.iter().any(Option::is_some) => State::Ruling,
+            Some(flood) if flood.has_searched => State::NothingInCommon,
+            Some(_) => State::Gathering { refused: self.refused.syns().len() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One rule that is watched or in force.
+
+use std::time::Duration;
+
+use super::{IDLE, Mode, PROBATION};
+use crate::learn::answered::Entry;
+use crate::learn::search::Found;
+use crate::learn::syn::Syn;
+
+/// Answers that end a rule: so many of those who matched it in probation, and so many sources once it is in force.
+pub const MANY: usize = 3;
+/// In probation, answers of those who matched count only if they are more than this part of all.
+const PART: usize = 100;
+
+/// How far a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It counts, and what it matches is challenged.
+    Probation,
+    /// It has stood its probation, and the operator was told.
+    Suggested,
+    /// It drops.
+    InForce,
+}
+
+/// Why a rule ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// In probation, so many who matched it answered.
+    Answered(usize),
+    /// In force, so many sources answered that it would have kept out.
+    Withdrawn(usize),
+    /// Nothing has matched it for [`IDLE`].
+    Idle,
+    /// The flood is over.
+    FloodOver,
+    /// Learning was switched off.
+    Off,
+    /// The operator has put a rule into its slot.
+    Displaced,
+}
+
+/// One rule, for those who ask.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub slot: usize,
+    pub found: Found,
+    pub stage: Stage,
+    /// When this stage began.
+    pub since: Duration,
+    /// SYNs that it has matched.
+    pub matched: u64,
+    /// Handshakes of SYNs that it had matched.
+    pub answered: usize,
+}
+
+#[derive(Debug)]
+pub struct Live {
+    pub found: Found,
+    stage: Stage,
+    since: Duration,
+    last_match: Duration,
+    matched: u64,
+    /// All who answered in this stage.
+    answered: usize,
+    /// Those of them who had matched.
+    answered_matching: usize,
+    /// One SYN of each of the first sources who had matched and answered in this stage.
+    witnesses: Vec<Entry>,
+}
+
+/// Whether those who answered are too many for chance, among all who answered in that time.
+pub fn is_honest(matching: usize, all: usize) -> bool {
+    matching >= MANY && matching * PART > all
+}
+
+impl Live {
+    pub fn new(now: Duration, found: Found) -> Self {
+        Self {
+            found,
+            stage: Stage::Probation,
+            since: now,
+            last_match: now,
+            matched: 0,
+            answered: 0,
+            answered_matching: 0,
+            witnesses: Vec::new(),
+        }
+    }
+
+    /// Takes the slot's count. Whether there were matches since the last time.
+    pub fn note_matches(&mut self, now: Duration, matched: u64) -> bool {
+        // Less than before: the program has put it into its slot anew.
+        let is_matched = matched != self.matched && matched > 0;
+        self.matched = matched;
+        if is_matched {
+            self.last_match = now;
+        }
+        is_matched
+    }
+
+    pub fn note_answer(&mut self, entry: &Entry, had_matched: bool) {
+        self.answered += 1;
+        self.answered_matching += usize::from(had_matched);
+        let is_new = self.witnesses.iter().all(|known| known.source_key() != entry.source_key());
+        if had_matched && is_new && self.witnesses.len() < MANY {
+            self.witnesses.push(*entry);
+        }
+    }
+
+    pub fn witnesses(&self) -> Vec<Syn> {
+        self.witnesses.iter().map(|entry| entry.syn).collect()
+    }
+
+    /// Why it must end now, if it must.
+    pub fn end(&self, now: Duration) -> Option<Why> {
+        let is_over = match self.stage {
+            Stage::Probation => now >= self.since + PROBATION,
+            Stage::Suggested | Stage::InForce => true,
+        };
+        // All that matches is challenged, unless it is in force.
+        let is_refuted = is_over && self.is_answered();
+        match self.stage {
+            Stage::InForce if self.witnesses.len() >= MANY => {
+                Some(Why::Withdrawn(self.witnesses.len()))
+            }
+            Stage::Probation | Stage::Suggested if is_refuted => {
+                Some(Why::Answered(self.answered_matching))
+            }
+            _ => (now >= self.last_match + IDLE).then_some(Why::Idle),
+        }
+    }
+
+    /// Few visitors may be all that match: they count against what matched too, not only against all visitors.
+    fn is_answered(&self) -> bool {
+        let matched = usize::try_from(self.matched).unwrap_or(usize::MAX);
+        is_honest(self.answered_matching, self.answered) || is_honest(self.answered_matching, matched)
+    }
+
+    /// The stage that begins now, if one does. A rule that nothing has matched yet was not tried.
+    pub fn advance(&mut self, now: Duration, mode: Mode) -> Option<Stage> {
+        let is_tried = now >= self.since + PROBATION && self.matched > 0;
+        let next = match (self.stage, mode) {
+            (Stage::Probation, Mode::On) if is_tried => Stage::InForce,
+            (Stage::Probation, Mode::Suggest) if is_tried => Stage::Suggested,
+            // All that it matches has been challenged until now.
+            (Stage::Suggested, Mode::On) => Stage::InForce,
+            (Stage::InForce, Mode::Suggest) => Stage::Probation,
+            _ => return None,
+        };
+        (self.stage, self.since) = (next, now);
+        (self.answered, self.answered_matching) = (0, 0);
+        self.witnesses.clear();
+        Some(next)
+    }
+
+    pub fn status(&self, slot: usize) -> Status {
+        Status {
+            slot,
+            found: self.found.clone(),
+            stage: self.stage,
+            since: self.since,
+            matched: self.matched,
+            answered: self.answered_matching,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::learn::search::Found;
+use crate::learn::syn::{PORT, WINDOW};
+use crate::learn::tools::{Maker, big, honest, hping3, mirai, set, zmap};
+
+const TICK: Duration = Duration::from_millis(200);
+
+/// A world of ticks: it challenges, counts and drops as the program does.
+struct World {
+    learner: Learner,
+    maker: Maker,
+    now: Duration,
+    slots: [Slot; SLOTS],
+    rules: [Option<(Rule, bool)>; SLOTS],
+    next_source: u32,
+    log: Vec<(Duration, Action)>,
+    /// Honest SYNs that a rule has dropped.
+    honest_dropped: usize,
+}
+
+impl World {
+    fn new(mode: Mode, known: usize) -> Self {
+        let mut answered = Answered::new(1);
+        for (number, syn) in Maker::many(9, known, honest).into_iter().enumerate() {
+            answered.add(Duration::ZERO, Entry::seen(syn, source(number as u32), Time::Peace));
+        }
+        Self {
+            learner: Learner::new(mode, answered, 1),
+            maker: Maker::new(3),
+            now: Duration::from_secs(1000),
+            slots: [Slot::default(); SLOTS],
+            rules: [None; SLOTS],
+            next_source: 1 << 20,
+            log: Vec::new(),
+            honest_dropped: 0,
+        }
+    }
+
+    /// One tick: `flood` answers nothing, `clients` answer what is challenged.
+    fn tick(&mut self, flood: &[Syn], clients: &[Syn]) {
+        let (mut refused, mut answered) = (Vec::new(), Vec::new());
+        let all = flood.iter().map(|syn| (syn, false)).chain(clients.iter().map(|syn| (syn, true)));
+        for (number, (syn, answers)) in all.enumerate() {
+            let matches = |rule: &Option<(Rule, bool)>| rule.is_some_and(|(rule, _)| rule.matches(syn));
+            let slot = self.rules.iter().position(matches);
+            if let Some(slot) = slot {
+                self.slots[slot].matched += 1;
+                let drops = self.rules[slot].is_some_and(|(_, drops)| drops);
+                if drops && number % 64 != 0 {
+                    self.honest_dropped += usize::from(answers);
+                    continue;
+                }
+            }
+            refused.push(*syn);
+            if answers {
+                self.next_source += 1;
+                answered.push(Answer { syn: *syn, source: source(self.next_source), slot });
+            }
+        }
+        let is_flood = refused.len() > 100;
+        self.now += TICK;
+        let slots = self.slots;
+        let seen = Seen { is_flood, refused: &refused, answered: &answered, slots: &slots };
+        for action in self.learner.tick(self.now, &seen) {
+            match &action {
+                Action::Watch { slot, found } => {
+                    self.rules[*slot] = Some((found.rule, false));
+                    self.slots[*slot] = Slot::default();
+                }
+                Action::Enforce { slot, .. } => {
+                    self.rules[*slot] = self.rules[*slot].map(|(rule, _)| (rule, true))
+                }
+                Action::Remove { slot, .. } => self.rules[*slot] = None,
+                Action::Suggest { .. } => (),
+            }
+            self.log.push((self.now, action));
+        }
+    }
+
+    /// So many ticks of a flood of these kinds, and of clients.
+    fn run(&mut self, ticks: usize, kinds: &[fn(&mut Maker) -> Syn], clients: usize) {
+        for _ in 0..ticks {
+            let flood: Vec<Syn> =
+                (0..200 * kinds.len()).map(|n| kinds[n % kinds.len()](&mut self.maker)).collect();
+            let clients: Vec<Syn> = (0..clients).map(|_| honest(&mut self.maker)).collect();
+            self.tick(&flood, &clients);
+        }
+    }
+
+    fn count(&self, is: fn(&Action) -> bool) -> usize {
+        self.log.iter().filter(|(_, action)| is(action)).count()
+    }
+
+    fn in_force(&self) -> usize {
+        self.learner.status().iter().filter(|status| status.stage == Stage::InForce).count()
+    }
+}
+
+fn source(number: u32) -> IpAddr {
+    IpAddr::from(number.wrapping_mul(0x9e37_79b1).to_be_bytes())
+}
+
+const fn is_enforce(action: &Action) -> bool {
+    matches!(action, Action::Enforce { .. })
+}
+
+/// A device that was never seen before.
+fn newcomer(maker: &mut Maker) -> Syn {
+    let mut syn = zmap(maker);
+    set(&mut syn, WINDOW, 5840);
+    set(&mut syn, 8, 0);
+    syn
+}
+
+#[test]
+fn a_flood_is_ruled_in_three_and_a_half_seconds() {
+    for kinds in [&[hping3 as fn(&mut Maker) -> Syn][..], &[mirai], &[hping3, zmap, mirai, big]] {
+        let mut world = World::new(Mode::On, 8192);
+        world.run(17, kinds, 20);
+        assert_eq!(world.in_force(), kinds.len(), "{:?}", world.log);
+        assert_eq!(world.learner.state(), State::Ruling);
+        world.run(50, kinds, 20);
+        assert_eq!((world.in_force(), world.honest_dropped), (kinds.len(), 0));
+    }
+}
+
+#[test]
+fn no_rule_drops_in_its_probation() {
+    let mut world = World::new(Mode::On, 8192);
+    world.run(30, &[hping3], 20);
+    let at = |is: fn(&Action) -> bool| world.log.iter().find(|(_, action)| is(action)).unwrap().0;
+    let watched = at(|action| matches!(action, Action::Watch { .. }));
+    assert!(at(is_enforce) >= watched + PROBATION);
+}
+
+#[test]
+fn suggest_never_drops() {
+    let mut world = World::new(Mode::Suggest, 8192);
+    world.run(50, &[hping3, zmap], 20);
+    assert_eq!(world.count(is_enforce), 0);
+    assert_eq!(world.count(|action| matches!(action, Action::Suggest { .. })), 2);
+    world.learner.set_mode(Mode::On);
+    world.run(1, &[hping3, zmap], 20);
+    assert_eq!(world.in_force(), 2);
+    world.learner.set_mode(Mode::Off);
+    world.run(1, &[hping3, zmap], 20);
+    assert_eq!(world.learner.status(), []);
+    assert_eq!(world.learner.state(), State::Off);
+}
+
+#[test]
+fn a_crowd_of_newcomers_is_never_ruled() {
+    for known_kind in [true, false] {
+        let mut world = World::new(Mode::On, 8192);
+        for _ in 0..200 {
+            let mut maker = Maker::new(world.now.as_millis() as u64);
+            let mut kind = |_| if known_kind { honest(&mut maker) } else { newcomer(&mut maker) };
+            let mut clients: Vec<Syn> = (0..400).map(&mut kind).collect();
+            clients.iter_mut().for_each(|syn| set(syn, PORT, 8443));
+            world.tick(&[], &clients);
+        }
+        assert_eq!(world.log, []);
+        assert_eq!(world.learner.state(), State::NothingInCommon);
+    }
+}
+
+#[test]
+fn newcomers_who_look_like_the_flood_discard_the_rule_and_bar_it() {
+    let mut world = World::new(Mode::On, 8192);
+    for _ in 0..100 {
+        let flood = Maker::many(world.now.as_millis() as u64, 400, newcomer);
+        let clients = Maker::many(!world.now.as_millis() as u64, 2, newcomer);
+        let mut clients = clients[..usize::from(world.now >= Duration::from_secs(1001)) * 2].to_vec();
+        clients.extend(Maker::many(world.now.as_millis() as u64, 20, honest));
+        world.tick(&flood, &clients);
+    }
+    assert_eq!(world.count(is_enforce), 0, "{:?}", world.log);
+}
+
+#[test]
+fn canaries_of_three_sources_withdraw_a_rule_in_force_and_bar_it() {
+    let mut world = World::new(Mode::On, 8192);
+    world.run(20, &[hping3], 20);
+    assert_eq!(world.in_force(), 1);
+    let mut seen_syns = Maker::many(5, 3, hping3);
+    let slot = world.learner.status()[0].slot;
+    let mut offer = |world: &mut World, from: u32| {
+        world.now += TICK;
+        world.slots[slot].matched += 200;
+        let syn = seen_syns.pop().unwrap();
+        let answered = [Answer { syn, source: source(from), slot: Some(slot) }];
+        let seen = Seen { is_flood: true, refused: &[], answered: &answered, slots: &world.slots };
+        world.learner.tick(world.now, &seen)
+    };
+    assert_eq!(offer(&mut world, 1), []);
+    assert_eq!(offer(&mut world, 2), []);
+    let actions = offer(&mut world, 3);
+    assert!(matches!(actions[..], [Action::Remove { why: Why::Withdrawn(3), .. }]), "{actions:?}");
+    world.rules = [None; SLOTS];
+    world.log.clear();
+    world.run(100, &[hping3], 20);
+    assert_eq!(world.log, []);
+    assert_eq!(world.learner.state(), State::NothingInCommon);
+    world.now += Duration::from_mins(10);
+    world.run(20, &[hping3], 20);
+    assert_eq!(world.in_force(), 1);
+}
+
+#[test]
+fn one_source_withdraws_nothing() {
+    let mut live = Live::new(
+        Duration::ZERO,
+        Found { rule: Rule::any(Family::Ipv4), covered: 1.0, hits: 0, bound: 0.0 },
+    );
+    live.note_matches(Duration::ZERO, 9000);
+    assert_eq!(live.advance(PROBATION, Mode::On), Some(Stage::InForce));
+    for _ in 0..100 {
+        live.note_answer(&Entry::seen(hping3(&mut Maker::new(1)), source(7), Time::War), true);
+    }
+    assert_eq!(live.end(PROBATION), None);
+}
+
+#[test]
+fn tools_that_take_turns_are_all_ruled() {
+    let mut world = World::new(Mode::On, 8192);
+    for turn in 0..40 {
+        let kinds = [hping3 as fn(&mut Maker) -> Syn, zmap, mirai, big];
+        world.run(5, &kinds[turn % 4..turn % 4 + 1], 20);
+    }
+    assert_eq!(world.in_force(), 4, "{:?}", world.log);
+    assert_eq!(world.count(|action| matches!(action, Action::Remove { .. })), 0);
+}
+
+#[test]
+fn a_rule_ends_when_nothing_matches_it_and_when_the_flood_is_over() {
+    let mut world = World::new(Mode::On, 8192);
+    world.run(20, &[hping3], 20);
+    world.run(155, &[zmap], 20);
+    assert_eq!(world.count(|action| matches!(action, Action::Remove { why: Why::Idle, .. })), 1);
+    world.run(49, &[], 20);
+    assert_eq!(world.in_force(), 1);
+    world.run(2, &[], 20);
+    assert_eq!(world.count(|action| matches!(action, Action::Remove { why: Why::FloodOver, .. })), 1);
+    assert_eq!((world.learner.status(), world.learner.state()), (Vec::new(), State::Peace));
+}
+
+#[test]
+fn the_operators_slots_are_left_alone() {
+    let mut world = World::new(Mode::On, 8192);
+    let own = Rule::any(Family::Ipv6).with(WINDOW, 0xff, 1);
+    for slot in [0, 1, 3] {
+        world.slots[slot].taken = Some(own);
+    }
+    world.run(20, &[hping3, zmap], 20);
+    let slots: Vec<usize> = world.learner.status().iter().map(|status| status.slot).collect();
+    assert_eq!(slots, [2, 4]);
+}
+
+#[test]
+fn too_few_answered_syns_are_said() {
+    let mut world = World::new(Mode::On, 100);
+    world.run(20, &[hping3], 0);
+    assert_eq!(world.learner.state(), State::StillLearning { answered: 100, needed: 500 });
+    assert_eq!(world.log, []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn rules_live_by_their_order(turns in proptest::collection::vec((0..6_usize, 0..40_usize, 1..12_usize), 1..12)) {
+        let mut world = World::new(Mode::On, 3500);
+        let kinds = [hping3, zmap, mirai, big, honest, newcomer];
+        for (kind, clients, ticks) in turns {
+            world.run(ticks, &kinds[kind..=kind], clients);
+        }
+        let mut watched = [None; SLOTS];
+        for (time, action) in &world.log {
+            match action {
+                Action::Watch { slot, found } => {
+                    prop_assert!(watched[*slot].is_none());
+                    prop_assert!(found.bound < 0.001);
+                    watched[*slot] = Some(*time);
+                }
+                Action::Enforce { slot, .. } => prop_assert!(*time >= watched[*slot].unwrap() + PROBATION),
+                Action::Suggest { .. } => prop_assert!(false, "nobody asked"),
+                Action::Remove { slot, .. } => prop_assert!(watched[*slot].take().is_some()),
+            }
+            prop_assert!(watched.iter().flatten().count() <= MAX_RULES);
+        }
+        prop_assert_eq!(watched.iter().flatten().count(), world.learner.status().len());
+        prop_assert_eq!(world.honest_dropped, 0);
+    }
+}
