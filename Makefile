@@ -93,7 +93,7 @@ test-sight: root needs-build-demo-test-sight build ## let a real Prometheus watc
 .PHONY: test-host
 test-host: ## run the tests that need no root
 	@$(deps) --check build
-	@scripts/test.sh --workspace --lib --bins --test packaging --test rulesets $(host_tests:%=--test %)
+	@scripts/test.sh --workspace --lib --bins --test packaging --test rulesets --test learn $(host_tests:%=--test %)
 
 .PHONY: bench
 bench: root needs-build-bench build ## measure this project and other defences (about eleven minutes)

@@ -4,6 +4,7 @@
 //! other.
 
 mod attackers;
+mod command;
 mod detection;
 mod generators;
 mod newcomers;
