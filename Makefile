@@ -18,7 +18,7 @@ markdown_files = $(shell find . -name target -prune -o -name '.?*' -prune -o -na
 docgen = $(cargo) run --quiet -p docgen --
 # The name of each test program is that of its file or directory: tests/bucket.rs, tests/parse/main.rs.
 host_tests := $(basename $(notdir $(wildcard host-tests/tests/*)))
-shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh tests/sight/report.sh .ci/run
+shell_files := scripts/*.sh fuzz/*.sh packaging/build.sh packaging/postrm tests/kernels/* tests/package/run.sh tests/package/guest tests/sight/run.sh tests/sight/observe.sh tests/sight/report.sh tests/learn/captures/*.sh .ci/run
 
 .PHONY: build
 build: ## build the static binary, ./synflood-xdp (the default)
@@ -93,7 +93,7 @@ test-sight: root needs-build-demo-test-sight build ## let a real Prometheus watc
 .PHONY: test-host
 test-host: ## run the tests that need no root
 	@$(deps) --check build
-	@scripts/test.sh --workspace --lib --bins --test packaging --test rulesets $(host_tests:%=--test %)
+	@scripts/test.sh --workspace --lib --bins --test packaging --test rulesets --test learn $(host_tests:%=--test %)
 
 .PHONY: bench
 bench: root needs-build-bench build ## measure this project and other defences (about eleven minutes)

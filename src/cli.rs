@@ -5,6 +5,7 @@
 mod explain;
 mod given;
 mod hints;
+mod learn;
 mod observe;
 mod refusal;
 mod report;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 
 pub use explain::Explain;
 use given::Given;
+pub use learn::Learn;
 pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
 pub use report::Report;

@@ -6,6 +6,7 @@ pub mod check;
 pub mod dump;
 pub mod explain;
 pub mod keep;
+pub mod learn;
 pub mod lists;
 pub mod observe;
 mod present;
@@ -42,6 +43,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Observe(words) => observe::observe(&words)?,
         Verb::Top(words) => top::show(&words)?,
         Verb::Report(words) => report::report(&words)?,
+        Verb::Learn(words) => learn::learn(&words)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

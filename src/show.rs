@@ -4,6 +4,7 @@
 pub mod advice;
 pub mod capture;
 pub mod explain;
+pub mod learned;
 pub mod lists;
 pub mod live;
 pub mod metrics;

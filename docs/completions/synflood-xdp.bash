@@ -28,6 +28,9 @@ _synflood__xdp() {
             synflood__xdp,explain)
                 cmd="synflood__xdp__subcmd__explain"
                 ;;
+            synflood__xdp,learn)
+                cmd="synflood__xdp__subcmd__learn"
+                ;;
             synflood__xdp,lists)
                 cmd="synflood__xdp__subcmd__lists"
                 ;;
@@ -50,7 +53,7 @@ _synflood__xdp() {
 
     case "${cmd}" in
         synflood__xdp)
-            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report check"
+            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report learn check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -134,10 +137,6 @@ _synflood__xdp() {
                     ;;
                 --max-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --networks)
-                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
                     return 0
                     ;;
                 --pass-rate)
@@ -239,7 +238,7 @@ _synflood__xdp() {
             return 0
             ;;
         synflood__xdp__subcmd__check)
-            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
+            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -323,10 +322,6 @@ _synflood__xdp() {
                     ;;
                 --max-sources)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --networks)
-                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
                     return 0
                     ;;
                 --pass-rate)
@@ -453,6 +448,50 @@ _synflood__xdp() {
                     COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__learn)
+            opts="-h --attack --honest --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --attack)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --honest)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;

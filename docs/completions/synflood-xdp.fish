@@ -71,6 +71,7 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "explain" 
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "top" -d 'Watch a running instance on a full screen: rates, the worst sources and what they look like; keys sort, filter, allow and deny. Without a terminal: one screen, as text'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "observe" -d 'Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "report" -d 'Make one HTML page of an attack, from what a run with --json has written'
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "learn" -d 'Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "check" -d 'Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0 fine, 1 it would not start, 3 with warnings'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand allow" -l for -d 'How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand allow" -l note -d 'What to remember about it' -r
@@ -113,6 +114,10 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l sy
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand report" -s o -l output -d 'Write the page to this file, in place of an older page; `-` is standard output [default: standard output, if it is no terminal]' -r -F
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand report" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l attack -d 'Capture of an attack, pcap or pcapng; may be given several times; `-` is standard input' -r -F
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l honest -d 'Capture of honest clients\' connections, such as an hour of peace; may be given several times; `-` is standard input' -r -F
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l json -d 'Write JSON: one object'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -s h -l help -d 'Print help'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -s i -l iface -d 'Interface to protect, or to ask with --dump; may be given several times' -r -f -a '(command ls /sys/class/net)'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l burst -d 'Connections that a source may open at once; needs --rate [default: no limit]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l rate -d 'Connections that a source may open over time: per second, or as 30/m, 1000/s, 10/h; needs --burst' -r

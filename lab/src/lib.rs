@@ -23,6 +23,7 @@ pub mod pair;
 pub mod pass;
 mod process;
 pub mod program;
+pub mod stacks;
 pub mod stranger;
 pub mod tcp_info;
 pub mod verdicts;

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
 use super::explain::Explain;
+use super::learn::Learn;
 use super::observe::Observe;
 use super::report::Report;
 use super::values;
@@ -37,6 +38,8 @@ pub enum Verb {
     Observe(Observe),
     /// Make one HTML page of an attack, from what a run with --json has written
     Report(Report),
+    /// Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing
+    Learn(Learn),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
     /// fine, 1 it would not start, 3 with warnings
     Check(Words),

@@ -10,7 +10,7 @@
 //! - the destination port, which is the service, and the upper byte of the source port, which is a range that a
 //!   NAT or a system takes ports from;
 //! - the lower byte of the length, which follows from the options;
-//! - the MSS, which is the network's, and a window that is a multiple of it;
+//! - the MSS, which is the network's (but for one that seems drawn by lot: the search sees to that), and a window that is a multiple of it;
 //! - a timestamp, which is the time since a device was switched on;
 //! - an identification or a flow label of zero, which RFC 6864 and RFC 6437 allow.
 //!

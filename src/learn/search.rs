@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From two samples to rules: what refused SYNs have in common and answered ones have not.
 //!
-//! A rule is a conjunction of literals: one byte, or the top bits of the TTL, has one value. The literal that spares
+//! A rule is a conjunction of literals: one byte, or the top bits of one, has one value. The literal that spares
 //! most answered SYNs for each refused one that it gives up is added first, until the bound of what all rules
 //! together do to honest clients is low enough. Only what is [`evidence`] is chosen so. Then the rule is closed:
 //! whatever the refused SYNs that match it share is demanded too. So it matches no more than was seen.
@@ -14,7 +14,7 @@ use super::bound::upper_bound;
 use super::evidence::{Offsets, evidence};
 use super::rule::Rule;
 use super::syn::{Family, Syn};
-use counts::{Counts, LITERALS, Literal};
+use counts::{Counts, LITERALS, Literal, MSS_RANGE};
 pub use widen::widened;
 
 /// Fewer refused SYNs give no rule.
@@ -168,10 +168,15 @@ impl Search<'_> {
         let honest = Counts::of(spared_not.iter().copied());
         let mut best: Option<(f64, Literal)> = None;
         for part in LITERALS {
-            for value in evident.most_frequent(part, VALUES_TRIED) {
+            let is_mss = part == MSS_RANGE;
+            let said = if is_mss { &all } else { &evident };
+            for value in said.most_frequent(part, VALUES_TRIED) {
                 let literal = Literal { part, value };
                 let (refused, hit) = (all.get(literal), honest.get(literal));
-                if !self.is_enough(evident.get(literal)) || hit == spared_not.len() {
+                if is_mss && !all.is_drawn(literal)
+                    || !self.is_enough(said.get(literal))
+                    || hit == spared_not.len()
+                {
                     continue;
                 }
                 let gain = ((spared_not.len() as f64 + 0.5) / (hit as f64 + 0.5)).ln();

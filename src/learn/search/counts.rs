@@ -3,24 +3,35 @@
 
 use crate::learn::evidence::Offsets;
 use crate::learn::rule::Rule;
-use crate::learn::syn::{SYN_LEN, Syn, TTL};
+use crate::learn::syn::{OPTIONS, SYN_LEN, Syn, TTL, WINDOW};
 
 /// What a literal looks at: an offset in the SYN, and a mask.
 type Part = (usize, u8);
 
-const TTL_PARTS: usize = 2;
+/// A range of 16 values of the MSS, which is the first option of nearly every stack.
+pub const MSS_RANGE: Part = (OPTIONS + 3, 0xf0);
 
-/// Every byte, and the TTL's top bits: hosts that begin at 64, 128 or 255 arrive in different eighths or quarters.
-pub const LITERALS: [Part; SYN_LEN + TTL_PARTS] = {
-    let mut literals = [(TTL, 0xc0); SYN_LEN + TTL_PARTS];
-    literals[1] = (TTL, 0xe0);
+/// More than a byte, so as to say in what range a number is: hosts that begin at 64, 128 or 255 arrive in different
+/// eighths or quarters of the TTL; windows that a program draws by lot are in quarters where no system has its own.
+const RANGES: [Part; 5] = [(TTL, 0xc0), (TTL, 0xe0), (WINDOW, 0x80), (WINDOW, 0xc0), MSS_RANGE];
+
+/// What a rule is made of.
+pub const LITERALS: [Part; RANGES.len() + SYN_LEN] = {
+    let mut literals = [(TTL, 0xff); RANGES.len() + SYN_LEN];
+    let (ranges, bytes) = literals.split_at_mut(RANGES.len());
+    ranges.copy_from_slice(&RANGES);
     let mut at = 0;
     while at < SYN_LEN {
-        literals[TTL_PARTS + at] = (at, 0xff);
+        bytes[at] = (at, 0xff);
         at += 1;
     }
     literals
 };
+
+/// A range of 16 MSS values holds lots that a program drew if so many of them are frequent, each with at least this
+/// share. A network has one value, and few networks are neighbours.
+const DRAWN_VALUES: usize = 6;
+const DRAWN_SHARE: f64 = 1.0 / 16.0;
 
 /// One part of a SYN has one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +81,20 @@ impl Counts {
         if mask == u8::MAX {
             return self.0[at][usize::from(literal.value)] as usize;
         }
-        let values = (0..=u8::MAX).filter(|value| value & mask == literal.value);
-        values.map(|value| self.0[at][usize::from(value)] as usize).sum()
+        self.values(literal).sum()
+    }
+
+    /// Whether a range holds lots that a program drew, and not what a few networks have.
+    pub fn is_drawn(&self, range: Literal) -> bool {
+        let least = DRAWN_SHARE * self.get(range) as f64;
+        self.values(range).filter(|count| *count > 0 && *count as f64 >= least).count() >= DRAWN_VALUES
+    }
+
+    /// How often each value that makes this true occurs.
+    fn values(&self, literal: Literal) -> impl Iterator<Item = usize> {
+        let (at, mask) = literal.part;
+        let values = (0..=u8::MAX).filter(move |value| value & mask == literal.value);
+        values.map(move |value| self.0[at][usize::from(value)] as usize)
     }
 
     /// The values that a part has most often, the most frequent first, none that it never has.
@@ -84,5 +107,41 @@ impl Counts {
         values.sort_unstable_by_key(|(count, value)| (std::cmp::Reverse(*count), *value));
         values.truncate(how_many);
         values.into_iter().map(|(_, value)| value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::syn::Family;
+
+    const RANGE: Literal = Literal { part: MSS_RANGE, value: 0x70 };
+
+    fn with_mss(low: impl Iterator<Item = u8>) -> Counts {
+        let syns: Vec<Syn> = low
+            .map(|low| {
+                let mut syn = Syn { family: Family::Ipv4, bytes: [0; SYN_LEN] };
+                syn.bytes[MSS_RANGE.0] = low;
+                syn
+            })
+            .collect();
+        Counts::of(syns.iter())
+    }
+
+    #[test]
+    fn a_range_counts_what_is_in_it() {
+        let counts = with_mss([0x6f, 0x70, 0x7f, 0x7f, 0x80].into_iter());
+        assert_eq!(counts.get(RANGE), 3);
+        assert_eq!(counts.most_frequent(MSS_RANGE, 2), [0x70, 0x60]);
+    }
+
+    #[test]
+    fn many_values_of_a_range_are_a_lot_and_a_few_are_networks() {
+        assert!(with_mss((0..800).map(|number| 0x78 + number as u8 % 8)).is_drawn(RANGE));
+        assert!(!with_mss((0..800).map(|number| 0x78 + number as u8 % 5)).is_drawn(RANGE));
+        let strays =
+            (0..1000_u32).map(|number| if number < 900 { 0x78 } else { 0x70 + number as u8 % 16 });
+        assert!(!with_mss(strays).is_drawn(RANGE), "few of each");
+        assert!(!with_mss(std::iter::empty()).is_drawn(RANGE));
     }
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! SYNs of tools and of honest clients.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use fastrand::Rng;
+use lab::stacks::{Crowd, STACKS, Stack};
+use pcap_file::pcap::PcapReader;
+use synflood_xdp::learn::{Found, Syn, search};
+
+/// Those of tests/learn/captures that are floods.
+pub static TOOLS: [&str; 12] = [
+    "hping3",
+    "hping3-ports",
+    "hping3-timestamp",
+    "hping3-rand-dest",
+    "nping",
+    "masscan",
+    "zmap",
+    "scapy",
+    "mausezahn",
+    "trafgen",
+    "t50",
+    "mirai-like",
+];
+
+/// Answered SYNs that the program keeps.
+pub const ANSWERED: usize = 8192;
+
+/// Clients of the server.
+const HOSTS: usize = 5000;
+
+/// The bytes of an Ethernet header. The captures have no VLAN tags.
+const ETHERNET: usize = 14;
+
+/// Where a SYN has the TTL, as one less.
+const TTL: usize = 0;
+
+pub fn path(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/learn/captures", &format!("{name}.pcap")].iter().collect()
+}
+
+/// The SYNs of a capture, in order.
+pub fn captured(name: &str) -> Vec<Syn> {
+    let mut reader = PcapReader::new(File::open(path(name)).unwrap()).unwrap();
+    let mut syns = Vec::new();
+    while let Some(packet) = reader.next_packet() {
+        syns.extend(Syn::of_packet(&packet.unwrap().data[ETHERNET..]).map(|(_, syn)| syn));
+    }
+    syns
+}
+
+/// So many of these SYNs, drawn at random, from 1,000 bots, each at its own distance.
+pub fn by_bots(syns: &[Syn], count: usize, seed: u64) -> Vec<Syn> {
+    let mut rng = Rng::with_seed(seed);
+    let hops: Vec<u8> = (0..1000).map(|_| rng.u8(1..=30)).collect();
+    let draw = |_| {
+        let mut syn = syns[rng.usize(..syns.len())];
+        syn.bytes[TTL] -= hops[rng.usize(..hops.len())];
+        syn
+    };
+    (0..count).map(draw).collect()
+}
+
+/// Every second SYN of a capture, to learn from, and the others, to try the rules on.
+pub fn halves(name: &str) -> (Vec<Syn>, Vec<Syn>) {
+    let all = captured(name);
+    let every_second = |first| all.iter().skip(first).step_by(2).copied().collect();
+    (every_second(0), every_second(1))
+}
+
+/// SYNs of honest clients of these stacks.
+pub fn of<'a>(stacks: impl IntoIterator<Item = &'a Stack>, count: usize, seed: u64) -> Vec<Syn> {
+    let packets = Crowd::new(stacks, HOSTS, seed).take(count);
+    packets.map(|packet| Syn::of_packet(&packet).expect("a stack sends SYNs").1).collect()
+}
+
+/// SYNs of honest clients as a server has them.
+pub fn honest(count: usize, seed: u64) -> Vec<Syn> {
+    of(STACKS, count, seed)
+}
+
+/// What a search finds, with nothing in use and nothing barred.
+pub fn learned(refused: &[Syn], answered: &[Syn]) -> Vec<Found> {
+    search(refused, answered, &[], &|_| false)
+}
+
+pub fn hits(found: &[Found], syns: &[Syn]) -> usize {
+    syns.iter().filter(|syn| found.iter().any(|found| found.rule.matches(syn))).count()
+}
+
+pub fn share(found: &[Found], syns: &[Syn]) -> f64 {
+    hits(found, syns) as f64 / syns.len() as f64
+}
