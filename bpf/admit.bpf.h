@@ -2,7 +2,7 @@
 /* Which SYNs pass unasked. Each step returns a reason, or UNDECIDED for the next step to go on. */
 #pragma once
 
-#include "known.bpf.h"
+#include "learn.bpf.h"
 #include "listener.bpf.h"
 #include "lists.bpf.h"
 #include "networks.bpf.h"
@@ -10,6 +10,7 @@
 #include "rate.bpf.h"
 #include "ration.bpf.h"
 #include "refusals.bpf.h"
+#include "rules.bpf.h"
 
 /* A denied source is dropped; an allowed one goes on, without limits of its own. */
 static __always_inline enum reason check_lists(struct packet *pkt)
@@ -172,14 +173,19 @@ static __always_inline enum reason admit(struct xdp_md *ctx, const struct packet
 	return take_tokens(ctx, pkt);
 }
 
-static __always_inline bool is_challenged(enum reason refused)
+/* It may not pass unasked, but its source may have connections. */
+static __always_inline bool is_refused_unasked(enum reason reason)
 {
-	return config.challenge != CHALLENGE_MODE_OFF &&
-	       (refused == DROP_SYN_LIMIT || refused == DROP_PASS_RATE);
+	return reason == DROP_SYN_LIMIT || reason == DROP_PASS_RATE;
+}
+
+static __always_inline bool is_challenged(enum reason reason)
+{
+	return config.challenge != CHALLENGE_MODE_OFF && is_refused_unasked(reason);
 }
 
 /*
- * Judges a SYN by lists, port, source and rates. UNDECIDED: it is to be challenged.
+ * Judges a SYN by lists, port, rules, source and rates. UNDECIDED: it is to be challenged.
  *
  * The verifier looks at a function that is neither static nor inline once, for any arguments (NULL
  * included), and not again on every way that leads to it.
@@ -202,7 +208,12 @@ __noinline enum reason judge(struct xdp_md *ctx, struct packet *pkt)
 	pkt->is_known = may_be_known(pkt->source_hash);
 	if (pkt->is_known)
 		slot = refusal_slot(pkt->source_hash, key.service);
-	reason = admit(ctx, pkt, &key, slot);
+	reason = check_rules(ctx, pkt);
+	if (reason == UNDECIDED) {
+		reason = admit(ctx, pkt, &key, slot);
+		if (reason_passes(reason) || is_refused_unasked(reason))
+			sample_syn(ctx, pkt, reason);
+	}
 	if (is_challenged(reason)) {
 		if (ration_take(pkt->source_hash))
 			return UNDECIDED;

@@ -97,13 +97,6 @@ static __noinline void count_challenged(const struct packet *pkt, enum reason re
 	count_refused(refusal_slot(pkt->source_hash, key.service), &key, reason);
 }
 
-/* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
- * service manager holds the program. */
-static __always_inline bool is_host_stale(void)
-{
-	return (__s64)(bpf_ktime_get_coarse_ns() - host.looked_at) > HOST_STALE_NS;
-}
-
 /* UNDECIDED: the SYN cannot be challenged because of where it goes; then pkt->is_forwarded says whether
  * it is for another host. */
 static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct packet *pkt)

@@ -109,6 +109,12 @@ static __always_inline void count_opened(void)
 		__sync_fetch_and_add(counter, 1);
 }
 
+/* The sequence number of the client's SYN. Another one if the SYN had data (TCP Fast Open). */
+static __always_inline __u32 isn_of(const struct sock *sk)
+{
+	return BPF_CORE_READ((const struct tcp_sock *)sk, copied_seq) - 1;
+}
+
 static __always_inline void charge_connection(const struct sock *sk)
 {
 	struct peer peer = {};
@@ -124,6 +130,8 @@ static __always_inline void charge_connection(const struct sock *sk)
 	__sync_fetch_and_add(&port_connections[port].connected, 1);
 	count_opened();
 	charge_peer(&peer, port, now);
+	tell_connection(&peer.addr, peer.family,
+			flow_hash(&peer.addr, sk->__sk_common.skc_dport, isn_of(sk)), now);
 	if (config.dry_run)
 		count_need(&peer.addr, peer.family, port, now);
 }

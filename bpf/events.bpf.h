@@ -2,15 +2,11 @@
 /*
  * What user space is told at once: a source that begins to be refused, and a sample of the SYNs that do
  * not pass. The ring buffer never waits for its reader, and wakes nobody: a run reads it once a second.
- *
- * The sample is random, and each one says how many SYNs it stands for. Each CPU takes one after a
- * number of SYNs that it draws around a mean, and sets the mean so that one comes in each
- * config.sample_spacing_ns. So a SYN that is not in the sample pays for a decrement, the sample covers
- * any second of a flood evenly from its first one on, and no pattern of the sender can avoid it.
  */
 #pragma once
 
 #include "maps.bpf.h"
+#include "pace.bpf.h"
 #include "source.bpf.h"
 
 /* struct event. The program writes, the run reads. */
@@ -31,28 +27,9 @@ struct {
 	__uint(max_entries, 1);
 } samplers SEC(".maps");
 
-/* The mean grows and shrinks by this factor at most from one SYN of the sample to the next. */
-#define SAMPLE_STEP 8
-#define SAMPLE_MAX_MEAN (1 << 22)
-
 static __always_inline bool tell(const struct event *event)
 {
 	return !bpf_ringbuf_output(&events, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP);
-}
-
-/* How many SYNs are to be between two of the sample, by how long the last ones took. */
-static __always_inline __u32 sample_mean(__u32 mean, __u64 took_ns)
-{
-	__u64 spacing = config.sample_spacing_ns, next;
-
-	if (took_ns < spacing / SAMPLE_STEP)
-		took_ns = spacing / SAMPLE_STEP;
-	if (took_ns > spacing * SAMPLE_STEP)
-		took_ns = spacing * SAMPLE_STEP;
-	next = took_ns ? mean * spacing / took_ns : 0;
-	if (next > SAMPLE_MAX_MEAN)
-		return SAMPLE_MAX_MEAN;
-	return next ?: 1;
 }
 
 /* Not static, so that the verifier looks at it once. */
@@ -60,22 +37,17 @@ __noinline int take_refused(const struct packet *pkt, int reason)
 {
 	const __u32 first = 0;
 	struct sampler *sampler = bpf_map_lookup_elem(&samplers, &first);
-	__u64 now = bpf_ktime_get_ns();
 
 	if (!sampler || !pkt)
 		return 0;
 	sampler->chosen = (struct event){
 		.source = source_key(&pkt->source, pkt->family, pkt->destination_port),
-		.weight = sampler->drawn + 1,
+		.weight = sampler->pace.drawn + 1,
 		.port = pkt->destination_port,
 		.kind = EVENT_SAMPLE,
 		.reason = reason,
 	};
-	sampler->mean = sample_mean(sampler->mean ?: 1, now - sampler->last);
-	sampler->last = now;
-	/* From half the mean up, and below one and a half. */
-	sampler->drawn = sampler->mean / 2 + bpf_get_prandom_u32() % sampler->mean;
-	sampler->left = sampler->drawn;
+	draw_next(&sampler->pace);
 	tell(&sampler->chosen);
 	return 0;
 }
@@ -86,11 +58,7 @@ static __always_inline void sample_refused(const struct packet *pkt, enum reason
 	const __u32 first = 0;
 	struct sampler *sampler = bpf_map_lookup_elem(&samplers, &first);
 
-	if (!sampler)
-		return;
-	if (sampler->left)
-		sampler->left--;
-	else
+	if (sampler && is_drawn(&sampler->pace))
 		take_refused(pkt, reason);
 }
 

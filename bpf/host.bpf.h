@@ -15,3 +15,10 @@ static __always_inline __u8 own_wscale(void)
 		space >>= 1;
 	return scale;
 }
+
+/* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
+ * service manager holds the program. */
+static __always_inline bool is_host_stale(void)
+{
+	return (__s64)(bpf_ktime_get_coarse_ns() - host.looked_at) > HOST_STALE_NS;
+}

@@ -48,6 +48,7 @@ enum reason {
 	CHALLENGE_SENT, /* over a limit, and answered with a SYN cookie */
 
 	DROP_DENIED,            /* source on the deny list */
+	DROP_LEARNED_RULE,      /* looks like the SYNs of a flood, by a rule */
 	DROP_OVER_LIMIT,        /* no token in the source's connection bucket */
 	DROP_NETWORK_LIMIT,     /* no token in the connection bucket of its source's network */
 	DROP_SYN_LIMIT,         /* no token in the source's SYN bucket, and not challenged */
@@ -157,17 +158,19 @@ struct config {
 	struct limit pass_limit;         /* --pass-rate; an interval of 0: no limit */
 	struct limit unchallenged_limit; /* --unchallenged-rate; an interval of 0: no limit */
 	struct limit challenge_limit;    /* --challenge-rate; an interval of 0: no limit */
-	struct addr ipv4_mask;   /* --ipv4-prefix, for the mapped address: at least 96 bits set */
-	struct addr ipv6_mask;   /* --ipv6-prefix */
-	__u64 netns_cookie;      /* of the network namespace that is protected (SO_NETNS_COOKIE) */
-	__u8 dry_run;            /* --dry-run: judge and count, drop nothing */
-	__u8 multi_buffer;       /* the kernel has xdp.frags (5.18) */
-	__u8 refusal_bits;       /* each CPU remembers 2^this refusals; 5 to 31 */
-	__u8 known_bits;         /* the filter of known sources has 2^this bits; 6 to 32 */
-	__u8 raw_cookies;        /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
-	__u8 own_cookies;        /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
-	__u8 has_services;       /* --service is given; without, no SYN pays for the look-up */
-	__u8 networks;           /* --networks: they have buckets too */
+	struct addr ipv4_mask; /* --ipv4-prefix, for the mapped address: at least 96 bits set */
+	struct addr ipv6_mask; /* --ipv6-prefix */
+	__u64 netns_cookie;    /* of the network namespace that is protected (SO_NETNS_COOKIE) */
+	__u8 dry_run;          /* --dry-run: judge and count, drop nothing */
+	__u8 multi_buffer;     /* the kernel has xdp.frags (5.18) */
+	__u8 refusal_bits;     /* each CPU remembers 2^this refusals; 5 to 31 */
+	__u8 known_bits;       /* the filter of known sources has 2^this bits; 6 to 32 */
+	__u8 raw_cookies;      /* the kernel has bpf_tcp_raw_gen_syncookie_ipv4/6 (6.0) */
+	__u8 own_cookies;      /* --cookies, and the kernel has bpf_sk_assign_tcp_reqsk (6.9) */
+	__u8 has_services;     /* --service is given; without, no SYN pays for the look-up */
+	__u8 learns;           /* --learn suggest or on: SYNs are sampled for the learner */
+	__u8 networks;         /* --networks: they have buckets too */
+	__u8 padding[7];
 	__u32 generation;        /* drawn for each program; see charge.bpf.h */
 	__u32 sample_spacing_ns; /* how often each CPU samples a SYN that does not pass */
 	struct network_step network_steps[NETWORK_STEPS];
@@ -176,7 +179,7 @@ struct config {
 	struct service services[1 + MAX_SERVICES];
 	__u8 service_of_port[65536]; /* the service of each port, by its place above */
 };
-_Static_assert(sizeof(struct config) == 128 + 8192 + 17 * 64 + 65536, "the layout of struct config");
+_Static_assert(sizeof(struct config) == 136 + 8192 + 17 * 64 + 65536, "the layout of struct config");
 
 /* Random words, drawn when the program is loaded. Nothing shows them. */
 struct secret {
@@ -446,7 +449,8 @@ struct run_info {
 	__u32 pid;
 	__u8 version[28]; /* of the binary; text that ends with a zero, as the next one */
 	__u8 flood[128];  /* what the flood is of */
-	__u8 fault[824];  /* what is wrong with the configuration */
+	__u8 learner[64]; /* what the learner is at */
+	__u8 fault[760];  /* what is wrong with the configuration */
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 
@@ -495,7 +499,8 @@ struct observed {
 	__u16 len;   /* bytes that follow */
 	__u8 reason; /* enum reason; 0: nobody judged it */
 	__u8 is_out;
-	__u8 padding[4];
+	__u8 rule; /* that the SYN matches: its place, counted from 1; 0: none */
+	__u8 padding[3];
 };
 _Static_assert(sizeof(struct observed) == 24, "the layout of struct observed");
 
@@ -519,16 +524,138 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 32, "the layout of struct event");
 
-/* How a CPU chooses the SYNs of its sample. */
-struct sampler {
+/* How a CPU chooses the SYNs of a sample, see pace.bpf.h. */
+struct pace {
 	__u64 last;  /* CLOCK_MONOTONIC ns: when it chose the last one */
 	__u32 left;  /* SYNs until the next */
 	__u32 drawn; /* what left began with */
 	__u32 mean;  /* around which it is drawn */
 	__u32 padding;
+};
+
+/* The sample of the SYNs that do not pass. */
+struct sampler {
+	struct pace pace;
 	struct event chosen; /* the last one, as it was told */
 };
 _Static_assert(sizeof(struct sampler) == 56, "the layout of struct sampler");
+
+/*
+ * A SYN as rules see it: what stands at fixed places of its headers, as it is on the wire.
+ *
+ *   word 0  TTL or hop limit, minus 1; TOS or traffic class; total or payload length; window;
+ *           destination port
+ *        1  IPv4: identification, flags and fragment offset; IPv6: flow label; source port; data
+ *           offset and flags
+ *        2  sequence and acknowledgement number
+ *      3-5  the first 24 bytes of the TCP options; zero from where the header ends
+ *
+ * As bytes in memory it is the same on any machine. src/learn/syn.rs has the same 48 bytes.
+ */
+#define SYN_WORDS 6
+#define SYN_OPTION_WORDS 3 /* the last ones */
+struct syn_words {
+	__u64 word[SYN_WORDS];
+};
+
+#define MAX_RULES 16
+
+/* What happens to a SYN that matches a rule. */
+enum rule_stage {
+	RULE_WATCHED,  /* it is counted, and judged as any other */
+	RULE_IN_FORCE, /* it is dropped, but for those of which an answer is wanted, see rules.bpf.h */
+};
+
+/* SYNs whose bits under the mask are the value. */
+struct rule {
+	struct syn_words mask;
+	struct syn_words value;
+	__u8 family;        /* enum family */
+	__u8 stage;         /* enum rule_stage */
+	__u8 reads_options; /* the mask has bits in the words of options */
+	/* Only user space reads and writes what follows. */
+	__u8 is_learned;  /* else an operator added it */
+	__u32 hits;       /* answered SYNs that it matched when it was found */
+	__u32 bound_ppb;  /* of honest clients it matches at most so many, in a billion */
+	__u32 covers_ppm; /* of the SYNs that were refused then, in a million */
+	__u64 since;      /* CLOCK_MONOTONIC ns: when it was made */
+	__u64 until;      /* CLOCK_MONOTONIC ns; 0: for ever */
+	__u64 padding;
+};
+_Static_assert(sizeof(struct rule) == 136, "the layout of struct rule");
+
+/* What a CPU counted of a rule's SYNs. */
+struct rule_counts {
+	__u64 matched;
+	__u64 dropped;
+	__u64 canaries; /* not dropped, to see whether they are answered */
+	__u64 repeated; /* not dropped, as their flow was once just before */
+	__u64 spared;   /* not dropped, as their source had connected lately */
+	__u64 answered; /* not dropped, and a connection came of it */
+	__u64 last;     /* CLOCK_MONOTONIC ns: the last match */
+	__u64 padding;
+};
+_Static_assert(sizeof(struct rule_counts) == 64, "the layout of struct rule_counts");
+
+/* The memory of flows of which a SYN was dropped by a rule, see rules.bpf.h. */
+#define DROPPED_FLOWS_BITS 19 /* 2^this words of each filter */
+#define DROPPED_FLOWS_FILTERS 4
+struct dropped_flows {
+	__u64 filter[DROPPED_FLOWS_FILTERS];
+};
+_Static_assert(sizeof(struct dropped_flows) == 32, "the layout of struct dropped_flows");
+
+/* Slots in which flows are remembered whose SYN matched a rule and was not dropped. */
+#define MATCHED_FLOWS_BITS 17
+
+/* Slots in which SYNs are kept that may be answered. */
+#define KEPT_SYNS_BITS 12
+
+/* A SYN that may be answered, see learn.bpf.h. */
+struct kept_syn {
+	__u64 flow; /* its hash; 0: unused */
+	struct syn_words syn;
+	__u32 second; /* see coarse_second() */
+	__u32 padding;
+};
+_Static_assert(sizeof(struct kept_syn) == 64, "the layout of struct kept_syn");
+
+/* A SYN that a connection came of. Only user space reads and writes it. */
+struct answered_syn {
+	struct addr source;
+	struct syn_words syn;
+	__u8 family;    /* enum family; 0: unused */
+	__u8 is_of_war; /* it came while a flood was on */
+	__u8 is_seeded; /* from a capture that an operator gave */
+	__u8 padding[5];
+};
+_Static_assert(sizeof(struct answered_syn) == 72, "the layout of struct answered_syn");
+
+#define ANSWERED_SYNS 8192
+
+enum lesson_kind {
+	LESSON_REFUSED,  /* a SYN that may not pass unasked, of a sample */
+	LESSON_ANSWERED, /* a connection that stands */
+};
+
+/* What the learner is told of. */
+struct lesson {
+	struct addr source;
+	struct syn_words syn; /* of a connection all zero, if it is not known */
+	__u8 family;          /* enum family */
+	__u8 kind;            /* enum lesson_kind */
+	__u8 rule; /* of a connection whose SYN matched a rule: its place, counted from 1; 0: none */
+	__u8 padding[5];
+};
+_Static_assert(sizeof(struct lesson) == 72, "the layout of struct lesson");
+
+/* How a CPU chooses the SYNs that the learner is told of. */
+struct tutor {
+	struct pace refused; /* those that may not pass unasked */
+	struct pace kept;    /* those that may be answered */
+	struct lesson told;  /* the last one of those that were refused */
+};
+_Static_assert(sizeof(struct tutor) == 120, "the layout of struct tutor");
 
 /* The key of a table of networks; BPF_MAP_TYPE_LPM_TRIE wants the length first. */
 struct list_key {

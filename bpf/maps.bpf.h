@@ -257,6 +257,59 @@ struct {
 	__uint(max_entries, 64);
 } list_origins SEC(".maps");
 
+/* The rules, in any order. User space writes, while a rule's bit in rules_in_use is clear; the program
+ * reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct rule);
+	__uint(max_entries, MAX_RULES);
+} rules SEC(".maps");
+
+/* Bit n: rule n is in use. User space writes, the program reads. */
+__u32 rules_in_use SEC(".data.rules");
+
+/* Of each rule. The program writes, user space reads, and sets those of a new rule to zero. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct rule_counts);
+	__uint(max_entries, MAX_RULES);
+} rule_counts SEC(".maps");
+
+/* Four filters, see rules.bpf.h. The program writes and reads; user space clears the oldest one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct dropped_flows);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1 << DROPPED_FLOWS_BITS);
+} dropped_flows SEC(".maps");
+
+/* The filter in which flows are entered, by its remainder. User space writes, the program reads. */
+__u32 dropped_flows_filter SEC(".data.flows");
+
+/* Flows whose SYN matched a rule and was not dropped, by the upper bits of their hash: from the highest
+ * bit 32 bits of the hash, 8 the rule's place, counted from 1, 24 a time. Only the program uses it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 1 << MATCHED_FLOWS_BITS);
+} matched_flows SEC(".maps");
+
+/* The SYNs of honest clients, as far as they are known: the sample that rules are held against. No
+ * program uses it; it is here so that the next run goes on with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct answered_syn);
+	__uint(max_entries, ANSWERED_SYNS);
+} answered_syns SEC(".maps");
+
+/* Counts up when somebody else than the run has changed them. No program uses it. */
+__u32 answered_changes SEC(".data.answers");
+
 /* User space writes it before load; then rescale() does. */
 struct bucket_limits bucket_limits SEC(".data.limits");
 

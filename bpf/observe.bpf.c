@@ -27,7 +27,7 @@ static __always_inline int show_segment(struct __sk_buff *skb, bool is_out)
 	if (!may_be_sampled() || !take_sample())
 		return TCX_NEXT;
 	len = bytes_wanted(&pkt, skb->len);
-	describe(copy, skb->ifindex, skb->len, len, UNDECIDED, is_out);
+	describe(copy, &pkt, skb->ifindex, skb->len, len, UNDECIDED, is_out);
 	if (len && len <= OBSERVED_BYTES && !bpf_skb_load_bytes(skb, 0, copy->bytes, len))
 		send_copy(copy);
 	return TCX_NEXT;

@@ -130,9 +130,9 @@ static __always_inline struct frame_copy *frame_copy(__u32 which)
 	return bpf_map_lookup_elem(&frame_copies, &which);
 }
 
-/* Says what is known of the frame whose bytes are to follow. */
-static __always_inline void describe(struct frame_copy *copy, __u32 ifindex, __u32 frame_len, __u32 len,
-				     enum reason reason, bool is_out)
+/* Says what is known of the frame whose bytes are to follow. pkt: NULL if it is an answer. */
+static __always_inline void describe(struct frame_copy *copy, const struct packet *pkt, __u32 ifindex,
+				     __u32 frame_len, __u32 len, enum reason reason, bool is_out)
 {
 	copy->about = (struct observed){
 		.at = bpf_ktime_get_ns(),
@@ -141,6 +141,7 @@ static __always_inline void describe(struct frame_copy *copy, __u32 ifindex, __u
 		.len = len,
 		.reason = reason,
 		.is_out = is_out,
+		.rule = pkt ? pkt->rule : 0,
 	};
 }
 

@@ -9,6 +9,10 @@
 #define VLAN_MAX_DEPTH 2
 #define IPV6_EXT_MAX_CHAIN 8
 
+/* Covers any offset of an IP header: an Ethernet header and the tags take 22 bytes. For the verifier.
+ */
+#define IP_OFFSET_MASK 31
+
 /* include/net/tcp.h */
 #define TCPHDR_SYN 0x02
 
@@ -29,10 +33,11 @@ struct packet {
 	__u8 is_known;     /* the source may have an entry in the table, or a socket */
 	__u64 source_hash; /* of the source's key */
 	__u8 is_forwarded; /* the destination is not this host */
+	__u8 rule;         /* that it matches: its place, counted from 1; 0: none */
 	/* Of any TCP segment: */
 	__u8 tcp_flags; /* as in the header's byte 13 */
 	__u8 tcp_len;   /* bytes of the header, by its data offset */
-	__u8 padding[5];
+	__u8 padding[4];
 };
 
 /* IEEE 802.1Q: the bytes behind the EtherType of a tag. */

@@ -29,6 +29,7 @@ typedef struct {
 
 struct sock_common {
 	__be32 skc_daddr;
+	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
 	possible_net_t skc_net;
@@ -70,6 +71,7 @@ struct tcp_options_received {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	__u32 copied_seq;
 	struct tcp_options_received rx_opt;
 	__u8 scaling_ratio;
 	__u32 window_clamp;

@@ -9,9 +9,6 @@
 #define IPV4_LEN 20
 #define IPV6_LEN 40
 
-/* The largest offset of an IP header: an Ethernet header and two tags take 22 bytes. */
-#define IP_OFFSET_MASK 31
-
 /* A copy of a SYN's TCP header. */
 struct syn {
 	union {

@@ -6,11 +6,12 @@
  *    evader would send is dropped.
  * 2. check_lists(): a denied source is dropped. An allowed one has no limits of its own.
  * 3. check_port(): a SYN to a port that is not protected passes.
- * 4. admit() drops a source that has had its connections, or whose network has. It lets a SYN pass to
+ * 4. check_rules(): what looks like the SYNs of a flood is dropped.
+ * 5. admit() drops a source that has had its connections, or whose network has. It lets a SYN pass to
  * the kernel for a token of its source and one of the pass rate, while the listener's queue has room.
- * 5. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
+ * 6. challenge() answers any other SYN with a cookie. What cannot be challenged because of where it
  * goes passes at a rate of its own.
- * 6. conclude() counts the reason, shows the frame to whoever looks, and returns the action.
+ * 7. conclude() counts the reason, shows the frame to whoever looks, and returns the action.
  *
  * redeem() takes the answers to our cookies, and hands the kernel the connections that they complete.
  * charge() sees each connection that stands, and takes it from its source's connection bucket.

@@ -11,7 +11,7 @@ static __noinline bool copy_frame(struct xdp_md *ctx, const struct packet *pkt, 
 {
 	__u32 frame_len = bpf_xdp_get_buff_len(ctx), len = bytes_wanted(pkt, frame_len);
 
-	describe(copy, ctx->ingress_ifindex, frame_len, len, reason, is_out);
+	describe(copy, pkt, ctx->ingress_ifindex, frame_len, len, reason, is_out);
 	if (!len || len > OBSERVED_BYTES)
 		return false;
 	/* On Linux 6.1 the verifier does not learn from the comparison that it is not 0. */

@@ -9,6 +9,7 @@ mod learn;
 mod observe;
 mod refusal;
 mod report;
+mod rule;
 mod values;
 mod verbs;
 
@@ -24,11 +25,12 @@ pub use learn::Learn;
 pub use observe::{MAX_SNAPLEN, Observe};
 pub use refusal::{Refusal, usage_error};
 pub use report::Report;
+pub use rule::{AddRule, RemoveRule, RuleVerb, Which};
 use values::{count, interface, interval, stop_after};
 pub use verbs::{Change, Show, Top, Verb, Words};
 
 use crate::policy::{
-    Challenge, Cookies, EventCommand, MetricsAddress, Mode, Networks, PortRange, Rate, Service,
+    self, Challenge, Cookies, EventCommand, MetricsAddress, Mode, Networks, PortRange, Rate, Service,
     TotalRate, burst, network,
 };
 
@@ -160,6 +162,10 @@ pub struct Protect {
     #[arg(long, value_name = "RATE", default_value = "1000", allow_hyphen_values = true,
           help_heading = CHALLENGES)]
     pub pass_rate: TotalRate,
+
+    /// What becomes of rules that drop what the SYNs of a flood have in common and no honest client's has
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "on", help_heading = CHALLENGES)]
+    pub learn: policy::Learn,
 
     /// SYNs to answer with a SYN cookie instead of dropping them
     #[arg(long, value_enum, default_value = "all", help_heading = CHALLENGES)]

@@ -11,6 +11,7 @@ pub mod lists;
 pub mod observe;
 mod present;
 pub mod report;
+pub mod rule;
 pub mod run;
 mod running;
 pub mod status;
@@ -44,6 +45,7 @@ pub fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Top(words) => top::show(&words)?,
         Verb::Report(words) => report::report(&words)?,
         Verb::Learn(words) => learn::learn(&words)?,
+        Verb::Rule(verb) => rule::verb(&verb)?,
         Verb::Status(show) => {
             return Ok(match status::show(&show)? {
                 status::Verdict::Fine => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ mod doubts;
 mod likeness;
 mod network;
 mod reason;
+mod rules;
 mod way;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ pub use doubts::{Doubt, Otherwise, doubts};
 pub use likeness::{Likeness, harmless_burst, likeness};
 pub use network::{LimitedNetwork, LimitedNetworks};
 pub use reason::{Action, Reason};
+pub use rules::Rules;
 pub use way::{Link, NextHop, Route, Way, way};
 
 use crate::policy::{Listed, Policy};
@@ -57,6 +59,8 @@ pub struct Facts<'a> {
     pub listed: Option<Listed>,
     /// Why the CPU that judges it refused its source before, as far as that holds still.
     pub remembered: Option<Refused>,
+    /// Those in force.
+    pub rules: Rules,
     /// Of the port's service.
     pub networks: LimitedNetworks,
     pub host: Host,
@@ -145,6 +149,7 @@ pub struct Entry {
     pub last_drop: u64,
     /// In seconds, and one more; 0: never.
     pub first_connected: u32,
+    pub last_connected: u32,
 }
 
 /// Which bucket of a source is empty.
@@ -167,6 +172,11 @@ pub enum Step {
     Lists(Option<Listed>),
     Port {
         is_protected: bool,
+    },
+    /// How many are in force. `is_spared`: they do not count for the source.
+    Rules {
+        in_force: usize,
+        is_spared: bool,
     },
     /// Of this prefix length, which is limited. `is_old`: the source connected before, so it does not matter.
     Network {

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub use counts::Counts;
 pub use event::{
     Blocked, Event, Flood, Kind, Nature, NetworkLimited, NetworkRelaxed, NetworkShare, PortShare,
-    Released, SourceShare, Why, seconds, share,
+    Released, Rule, RuleStage, SourceShare, Why, seconds, share,
 };
 
 /// One sentence, or what one is made of.

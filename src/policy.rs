@@ -3,6 +3,7 @@
 
 mod event_command;
 pub mod faults;
+pub mod learning;
 mod limit;
 pub mod list_file;
 mod lists;
@@ -24,6 +25,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 pub use event_command::EventCommand;
+pub use learning::Learn;
 pub use limit::{Limit, Rate, TotalRate, burst};
 pub use list_file::{Entry as ListEntry, ListFile, SHORTEST_PREFIX};
 pub use lists::{Listed, ListedBy, Listing, Lists, Origin};
@@ -65,6 +67,8 @@ pub struct Policy {
     pub networks: Networks,
     /// Judge and count, drop nothing.
     pub dry_run: bool,
+    /// What becomes of rules that a flood teaches.
+    pub learn: Learn,
 }
 
 impl Policy {

@@ -17,6 +17,7 @@ mod log;
 mod meanings;
 mod page;
 mod plot;
+mod rule;
 mod settings;
 mod shares;
 mod story;

@@ -100,6 +100,7 @@ fn policy(words: &Protect) -> Result<Policy> {
         services: Services::new(words.service.clone()),
         networks: words.networks.flatten().unwrap_or(Networks::On),
         dry_run: words.dry_run,
+        learn: words.learn,
     })
 }
 

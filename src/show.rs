@@ -13,6 +13,7 @@ pub mod networks;
 pub mod notes;
 pub mod out;
 pub mod report;
+pub mod rules;
 pub mod segment;
 pub mod status;
 pub mod summary;

@@ -12,6 +12,7 @@ pub mod firewall;
 pub mod floods;
 pub mod host;
 pub mod knowledge;
+pub mod learning;
 pub mod links;
 pub mod lists;
 pub mod networks;
@@ -19,6 +20,7 @@ pub mod ports;
 pub mod rates;
 pub mod redeemers;
 pub mod routes;
+mod state_file;
 pub mod sysctls;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +43,7 @@ pub use firewall::Firewall;
 pub use floods::Floods;
 pub use host::Host;
 pub use knowledge::Knowledge;
+pub use learning::Learning;
 pub use links::Links;
 pub use lists::Lists;
 pub use networks::Networks;
@@ -60,6 +63,7 @@ pub struct Upkeep {
     pub events: Events,
     pub floods: Floods,
     pub blocked: Blocked,
+    pub learning: Learning,
     pub networks: Networks,
     /// None: the kernel's settings are left alone.
     pub sysctls: Option<Sysctls>,
@@ -88,6 +92,7 @@ impl Upkeep {
             events: Events::default(),
             floods: Floods::default(),
             blocked: Blocked::default(),
+            learning: Learning::default(),
             networks: Networks::default(),
             sysctls,
             links: Links::default(),
@@ -129,6 +134,7 @@ impl Upkeep {
         let floods = self.floods.tick(&self.program, is_flooded, &arrived.samples);
         let blocked = self.blocked.tick(&self.program, &arrived.refused);
         let networks = self.networks.tick(&self.program);
+        let learned = self.learning.tick(&self.program);
         let refuses = is_flooded && self.knowledge.ports.need_kernel_cookies(&self.program.policy);
         let mut told = Vec::new();
         if refuses && self.sysctls.as_ref().is_some_and(Sysctls::is_idle) {
@@ -139,8 +145,11 @@ impl Upkeep {
         let filter = self.filter.tick(&self.program);
         let buckets = self.buckets.tick(&self.program);
         let lists = self.lists.tick(&self.program);
-        [links, host, rates, unread, floods, blocked, networks, told, sysctls, filter, buckets, lists]
-            .concat()
+        [
+            links, host, rates, unread, floods, blocked, networks, learned, told, sysctls, filter,
+            buckets, lists,
+        ]
+        .concat()
     }
 
     /// For how long a flood has been on. None: none is.

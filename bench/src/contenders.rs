@@ -6,7 +6,7 @@ use std::any::Any;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bench::generator::Shape;
 use bench::skels::{drop::DropSkelBuilder, tutorial::TutorialSkelBuilder};
 use lab::defence::Defence;
@@ -60,6 +60,7 @@ pub const OTHERS: &[Contender] = &[
     defence("synflood-xdp, skb", ALL, |server| synflood(server, &["--mode", "skb"])),
     defence("synflood-xdp, no challenge", ALL, |server| synflood(server, &["--challenge", "off"])),
     OURS_EACH_ONCE,
+    defence("synflood-xdp, a rule", &[Shape::Random], ruled),
     defence("synflood-xdp, kernel cookies", RANDOM, |server| {
         server.run("sysctl", &["-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.tcp_timestamps=2"]);
         synflood(server, &["--cookies", "kernel"])
@@ -98,12 +99,27 @@ pub fn synflood(server: &Netns, options: &[&str]) -> Result<Running> {
     synflood_on(server, &["eth0"], options)
 }
 
+/// With a rule that the flood's SYNs match.
+fn ruled(server: &Netns) -> Result<Running> {
+    let running = synflood(server, &[])?;
+    let added = server
+        .command(&binary()?, &["rule", "add", "ipv4,window=64240,options=none"])
+        .output()
+        .context("cannot add a rule")?;
+    ensure!(added.status.success(), "no rule: {}", String::from_utf8_lossy(&added.stderr));
+    Ok(running)
+}
+
+fn binary() -> Result<String> {
+    std::env::var("SYNFLOOD_XDP").context("SYNFLOOD_XDP does not name the binary")
+}
+
 pub fn synflood_on(server: &Netns, interfaces: &[&str], options: &[&str]) -> Result<Running> {
-    let binary = std::env::var("SYNFLOOD_XDP").context("SYNFLOOD_XDP does not name the binary")?;
     let interfaces: Vec<_> = interfaces.iter().flat_map(|name| ["--iface", name]).collect();
     // The other end of the veth takes what a driver sends, as it aggregates frames (gro).
     let native: &[&str] = if options.contains(&"--mode") { &[] } else { &["--mode", "native"] };
-    let command = server.command(&binary, &[&interfaces[..], &["--quiet"], native, options].concat());
+    let command =
+        server.command(&binary()?, &[&interfaces[..], &["--quiet"], native, options].concat());
     Ok(Box::new(Defence::start_command(command)?))
 }
 

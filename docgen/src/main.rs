@@ -73,3 +73,12 @@ fn renew(mut command: Command, cli: &Cli) -> Result<()> {
 fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
+
+/// Those that do something: of one that has commands of its own, these.
+fn commands(command: &Command) -> Vec<&Command> {
+    let of = |command| match commands(command) {
+        own if own.is_empty() => vec![command],
+        own => own,
+    };
+    subcommands(command).flat_map(of).collect()
+}

@@ -28,7 +28,7 @@ const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 pub fn page(command: Command) -> Result<String> {
     let after_help = sections(&after_help(&command));
-    let commands = crate::subcommands(&command).map(subsection).collect::<Result<String>>()?;
+    let commands = crate::commands(&command).into_iter().map(subsection).collect::<Result<String>>()?;
     let synopsis = synopsis(&mut command.clone())?;
     let says_more = command.get_long_about().is_some();
     let man = Man::new(command).section("8");
@@ -56,7 +56,7 @@ fn synopsis(command: &mut Command) -> Result<Vec<u8>> {
     let mut roff = Roff::new();
     roff.control("SH", ["SYNOPSIS"]);
     let own = usage(command);
-    let verbs: Vec<_> = crate::subcommands(command).cloned().collect();
+    let verbs: Vec<_> = crate::commands(command).into_iter().cloned().collect();
     let own = own.lines().filter(|line| !line.contains("<COMMAND>")).map(str::to_owned);
     let of_verbs = verbs.into_iter().map(|mut verb| usage(&mut verb));
     for (number, line) in own.chain(of_verbs).enumerate() {
@@ -100,7 +100,8 @@ fn subsection(command: &Command) -> Result<String> {
     let after_help = sections(&after_help(command));
     let command =
         command.clone().mut_args(|arg| if is_said_above(&arg) { arg.hide(true) } else { arg });
-    let name = command.get_name().to_owned();
+    let called = command.get_bin_name().and_then(|words| words.split_once(' '));
+    let name = called.map_or(command.get_name(), |(_, name)| name).to_owned();
     let has_options = command.get_arguments().any(|arg| !arg.is_hide_set());
     let man = Man::new(command);
     let mut text = Vec::new();
@@ -190,13 +191,14 @@ one address
     #[test]
     fn each_way_of_use_is_a_line_of_the_synopsis() {
         let add = Command::new("add").arg(Arg::new("net").value_name("NET").required(true));
+        let list = Command::new("list").subcommand(add);
         let mut tool = Command::new("tool")
             .override_usage("tool --go [OPTIONS]\n       tool <COMMAND> [OPTIONS]")
-            .subcommands([add, Command::new("secret").hide(true)]);
+            .subcommands([list, Command::new("secret").hide(true)]);
         tool.build();
         let page = super::page(tool).unwrap();
         let (_, synopsis) = page.split_once(".SH SYNOPSIS\n").unwrap();
         let (synopsis, _) = synopsis.split_once(".SH ").unwrap();
-        assert_eq!(synopsis, "\\fBtool\\fR \\-\\-go [OPTIONS]\n.br\n\\fBtool add\\fR <NET>\n");
+        assert_eq!(synopsis, "\\fBtool\\fR \\-\\-go [OPTIONS]\n.br\n\\fBtool list add\\fR <NET>\n");
     }
 }

@@ -11,7 +11,7 @@ pub fn page(command: &Command) -> String {
         command.get_name()
     );
     text += &tables(command);
-    for command in crate::subcommands(command) {
+    for command in crate::commands(command) {
         let name = command.get_bin_name().unwrap_or(command.get_name());
         let about = command.get_long_about().or(command.get_about());
         let about = prose(&about.map(ToString::to_string).unwrap_or_default());
@@ -104,7 +104,9 @@ mod tests {
             .arg(Arg::new("rate").long("rate").value_name("A|B").help("a < b, or `a < b`\n\nmore"))
             .next_help_heading(None::<&str>)
             .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue))
-            .subcommand(Command::new("go").about("Begin").arg(Arg::new("place").value_name("PLACE")))
+            .subcommand(Command::new("go").about("Move").subcommand(
+                Command::new("on").about("Begin").arg(Arg::new("place").value_name("PLACE")),
+            ))
             .disable_help_subcommand(true);
         command.build();
         let page = super::page(&command);
@@ -118,7 +120,7 @@ mod tests {
                  | `-q`, `--quiet` |  |  |  |\n\n\
                  ## Output\n\n{head}\
                  | `--rate <A\\|B>` |  | a \\< b, or `a < b`<br>more |  |\n\n\
-                 ## `tool go`\n\nBegin\n\n{head}\
+                 ## `tool go on`\n\nBegin\n\n{head}\
                  | `[PLACE]` |  |  |  |\n"
             )
         );

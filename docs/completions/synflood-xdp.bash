@@ -40,11 +40,23 @@ _synflood__xdp() {
             synflood__xdp,report)
                 cmd="synflood__xdp__subcmd__report"
                 ;;
+            synflood__xdp,rule)
+                cmd="synflood__xdp__subcmd__rule"
+                ;;
             synflood__xdp,status)
                 cmd="synflood__xdp__subcmd__status"
                 ;;
             synflood__xdp,top)
                 cmd="synflood__xdp__subcmd__top"
+                ;;
+            synflood__xdp__subcmd__rule,add)
+                cmd="synflood__xdp__subcmd__rule__subcmd__add"
+                ;;
+            synflood__xdp__subcmd__rule,list)
+                cmd="synflood__xdp__subcmd__rule__subcmd__list"
+                ;;
+            synflood__xdp__subcmd__rule,remove)
+                cmd="synflood__xdp__subcmd__rule__subcmd__remove"
                 ;;
             *)
                 ;;
@@ -53,7 +65,7 @@ _synflood__xdp() {
 
     case "${cmd}" in
         synflood__xdp)
-            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report learn check"
+            opts="-i -q -h -V --iface --dump --all --json --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --learn --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help --version allow deny lists status explain top observe report learn rule check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -139,8 +151,16 @@ _synflood__xdp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --networks)
+                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
+                    return 0
+                    ;;
                 --pass-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --learn)
+                    COMPREPLY=($(compgen -W "off suggest on" -- "${cur}"))
                     return 0
                     ;;
                 --challenge)
@@ -238,7 +258,7 @@ _synflood__xdp() {
             return 0
             ;;
         synflood__xdp__subcmd__check)
-            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --pass-rate --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
+            opts="-i -q -h --brief --iface --burst --rate --port --allow --deny --allow-file --deny-file --service --ipv4-prefix --ipv6-prefix --max-sources --networks --pass-rate --learn --challenge --challenge-rate --unchallenged-rate --cookies --keep-sysctls --config --mode --replace --dry-run --for --interval --metrics --on-event --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -324,8 +344,16 @@ _synflood__xdp() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --networks)
+                    COMPREPLY=($(compgen -W "off on" -- "${cur}"))
+                    return 0
+                    ;;
                 --pass-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --learn)
+                    COMPREPLY=($(compgen -W "off suggest on" -- "${cur}"))
                     return 0
                     ;;
                 --challenge)
@@ -459,7 +487,7 @@ _synflood__xdp() {
             return 0
             ;;
         synflood__xdp__subcmd__learn)
-            opts="-h --attack --honest --json --help"
+            opts="-i -h --attack --honest --iface --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -492,6 +520,20 @@ _synflood__xdp() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --iface)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
                     fi
                     return 0
                     ;;
@@ -644,6 +686,108 @@ _synflood__xdp() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__rule)
+            opts="-h --help list add remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__rule__subcmd__add)
+            opts="-i -h --for --watch --iface --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iface)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__rule__subcmd__list)
+            opts="-i -h --json --iface --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --iface)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synflood__xdp__subcmd__rule__subcmd__remove)
+            opts="-i -h --iface --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --iface)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
+                    fi
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt +o nospace
                     fi
                     return 0
                     ;;

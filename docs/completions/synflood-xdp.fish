@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synflood_xdp_global_optspecs
-    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= networks= pass-rate= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= on-event= q/quiet h/help V/version
+    string join \n i/iface= dump all json burst= rate= port= allow= deny= allow-file= deny-file= service= ipv4-prefix= ipv6-prefix= max-sources= networks= pass-rate= learn= challenge= challenge-rate= unchallenged-rate= cookies= keep-sysctls config= mode= replace dry-run for= interval= metrics= on-event= q/quiet h/help V/version
 end
 
 function __fish_synflood_xdp_needs_command
@@ -39,6 +39,9 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l max-sources -
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l networks -d 'Whether many sources of one network share a limit: 32 times --burst and --rate for an IPv4 /24 or an IPv6 /48, 128 times for a /20 or a /40 [default: on]. With --dump, alone: show the networks instead of the sources' -r -f -a "off\t'Only sources have'
 on\t'A network has many times what a source has'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l pass-rate -d 'SYNs per second that the kernel gets unasked, in total (0: no limit)' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l learn -d 'What becomes of rules that drop what the SYNs of a flood have in common and no honest client\'s has' -r -f -a "off\t'None are looked for'
+suggest\t'They are told, with the command that applies them'
+on\t'They drop what they match'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l challenge -d 'SYNs to answer with a SYN cookie instead of dropping them' -r -f -a "off\t'None'
 all\t'Whatever may not pass unasked'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -l challenge-rate -d 'SYN cookies sent per second, in total (0: no limit)' -r
@@ -71,7 +74,8 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "explain" 
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "top" -d 'Watch a running instance on a full screen: rates, the worst sources and what they look like; keys sort, filter, allow and deny. Without a terminal: one screen, as text'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "observe" -d 'Show the TCP segments of an interface, like tcpdump, and what becomes of those that arrive'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "report" -d 'Make one HTML page of an attack, from what a run with --json has written'
-complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "learn" -d 'Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing'
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "learn" -d 'Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing. Without an attack: tell running instances what honest clients look like'
+complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "rule" -d 'Show the rules that SYNs are dropped by, add and remove them'
 complete -c synflood-xdp -n "__fish_synflood_xdp_needs_command" -f -a "check" -d 'Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0 fine, 1 it would not start, 3 with warnings'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand allow" -l for -d 'How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand allow" -l note -d 'What to remember about it' -r
@@ -114,10 +118,25 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -l sy
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand observe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand report" -s o -l output -d 'Write the page to this file, in place of an older page; `-` is standard output [default: standard output, if it is no terminal]' -r -F
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand report" -s h -l help -d 'Print help'
-complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l attack -d 'Capture of an attack, pcap or pcapng; may be given several times; `-` is standard input' -r -F
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l attack -d 'Capture of an attack, pcap or pcapng; may be given several times; `-` is standard input. Without it, running instances are given the honest clients' -r -F
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l honest -d 'Capture of honest clients\' connections, such as an hour of peace; may be given several times; `-` is standard input' -r -F
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -l json -d 'Write JSON: one object'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand learn" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and not __fish_seen_subcommand_from list add remove" -f -a "list" -d 'Show the rules that SYNs are judged by: what they match, and what has become of it'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and not __fish_seen_subcommand_from list add remove" -f -a "add" -d 'Drop SYNs that look like this, from now on'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Take rules back, learned ones too'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from list" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'Write JSON: one object'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from add" -l for -d 'How long it counts, as 90s, 10m or 1h30m [default: until it is removed or the run ends; a service keeps it]' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from add" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from add" -l watch -d 'Only count what it matches, and drop nothing'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from add" -l force -d 'Even if more than 0.1 % of the honest clients that are known look like this'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from remove" -s i -l iface -d 'Only the instance on this interface; may be given several times [default: all]' -r -f -a '(command ls /sys/class/net)'
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand rule; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -s i -l iface -d 'Interface to protect, or to ask with --dump; may be given several times' -r -f -a '(command ls /sys/class/net)'
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l burst -d 'Connections that a source may open at once; needs --rate [default: no limit]' -r
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l rate -d 'Connections that a source may open over time: per second, or as 30/m, 1000/s, 10/h; needs --burst' -r
@@ -133,6 +152,9 @@ complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l max-
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l networks -d 'Whether many sources of one network share a limit: 32 times --burst and --rate for an IPv4 /24 or an IPv6 /48, 128 times for a /20 or a /40 [default: on]. With --dump, alone: show the networks instead of the sources' -r -f -a "off\t'Only sources have'
 on\t'A network has many times what a source has'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l pass-rate -d 'SYNs per second that the kernel gets unasked, in total (0: no limit)' -r
+complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l learn -d 'What becomes of rules that drop what the SYNs of a flood have in common and no honest client\'s has' -r -f -a "off\t'None are looked for'
+suggest\t'They are told, with the command that applies them'
+on\t'They drop what they match'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l challenge -d 'SYNs to answer with a SYN cookie instead of dropping them' -r -f -a "off\t'None'
 all\t'Whatever may not pass unasked'"
 complete -c synflood-xdp -n "__fish_synflood_xdp_using_subcommand check" -l challenge-rate -d 'SYN cookies sent per second, in total (0: no limit)' -r

@@ -11,6 +11,7 @@ use super::explain::Explain;
 use super::learn::Learn;
 use super::observe::Observe;
 use super::report::Report;
+use super::rule::RuleVerb;
 use super::values;
 use crate::policy::faults::harmless;
 use crate::policy::network;
@@ -38,8 +39,12 @@ pub enum Verb {
     Observe(Observe),
     /// Make one HTML page of an attack, from what a run with --json has written
     Report(Report),
-    /// Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing
+    /// Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing.
+    /// Without an attack: tell running instances what honest clients look like
     Learn(Learn),
+    /// Show the rules that SYNs are dropped by, add and remove them
+    #[command(subcommand)]
+    Rule(RuleVerb),
     /// Say whether a run with these options would start, and what it would suffer from; attaches nothing. Exit status: 0
     /// fine, 1 it would not start, 3 with warnings
     Check(Words),
@@ -106,7 +111,7 @@ pub struct Top {
     pub iface: Option<String>,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
     match values::stop_after(text)? {
         time if time <= CENTURY => Ok(time),

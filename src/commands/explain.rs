@@ -7,13 +7,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::running::{self, Found};
-use super::{lists, print};
+use super::{lists, print, rule};
 use crate::advice::preflight;
 use crate::cli::Explain;
 use crate::judge::{self, Bucket, Entry, Link, Otherwise, Step};
 use crate::kernel::instance::Running;
 use crate::kernel::interface::Interface;
+use crate::kernel::maps::rules;
 use crate::kernel::maps::situation::{self, Question, Situation, Tables};
+use crate::learn::Family;
 use crate::policy::{Policy, Ports, Service, SourceLimits, network_name};
 use crate::show;
 use crate::show::explain::{Answer, Explained, Known, OfInstance, remedy};
@@ -64,7 +66,7 @@ fn read(found: Found, words: &Explain) -> Result<Vec<OfInstance>> {
         let answers = answers(&situation, &question, words.port);
         of_instance(&running, &situation, answers, words, (program_id, interfaces))
     };
-    Ok(alike.into_iter().map(of).collect())
+    alike.into_iter().map(of).collect()
 }
 
 fn of_instance(
@@ -73,13 +75,16 @@ fn of_instance(
     answers: Vec<Answer>,
     words: &Explain,
     (program_id, interfaces): (u32, Vec<InterfaceMode>),
-) -> OfInstance {
+) -> Result<OfInstance> {
     let source = network_name(&situation.network);
     let listed = situation.listed.clone().map(lists::shown);
     let known = known(situation, &running.policy);
     let remedy = remedy(&source, &words.iface, listed.as_ref(), &known, &answers);
     let dry_run = running.policy.dry_run;
-    OfInstance { program_id, interfaces, dry_run, source, listed, known, answers, remedy }
+    let is_meant =
+        |rule: &rules::Entry| rule.is_in_force && rule.rule.family == Family::of(words.address);
+    let rules = rule::those(running, is_meant)?;
+    Ok(OfInstance { program_id, interfaces, dry_run, source, listed, known, rules, answers, remedy })
 }
 
 /// What is known of the source at each service that there still is.

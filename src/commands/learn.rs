@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `learn`: from captures to rules, without a running instance.
+//! `learn`: from captures to rules, without a running instance; or from a capture of honest clients to what running
+//! instances know of them.
 
 mod capture;
 mod link;
 mod sample;
+mod seed;
 
 use std::path::Path;
 
@@ -23,13 +25,17 @@ pub fn learn(given: &Learn) -> Result<()> {
         dashes.count() < 2,
         "standard input can be read once: give `-` once, and files for the rest"
     );
+    if given.attack.is_empty() {
+        return seed::seed(given);
+    }
     let attack = sample::read(&given.attack)?;
     let honest = sample::read(&given.honest)?;
-    let found = search(&attack.syns, &honest.syns, &[], &|_| false);
+    let (attack_syns, honest_syns) = (attack.syns(), honest.syns());
+    let found = search(&attack_syns, &honest_syns, &[], &|_| false);
     let learned = Learned {
-        notes: notes(&found, &attack.syns, &honest.syns),
-        rules: found.iter().map(|found| rule(found, &honest.syns)).collect(),
-        share: share(&attack.syns, &found),
+        notes: notes(&found, &attack_syns, &honest_syns),
+        rules: found.iter().map(|found| rule(found, &honest_syns)).collect(),
+        share: share(&attack_syns, &found),
         attack: side(attack),
         honest: side(honest),
     };
@@ -40,7 +46,7 @@ pub fn learn(given: &Learn) -> Result<()> {
 fn side(sample: Sample) -> Side {
     Side {
         syns: sample.files.iter().map(|file| file.syns).sum(),
-        drawn: sample.syns.len(),
+        drawn: sample.seen.len(),
         files: sample.files,
     }
 }

@@ -227,6 +227,7 @@ impl Look<'_> {
             at: now.0 - now.1.saturating_sub(frame.at),
             is_out: frame.is_out,
             reason: reason.cloned(),
+            rule: frame.rule,
             frame_len: frame.frame_len,
             bytes: frame.bytes,
         }

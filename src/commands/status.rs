@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use super::present::{self, Bounded, Look, Shared};
-use super::print;
 use super::running::{self, Found};
+use super::{print, rule};
 use crate::advice::preflight;
 use crate::cli::Show;
 use crate::kernel::clock;
 use crate::kernel::instance::Running;
+use crate::kernel::maps::answered;
 use crate::kernel::maps::lists::totals::{Totals, totals};
 use crate::show;
 use crate::show::status::{Fault, Networks, OfInstance, Statuses};
@@ -61,6 +62,12 @@ fn read(found: Found, look: Look) -> Result<OfInstance> {
         tables: present::fill(Bounded::from(&*running))?,
         networks: networks(&running)?,
         limited_networks: present::limited_networks(&running)?,
+        learner: info
+            .filter(|_| running.pid.is_some())
+            .map(|info| info.learner.clone())
+            .filter(|learner| !learner.is_empty()),
+        honest_syns: answered::read(&*running)?.len(),
+        rules: rule::all(&*running)?,
         reloaded: info.and_then(|info| info.reloaded).map(age),
         fault: info
             .and_then(|info| info.fault.as_ref())

@@ -12,7 +12,7 @@ pub fn judge(facts: &Facts<'_>, syn: &Syn, state: &mut State) -> Verdict {
     let mut case = Case { facts, syn, state, limits, steps: Vec::new() };
     let (reason, is_counted) = match case.exempt() {
         Some(reason) => (reason, false),
-        None => (case.limited(), was_known),
+        None => (case.ask_rules().unwrap_or_else(|| case.limited()), was_known),
     };
     if is_counted {
         case.count_refused(reason);
@@ -34,7 +34,7 @@ impl Case<'_> {
         self.steps.push(step);
     }
 
-    fn is_allowed(&self) -> bool {
+    pub fn is_allowed(&self) -> bool {
         self.facts.listed == Some(Listed::Allowed)
     }
 

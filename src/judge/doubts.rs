@@ -17,6 +17,8 @@ pub enum Doubt {
     /// The listener is at other addresses of this host.
     OtherAddress,
     NoKernelCookie,
+    /// The SYN looks like a rule in force.
+    LooksLikeRule,
 }
 
 /// What becomes of a SYN where a doubt is right.
@@ -45,6 +47,7 @@ impl Doubt {
             Self::NotByGateway(way) => facts.way = way,
             Self::OtherAddress => facts.port.listens = false,
             Self::NoKernelCookie => facts.has_kernel_cookie = false,
+            Self::LooksLikeRule => facts.rules.is_matched = true,
         }
         facts
     }

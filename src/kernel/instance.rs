@@ -73,6 +73,11 @@ pub struct Running {
     pub listeners: MapHandle,
     pub host: MapHandle,
     pub links: MapHandle,
+    pub rules: MapHandle,
+    pub rule_counts: MapHandle,
+    pub rules_in_use: MapHandle,
+    pub answered_syns: MapHandle,
+    pub answered_changes: MapHandle,
     pub observed: observe::Tables,
 }
 
@@ -215,6 +220,11 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         listeners: map("listeners")?,
         host: map(".data.host")?,
         links: map("links")?,
+        rules: map("rules")?,
+        rule_counts: map("rule_counts")?,
+        rules_in_use: map(".data.rules")?,
+        answered_syns: map("answered_syns")?,
+        answered_changes: map(".data.answers")?,
         observed: observe::Tables {
             wanted: map(".data.observe")?,
             sampling: map(".data.sampling")?,

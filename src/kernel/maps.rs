@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The program's maps, a module for each that user space reads or fills.
 
+pub mod answered;
 pub mod connections;
 pub mod counters;
+pub mod dropped_flows;
 pub mod events;
 pub mod filter;
 pub mod handles;
 pub mod host;
+pub mod lessons;
 pub mod lists;
 pub mod needs;
 pub mod networks;
@@ -16,6 +19,7 @@ pub mod rates;
 pub mod refusals;
 pub mod rescale;
 pub mod ring;
+pub mod rules;
 pub mod run_info;
 pub mod situation;
 pub mod sources;

@@ -39,10 +39,13 @@ macro_rules! plain {
 plain! {
     addr: 16,
     advice: 16,
+    answered_syn: 72,
     bucket_limits: 17 * 32,
-    config: 128 + 8192 + 17 * 64 + 65_536,
+    config: 136 + 8192 + 17 * 64 + 65_536,
+    dropped_flows: 32,
     event: 32,
     host: 32,
+    lesson: 72,
     link: 24,
     list_entry: 32,
     list_key: 28,
@@ -64,11 +67,15 @@ plain! {
     refusal: 32,
     rescaling: 8,
     route: 16,
+    rule: 136,
+    rule_counts: 64,
     run_info: 1024,
     sampler: 56,
     secret: 32,
     source: 64,
     source_key: 24,
+    syn_words: 48,
+    tutor: 120,
 }
 
 const NO_CONFIG: &str = "the BPF program in this binary has no configuration";

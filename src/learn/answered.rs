@@ -5,6 +5,7 @@
 //!
 //! - One source has at most [`MAX_OF_SOURCE`] entries, and one network at most [`MAX_OF_NETWORK`]. Bots all over the
 //!   world are held by the next two.
+//! - Beyond [`UNHURRIED`] entries it grows slowly, so that nobody has most of it at once.
 //! - What came in peace is never displaced by what comes in a flood. That fills only free room, and at most
 //!   [`MAX_OF_WAR`] entries; beyond it, it displaces its like.
 //! - Once there is no room, peace displaces [`DISPLACED_A_MINUTE`] entries a minute at most: all of them take hours,
@@ -21,9 +22,13 @@ pub const CAPACITY: usize = 8192;
 /// Entries of one source: an IPv4 address, an IPv6 /64.
 pub const MAX_OF_SOURCE: usize = 8;
 /// Entries of one network: an IPv4 /16, an IPv6 /32.
-pub const MAX_OF_NETWORK: usize = 256;
+pub const MAX_OF_NETWORK: usize = 512;
 /// Entries that came while a flood was on.
 pub const MAX_OF_WAR: usize = CAPACITY / 4;
+/// Beyond so many entries the sample grows by [`GROWN_A_MINUTE`] at most: whoever has many addresses has not most of it
+/// within a minute.
+pub const UNHURRIED: usize = 1024;
+pub const GROWN_A_MINUTE: u32 = 512;
 /// Entries that newer ones displace in a minute of peace, once there is no room.
 pub const DISPLACED_A_MINUTE: u32 = 32;
 
@@ -58,20 +63,24 @@ impl Entry {
         Self { is_seeded: true, ..Self::seen(syn, source, Time::Peace) }
     }
 
-    /// Who counts as one source.
-    pub fn source_key(&self) -> u128 {
-        self.prefix(128, 64)
+    fn source_key(&self) -> u128 {
+        prefix(self.source, 128, 64)
     }
 
     fn network_key(&self) -> u128 {
-        self.prefix(96 + 16, 32)
+        prefix(self.source, 96 + 16, 32)
     }
+}
 
-    fn prefix(&self, of_ipv4: u32, of_ipv6: u32) -> u128 {
-        let is_ipv4 = Ipv6Addr::from(self.source).to_ipv4_mapped().is_some();
-        let length = if is_ipv4 { of_ipv4 } else { of_ipv6 };
-        u128::from_be_bytes(self.source) & (u128::MAX << (128 - length))
-    }
+/// Who counts as one source: an IPv4 address, an IPv6 /64.
+pub fn source_key(source: IpAddr) -> u128 {
+    prefix(mapped(source), 128, 64)
+}
+
+fn prefix(source: [u8; 16], of_ipv4: u32, of_ipv6: u32) -> u128 {
+    let is_ipv4 = Ipv6Addr::from(source).to_ipv4_mapped().is_some();
+    let length = if is_ipv4 { of_ipv4 } else { of_ipv6 };
+    u128::from_be_bytes(source) & (u128::MAX << (128 - length))
 }
 
 /// An address as [`Entry::source`] has it.
@@ -90,6 +99,8 @@ pub struct Answered {
     of_source: HashMap<u128, usize>,
     of_network: HashMap<u128, usize>,
     of_war: usize,
+    /// When the sample may grow again.
+    next_grown: Duration,
     /// When the next entry may be displaced.
     next_displaced: Duration,
     rng: fastrand::Rng,
@@ -103,6 +114,7 @@ impl Answered {
             of_source: HashMap::new(),
             of_network: HashMap::new(),
             of_war: 0,
+            next_grown: Duration::ZERO,
             next_displaced: Duration::ZERO,
             rng: fastrand::Rng::with_seed(seed),
         }
@@ -144,6 +156,12 @@ impl Answered {
             return (!displaces || self.displace(|old| old.time == Time::War)) && self.push(entry);
         }
         if !is_full {
+            if self.entries.len() >= UNHURRIED {
+                if now < self.next_grown {
+                    return false;
+                }
+                self.next_grown = now + Duration::from_mins(1) / GROWN_A_MINUTE;
+            }
             return self.push(entry);
         }
         // War's goes first, and that needs no patience: it was never trusted.

@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use super::answered::{Answered, Entry, Time};
 use super::rule::Rule;
-use super::search::{MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search, widened};
+use super::search::{Found, MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search, widened};
 use super::syn::{Family, Syn};
+pub use crate::policy::Learn as Mode;
 use bars::Bars;
-pub use model::{Action, Answer, Mode, Seen, Slot, State};
+pub use model::{Action, Answer, Seen, Slot, State};
 use recent::Recent;
 use rule::{Live, is_honest};
 pub use rule::{Stage, Status, Why};
@@ -128,15 +129,16 @@ impl Learner {
     fn note_answers(&mut self, now: Duration, seen: &Seen) {
         let time = if self.flood.is_some() { Time::War } else { Time::Peace };
         for answer in seen.answered {
-            let entry = Entry::seen(answer.syn, answer.source, time);
-            self.answered.add(now, entry);
+            if let Some(syn) = answer.syn {
+                self.answered.add(now, Entry::seen(syn, answer.source, time));
+            }
             for (slot, live) in self.live.iter_mut().enumerate() {
                 if let Some(live) = live {
-                    live.note_answer(&entry, answer.slot == Some(slot));
+                    live.note_answer(answer, answer.slot == Some(slot));
                 }
             }
         }
-        let syns: Vec<Syn> = seen.answered.iter().map(|answer| answer.syn).collect();
+        let syns: Vec<Syn> = seen.answered.iter().filter_map(|answer| answer.syn).collect();
         self.answered_lately.add(now, &syns);
     }
 
@@ -205,6 +207,22 @@ impl Learner {
             self.live[slot] = Some(Live::new(now, found.clone()));
             actions.push(Action::Watch { slot, found });
         }
+    }
+
+    /// Goes on with a rule that another learner has put into a slot. It stands its probation again unless it was in
+    /// force.
+    pub fn adopt(&mut self, now: Duration, slot: usize, found: Found, is_in_force: bool) {
+        self.flood.get_or_insert(Flood {
+            last: now,
+            next_search: now + SEARCH_AFTER,
+            has_searched: true,
+        });
+        self.live[slot] = Some(Live::adopted(now, found, is_in_force));
+    }
+
+    /// The rule in a slot is gone: somebody else has removed it.
+    pub fn forget(&mut self, slot: usize) {
+        self.live[slot] = None;
     }
 
     /// All learned rules, by slot.

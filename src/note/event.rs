@@ -31,6 +31,8 @@ pub enum Event {
         network: String,
         verdict: String,
     },
+    /// What becomes of a rule.
+    Rule(Box<Rule>),
     /// A rate of all sources together, by its name in `rates_left` of the dump.
     RateRefusing {
         rate: &'static str,
@@ -55,10 +57,47 @@ impl Event {
             Self::NetworkLimited(_) => "network_limited",
             Self::NetworkRelaxed(_) => "network_relaxed",
             Self::EntryExpired { .. } => "entry_expired",
+            Self::Rule(_) => "rule",
             Self::RateRefusing { .. } => "rate_refusing",
             Self::RateRecovered { .. } => "rate_recovered",
         }
     }
+}
+
+/// What SYNs are dropped by, and what has become of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rule {
+    /// Its place among the rules, from 1.
+    pub number: usize,
+    pub stage: RuleStage,
+    /// As people read it.
+    pub words: String,
+    /// As `rule add` takes it.
+    pub rule: String,
+    /// As tcpdump takes it.
+    pub tcpdump: String,
+    /// As nft takes it. None: it cannot say it.
+    pub nft: Option<String>,
+    /// The share of the refused SYNs that it matched, 0 to 1, and the share of honest clients that it matches at most.
+    pub covered: Option<f64>,
+    pub honest_bound: Option<f64>,
+    /// Why it ended. None: it has not.
+    pub why: Option<String>,
+    /// Nothing is dropped.
+    #[serde(skip)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleStage {
+    /// It counts, and what it matches is challenged.
+    Watched,
+    /// It would drop, but is only told.
+    Suggested,
+    /// It drops.
+    InForce,
+    Ended,
 }
 
 /// What a flood is made of.

@@ -9,6 +9,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::rule::Rule;
 use crate::note::Nature;
 use crate::show::notes::sources;
 
@@ -54,6 +55,7 @@ pub enum Event {
     SourceReleased(SourceReleased),
     MoreSourcesBlocked(MoreSourcesBlocked),
     EntryExpired(EntryExpired),
+    Rule(Rule),
     NetworkLimited(NetworkName),
     NetworkRelaxed(NetworkName),
     RateRefusing(RateName),
@@ -81,6 +83,7 @@ impl Event {
             "source_released" => Self::SourceReleased(fields(line)?),
             "more_sources_blocked" => Self::MoreSourcesBlocked(fields(line)?),
             "entry_expired" => Self::EntryExpired(fields(line)?),
+            "rule" => Self::Rule(fields(line)?),
             "network_limited" => Self::NetworkLimited(fields(line)?),
             "network_relaxed" => Self::NetworkRelaxed(fields(line)?),
             "rate_refusing" => Self::RateRefusing(fields(line)?),

@@ -75,6 +75,7 @@ impl Story {
                     &format!("{} is no longer {}: its time is over", entry.network, entry.verdict),
                 );
             }
+            Event::Rule(rule) => self.plain(at, &rule.sentence()),
             Event::NetworkLimited(of) => {
                 self.plain(at, &format!("{} is limited as a whole", of.network));
             }

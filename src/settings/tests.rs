@@ -16,7 +16,7 @@ use crate::cli::Cli;
 use crate::policy::{Listed, Origin};
 
 /// Values of which every option takes at least one; some take several.
-const VALUES: [&str; 21] = [
+const VALUES: [&str; 22] = [
     "/bin/tell me",
     "eth0",
     "5",
@@ -34,6 +34,7 @@ const VALUES: [&str; 21] = [
     "auto",
     "off",
     "on",
+    "suggest",
     "all",
     "skb",
     "kernel",

@@ -49,10 +49,10 @@ impl<W: Write> Capture<W> {
         Ok(Self { writer })
     }
 
-    /// The reason becomes the packet's comment.
+    /// The verdict becomes the packet's comment.
     pub fn write(&mut self, segment: &Segment) -> io::Result<()> {
         let direction = if segment.is_out { OUTBOUND } else { INBOUND };
-        let comment = segment.reason.as_deref().map(Cow::Borrowed).map(EnhancedPacketOption::Comment);
+        let comment = segment.verdict().map(Cow::Owned).map(EnhancedPacketOption::Comment);
         let packet = EnhancedPacketBlock {
             interface_id: 0,
             timestamp: Duration::from_nanos(

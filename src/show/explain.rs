@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::lists::{self, Network};
 use super::model::{InterfaceMode, Source};
+use super::rules::{self, Rule};
 use super::units::age;
 use crate::judge::{Action, Likeness, Otherwise, Reason, Step};
 use crate::policy::{Limit, Listed, Ports, Service, SourceLimits};
@@ -37,6 +38,8 @@ pub struct OfInstance {
     pub listed: Option<Network>,
     /// What is known of the source, at each service that it used.
     pub known: Vec<Known>,
+    /// Those in force for SYNs of its family.
+    pub rules: Vec<Rule>,
     /// What a SYN would meet, for ports with the same answer together.
     pub answers: Vec<Answer>,
     /// What to do. null: nothing helps.
@@ -113,6 +116,9 @@ fn write_instance(out: &mut impl Write, explained: &Explained, of: &OfInstance) 
     }
     for known in &of.known {
         write_known(out, known)?;
+    }
+    for rule in &of.rules {
+        writeln!(out, "{}", rules::line(rule))?;
     }
     for answer in &of.answers {
         write_answer(out, answer, to, of.dry_run)?;

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::lists::place;
+use super::model::InterfaceMode;
 use super::units::percent;
 
 /// The whole of `learn --json`.
@@ -53,6 +55,49 @@ pub struct Rule {
     pub nft: Option<String>,
 }
 
+/// The whole of `learn --honest FILE --json`.
+#[derive(Debug, Serialize)]
+pub struct Seeded {
+    pub files: Vec<File>,
+    /// So many SYNs of a family take rules for it.
+    pub needed: usize,
+    pub instances: Vec<SeededInstance>,
+}
+
+/// What a running instance knows of honest clients now.
+#[derive(Debug, Serialize)]
+pub struct SeededInstance {
+    pub program_id: u32,
+    pub interfaces: Vec<InterfaceMode>,
+    /// SYNs of the captures.
+    pub taken: usize,
+    /// SYNs, all together.
+    pub known_ipv4: usize,
+    pub known_ipv6: usize,
+}
+
+pub fn write_seeded(out: &mut impl Write, seeded: &Seeded) -> io::Result<()> {
+    write_files(out, "honest", &seeded.files)?;
+    for of in &seeded.instances {
+        let SeededInstance { taken, known_ipv4, known_ipv6, .. } = *of;
+        let place = place(&of.interfaces);
+        writeln!(
+            out,
+            "{place}: {taken} of them were taken (at most 8 of one source, 512 of one network; none twice); SYNs of \
+             honest clients that are known now: {known_ipv4} of IPv4, {known_ipv6} of IPv6{}",
+            enough(known_ipv4.max(known_ipv6), seeded.needed)
+        )?;
+    }
+    Ok(())
+}
+
+fn enough(known: usize, needed: usize) -> String {
+    match known < needed {
+        true => format!("; {needed} of one of them are needed to learn rules"),
+        false => String::new(),
+    }
+}
+
 pub fn write(out: &mut impl Write, learned: &Learned) -> io::Result<()> {
     write_side(out, "attack", &learned.attack)?;
     write_side(out, "honest", &learned.honest)?;
@@ -68,18 +113,23 @@ pub fn write(out: &mut impl Write, learned: &Learned) -> io::Result<()> {
 }
 
 fn write_side(out: &mut impl Write, role: &str, side: &Side) -> io::Result<()> {
-    for file in &side.files {
-        writeln!(out, "{role}   {}: {} SYNs", file.name, file.syns)?;
-        if let Some(why) = &file.broken {
-            writeln!(out, "         {why}: the rest was not read")?;
-        }
-    }
+    write_files(out, role, &side.files)?;
     match u64::try_from(side.drawn) {
         Ok(drawn) if drawn < side.syns => {
             writeln!(out, "         {drawn} of these {} were drawn", side.syns)
         }
         _ => Ok(()),
     }
+}
+
+fn write_files(out: &mut impl Write, role: &str, files: &[File]) -> io::Result<()> {
+    for file in files {
+        writeln!(out, "{role}   {}: {} SYNs", file.name, file.syns)?;
+        if let Some(why) = &file.broken {
+            writeln!(out, "         {why}: the rest was not read")?;
+        }
+    }
+    Ok(())
 }
 
 fn write_rule(out: &mut impl Write, rule: &Rule) -> io::Result<()> {

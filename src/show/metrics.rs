@@ -2,6 +2,7 @@
 //! A run's figures as OpenMetrics. docs/sight.md says what each means.
 
 mod families;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
 use super::model::{InterfaceMode, PortQueue, SharedBucket};
+use super::rules::Rule;
 use super::status::Fill;
 use crate::policy::Listed;
 
@@ -34,6 +36,7 @@ pub struct Metrics {
     pub rates: BTreeMap<&'static str, SharedBucket>,
     /// Networks that are limited now, each counted for each service that limits it.
     pub limited_networks: u64,
+    pub rules: Vec<Rule>,
     pub is_flooded: bool,
     /// That have begun.
     pub floods: u64,
@@ -73,6 +76,8 @@ pub struct Walk {
     pub tables: BTreeMap<&'static str, Fill>,
     pub blocked_sources: u64,
     pub networks: Vec<Networks>,
+    /// SYNs of honest clients that rules are held against.
+    pub honest_syns: u64,
 }
 
 /// Networks of the lists that count.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::text::totals;
 use super::units::{count, percent, whole};
 use crate::note::{
-    Blocked, Event, Flood, Kind, Nature, NetworkLimited, NetworkRelaxed, Note, Released, Why,
+    Blocked, Event, Flood, Kind, Nature, NetworkLimited, NetworkRelaxed, Note, Released, Rule,
+    RuleStage, Why,
 };
 
 /// How much a line matters.
@@ -79,8 +80,8 @@ fn of_event(event: &Event) -> String {
         ),
         Event::MoreSourcesBlocked { count } => format!("SYNs of {count} more sources are dropped"),
         Event::NetworkLimited(NetworkLimited { network, service, connected, .. }) => format!(
-            "{network} is limited as a whole{}, after {connected} connections of its sources: only those that connected \
-             before get in as they did",
+            "{network} is limited as a whole{}, after {connected} connections of its sources: those that connected a \
+             minute before get in as they did; a larger --burst, or --networks off, lets in more",
             at(service.as_deref())
         ),
         Event::NetworkRelaxed(NetworkRelaxed { network, service, limited_s, refused }) => format!(
@@ -88,6 +89,7 @@ fn of_event(event: &Event) -> String {
             at(service.as_deref()),
             whole(Duration::from_secs_f64(*limited_s))
         ),
+        Event::Rule(rule) => about_rule(rule),
         Event::EntryExpired { network, verdict } => {
             format!("the live entry {network} ({verdict}) has ended")
         }
@@ -99,6 +101,31 @@ fn of_event(event: &Event) -> String {
             rate.replace('_', " "),
             whole(Duration::from_secs_f64(*refused_s))
         ),
+    }
+}
+
+fn about_rule(rule: &Rule) -> String {
+    let words = &rule.words;
+    let why = rule.why.as_deref().unwrap_or_default();
+    let covered = rule.covered.map(percent).unwrap_or_default();
+    match rule.stage {
+        RuleStage::Watched => {
+            format!(
+                "{covered} of the flood looks like this, and no honest client seen so far: {words}; watched for 2 s"
+            )
+        }
+        RuleStage::Suggested => format!(
+            "nobody who looks like this has answered: {words}; to drop it: synflood-xdp rule add '{}' --for 1h",
+            rule.rule
+        ),
+        RuleStage::InForce => {
+            format!(
+                "rule {number} {} what looks like this: {words}; against it: synflood-xdp rule remove {number}",
+                if rule.dry_run { "would drop" } else { "drops" },
+                number = rule.number,
+            )
+        }
+        RuleStage::Ended => format!("rule {} has ended: {words}; {why}", rule.number),
     }
 }
 

@@ -15,18 +15,28 @@ pub struct Segment {
     pub is_out: bool,
     /// Of the verdict. None: there was none.
     pub reason: Option<String>,
+    /// The number of the rule that the SYN matches.
+    pub rule: Option<u8>,
     /// Bytes on the wire.
     pub frame_len: u32,
     /// Its first bytes.
     pub bytes: Vec<u8>,
 }
 
+impl Segment {
+    /// "drop_learned_rule (rule 2)"
+    pub fn verdict(&self) -> Option<String> {
+        let rule = self.rule.map_or(String::new(), |number| format!(" (rule {number})"));
+        self.reason.as_ref().map(|reason| format!("{reason}{rule}"))
+    }
+}
+
 /// `12:34:56.789012 in  192.0.2.7:4711 > 198.51.100.1:443 [S] seq 1, win 64240, length 0, mss 1460  challenge_sent`
 pub fn line(segment: &Segment) -> String {
     let time = segment.at.format("%H:%M:%S%.6f");
     let direction = if segment.is_out { "out" } else { "in " };
-    let verdict = match (&segment.reason, segment.is_out) {
-        (Some(reason), _) => format!("  {reason}"),
+    let verdict = match (segment.verdict(), segment.is_out) {
+        (Some(verdict), _) => format!("  {verdict}"),
         (None, false) => "  –".into(),
         (None, true) => String::new(),
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::model::{InterfaceMode, Network, Rates, SharedBucket};
+use super::rules::{self, Rule};
 use super::units::{age, maybe_seconds, seconds};
 use super::{networks, text};
 use crate::policy::Policy;
@@ -48,6 +49,11 @@ pub struct OfInstance {
     pub networks: Networks,
     /// The narrowest first.
     pub limited_networks: Vec<Network>,
+    /// What the learner is at, in words. null: there is no process.
+    pub learner: Option<String>,
+    /// SYNs of honest clients that rules are held against.
+    pub honest_syns: usize,
+    pub rules: Vec<Rule>,
     /// Since the last reload. null: there was none.
     #[serde(rename = "reloaded_s", serialize_with = "maybe_seconds")]
     pub reloaded: Option<Duration>,
@@ -82,6 +88,20 @@ pub fn write(out: &mut impl Write, statuses: &Statuses) -> io::Result<()> {
     statuses.instances.iter().try_for_each(|instance| write_one(out, instance))
 }
 
+fn write_learned(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
+    let learner = status
+        .learner
+        .as_deref()
+        .unwrap_or("not known yet, or no process looks after it: then rules drop nothing");
+    writeln!(
+        out,
+        "learner: {learner}; honest clients' SYNs known: {}; {}",
+        status.honest_syns,
+        rules::in_short(&status.rules)
+    )?;
+    status.rules.iter().try_for_each(|rule| writeln!(out, "  {}", rules::line(rule)))
+}
+
 fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
     let unchallenged = text::unchallenged(status.unchallenged.iter().copied());
     let (interfaces, policy) = (text::interfaces(&status.interfaces), text::policy(&status.policy));
@@ -100,6 +120,7 @@ fn write_one(out: &mut impl Write, status: &OfInstance) -> io::Result<()> {
     }
     text::write_refusing(out, &status.rates_left)?;
     networks::write_limited(out, &status.limited_networks)?;
+    write_learned(out, status)?;
     for (name, Fill { used, room }) in &status.tables {
         writeln!(out, "{:<16} {used} of {room}", name.replace('_', " "))?;
     }

@@ -9,7 +9,7 @@ use super::model::{Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Sour
 use super::networks;
 use super::units::{age, exact};
 use crate::note::Counts;
-use crate::policy::{Challenge, Policy, Service};
+use crate::policy::{Challenge, Learn, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
@@ -38,6 +38,9 @@ pub fn policy(policy: &Policy) -> String {
     }
     if !policy.ports.are_all() {
         let _ = write!(text, ", ports {}", policy.ports);
+    }
+    if policy.learn != Learn::On {
+        let _ = write!(text, ", learned rules: {}", policy.learn);
     }
     if policy.dry_run {
         text.push_str(", dry run: nothing is dropped");

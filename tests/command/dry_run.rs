@@ -107,7 +107,9 @@ fn the_bursts_of_the_table_refuse_none_of_the_sources_seen() {
     let why = advice["why_no_command"].as_str().unwrap();
     assert!(why.contains("let it see 10m of usual traffic"), "{why}");
 
-    let with_burst = |burst| ["--iface", "eth0", "--rate", "6/m", "--burst", burst];
+    // All clients are of one network, which the advice knows nothing of.
+    let with_burst =
+        |burst| ["--iface", "eth0", "--rate", "6/m", "--networks", "off", "--burst", burst];
     let defence = Defence::start(&site.pair, &with_burst("3"));
     let (modest, greedy) = site.visit();
     assert_eq!(modest, ALL_MODEST, "with that of 99 %");

@@ -17,6 +17,7 @@ mod observe;
 mod output;
 mod protect;
 mod report;
+mod rules;
 mod services;
 mod sysctls;
 mod top;

@@ -130,5 +130,4 @@ fn what_is_no_capture_is_refused() {
         assert_refused(&["--attack", attack, "--honest", &peace], 1, why);
     }
     assert_refused(&["--attack", "-", "--honest", "-"], 1, &["standard input can be read once"]);
-    assert_refused(&["--honest", &peace], 2, &["--attack <FILE>"]);
 }

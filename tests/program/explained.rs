@@ -2,6 +2,7 @@
 //! What `explain` reads and concludes, against the shipped program: any state of its maps, and then a SYN. The
 //! intervals are hours, so that no time passes.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsFd;
@@ -18,7 +19,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use synflood_xdp::judge::{self, Reason, Refused};
 use synflood_xdp::kernel::encode;
-use synflood_xdp::kernel::maps::lists::{Writer, files, live};
+use synflood_xdp::kernel::maps::lists::{Lock, Writer, files, live};
+use synflood_xdp::kernel::maps::rules;
 use synflood_xdp::kernel::maps::situation::{Question, Situation, Tables, is_own, link};
 use synflood_xdp::kernel::skel::{as_bytes, from_bytes};
 use synflood_xdp::policy::Listed;
@@ -29,6 +31,8 @@ use crate::sequences::enter_in_filter;
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3_600 * SECOND;
 const LOOPBACK: u32 = 1;
+/// Of the rule.
+const SLOT: usize = 5;
 /// A host behind this one.
 const OTHER: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1)),
@@ -36,6 +40,9 @@ const OTHER: [IpAddr; 2] = [
 ];
 /// The first ports of no service, of one with limits of its own, and of one that is never challenged.
 const FIRST_PORTS: [u16; 3] = [1000, 2000, 3000];
+
+/// Of all SYNs.
+const WINDOW: u16 = 512;
 
 /// Whose SYN it is.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +99,8 @@ struct Missing {
     connections: u64,
     /// So many seconds ago it connected first; None: never.
     connected: Option<u64>,
+    /// It connected within the hour.
+    is_connected_lately: bool,
 }
 
 /// A network's entry: by how many half tokens its bucket is away from full, and for how many seconds it has been limited
@@ -126,6 +135,33 @@ struct Case {
     /// Group and whether it is a default route.
     route: Option<(u32, bool)>,
     has_ration: bool,
+    /// A rule is there.
+    rule: Option<OfRule>,
+}
+
+/// A rule for SYNs over IPv4.
+#[derive(Debug, Clone, Copy)]
+struct OfRule {
+    is_in_force: bool,
+    matches: bool,
+}
+
+fn missing() -> impl Strategy<Value = Missing> {
+    let connected = prop::option::of(prop::sample::select(&[5_u64, 300][..]));
+    (0..12_u64, 0..12_u64, connected, any::<bool>()).prop_map(
+        |(syns, connections, connected, is_connected_lately)| Missing {
+            syns,
+            connections,
+            connected,
+            is_connected_lately,
+        },
+    )
+}
+
+fn rule() -> impl Strategy<Value = Option<OfRule>> {
+    let rule = (prop::bool::weighted(0.8), prop::bool::weighted(0.8))
+        .prop_map(|(is_in_force, matches)| OfRule { is_in_force, matches });
+    prop::option::weighted(0.3, rule)
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -143,9 +179,6 @@ fn cases() -> impl Strategy<Value = Case> {
     )
         .prop_map(|(listed, wider, is_live, until)| OfList { listed, wider, is_live, until });
     let lists = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(of_list, 1..4)];
-    let connected = prop::option::of(prop::sample::select(&[5_u64, 300][..]));
-    let missing = (0..12_u64, 0..12_u64, connected)
-        .prop_map(|(syns, connections, connected)| Missing { syns, connections, connected });
     // Of a burst of 2 to 5, 32 or 128 times.
     let half_tokens = prop_oneof![0..4_u64, 100..2_000_u64];
     let of_network =
@@ -158,37 +191,41 @@ fn cases() -> impl Strategy<Value = Case> {
     let networks =
         (prop::array::uniform2(prop::option::weighted(0.3, of_network)), prop::bool::weighted(0.9));
     let rarely = || prop::bool::weighted(0.15);
-    let asked = (from, 0..3_usize, to, rarely(), lists, prop::option::of(missing));
+    let asked = (from, 0..3_usize, to, rarely(), lists, prop::option::of(missing()));
     let refused = prop_oneof![Just(Refused::Syns), Just(Refused::Connections)];
     let limits = (prop::option::weighted(0.2, refused), any::<[bool; 4]>(), rarely());
     let host = (0..3_u8, rarely(), any::<bool>(), 0..3_u8, any::<bool>());
     let route = prop::option::weighted(0.8, (0..3_u32, any::<bool>()));
-    (asked, networks, limits, host, route).prop_map(|(asked, networks, limits, host, route)| {
-        let (networks, limits_networks) = networks;
-        let (from, service, to, is_forwarded, lists, entry) = asked;
-        let (remembered, empty, is_ration_spent) = limits;
-        let (syncookies, is_stale, is_by_gateway, next_hop, rp_filter) = host;
-        let has_ration = !is_ration_spent;
-        Case {
-            from,
-            service,
-            to,
-            is_forwarded,
-            lists,
-            entry,
-            networks,
-            limits_networks,
-            remembered,
-            empty,
-            syncookies,
-            is_stale,
-            is_by_gateway,
-            next_hop,
-            rp_filter,
-            route,
-            has_ration,
-        }
-    })
+    (asked, networks, limits, host, (route, rule())).prop_map(
+        |(asked, networks, limits, host, rest)| {
+            let (route, rule) = rest;
+            let (networks, limits_networks) = networks;
+            let (from, service, to, is_forwarded, lists, entry) = asked;
+            let (remembered, empty, is_ration_spent) = limits;
+            let (syncookies, is_stale, is_by_gateway, next_hop, rp_filter) = host;
+            let has_ration = !is_ration_spent;
+            Case {
+                from,
+                service,
+                to,
+                is_forwarded,
+                lists,
+                entry,
+                networks,
+                limits_networks,
+                remembered,
+                empty,
+                syncookies,
+                is_stale,
+                is_by_gateway,
+                next_hop,
+                rp_filter,
+                route,
+                has_ration,
+                rule,
+            }
+        },
+    )
 }
 
 impl Case {
@@ -219,9 +256,12 @@ impl Case {
         }
     }
 
-    fn frame(&self, source: IpAddr) -> Vec<u8> {
+    /// A rule takes the same one for a repetition.
+    fn frame(&self, source: IpAddr, sequence_number: u32) -> Vec<u8> {
         let to = (self.destination(source), self.port()).into();
-        segment((source, 40_000).into(), to, &[], |tcp| tcp.syn = true)
+        segment((source, 40_000).into(), to, &[], |tcp| {
+            (tcp.syn, tcp.window_size, tcp.sequence_number) = (true, WINDOW, sequence_number);
+        })
     }
 }
 
@@ -229,6 +269,8 @@ impl Case {
 struct Bench {
     program: Program,
     listeners: Vec<TcpListener>,
+    /// Of the last SYN.
+    sequence_number: Cell<u32>,
 }
 
 /// The last entries that a case made.
@@ -280,7 +322,7 @@ impl Bench {
                 listeners.push(listener);
             }
         }
-        Self { program, listeners }
+        Self { program, listeners, sequence_number: Cell::new(0) }
     }
 
     /// Makes the program's maps say what the case says.
@@ -297,6 +339,7 @@ impl Bench {
         self.tell_way(case, source);
         self.tell_source(case, source, now);
         self.tell_networks(case, source, now);
+        self.tell_rule(case);
         self.tell_lists(case, source, now)
     }
 
@@ -341,6 +384,7 @@ impl Bench {
                 let entry = types::source {
                     syns_full_at: word(missing.syns),
                     connections_full_at: word(missing.connections),
+                    last_connected: if missing.is_connected_lately { (now / SECOND) as u32 } else { 0 },
                     first_connected: missing.connected.map_or(0, |ago| (now / SECOND - ago) as u32 + 1),
                     ..Default::default()
                 };
@@ -390,6 +434,25 @@ impl Bench {
         }
         let flag = u32::from(case.limits_networks);
         self.program.maps.data_networks.update(&[0; 4], as_bytes(&flag), MapFlags::ANY).unwrap();
+    }
+
+    /// With counters at zero, so that its first match is no canary.
+    fn tell_rule(&self, case: &Case) {
+        let (maps, lock) = (&self.program.maps, Lock::wait().unwrap());
+        rules::remove(maps, SLOT, &lock).unwrap();
+        let Some(of) = case.rule else { return };
+        let window = if of.matches { WINDOW } else { WINDOW + 1 };
+        let entry = rules::Entry {
+            rule: format!("ipv4,window={window}").parse().unwrap(),
+            is_in_force: of.is_in_force,
+            is_learned: false,
+            hits: 0,
+            bound: 0.0,
+            covered: 0.0,
+            since: 1,
+            until: None,
+        };
+        rules::put(maps, SLOT, &entry, &lock).unwrap();
     }
 
     fn tell_lists(&self, case: &Case, source: IpAddr, now: u64) -> Made {
@@ -454,6 +517,9 @@ impl Bench {
         for doubt in situation.doubts(&question) {
             match doubt {
                 judge::Doubt::Remembered(why) => facts.remembered = Some(why),
+                judge::Doubt::LooksLikeRule => {
+                    facts.rules.is_matched = case.rule.is_some_and(|rule| rule.matches);
+                }
                 judge::Doubt::NotByGateway(way) if !case.is_by_gateway => facts.way = way,
                 _ => {}
             }
@@ -463,12 +529,13 @@ impl Bench {
 
     fn compare(&self, case: &Case, number: u16) -> Result<Reason, TestCaseError> {
         let source = case.source(number);
-        let frame = case.frame(source);
         let made = self.tell(case, source, number.into());
         let explained = self.explained(case, source);
         let reason = loop {
             let spent_in = (!case.has_ration).then(|| self.spend_ration(source));
-            let reason = self.program.judge(&frame).0;
+            let sequence_number = self.sequence_number.get() + 1;
+            self.sequence_number.set(sequence_number);
+            let reason = self.program.judge(&case.frame(source, sequence_number)).0;
             // Else the ration may have been that of the next tick.
             if spent_in.is_none_or(|spent_in| spent_in == tick()) {
                 break reason;
@@ -528,7 +595,9 @@ fn explain_concludes_what_the_program_does() {
             "0",
         ]));
         assert!(seen.len() >= 10, "the cases only led to {seen:?}");
-        assert!(seen.contains("drop_network_limit"), "{seen:?}");
+        for reason in ["drop_network_limit", "drop_learned_rule"] {
+            assert!(seen.contains(reason), "{seen:?}");
+        }
     });
 }
 

@@ -15,6 +15,7 @@ mod observe;
 mod rates;
 mod redeem;
 mod rescale;
+mod rules;
 mod sequences;
 mod services;
 mod verdicts;

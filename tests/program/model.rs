@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use synflood_xdp::judge::{
-    self, Bucket, Entry, Facts, Form, Host, Port, Rate, Rates, Reason, State, Syn, Way,
+    self, Bucket, Entry, Facts, Form, Host, Port, Rate, Rates, Reason, Rules, State, Syn, Way,
 };
 use synflood_xdp::policy::{Listed, Policy};
 
@@ -142,6 +142,7 @@ impl<'a> Model<'a> {
             now: NOW,
             listed: sender.listed(),
             remembered: None,
+            rules: Rules::default(),
             networks: Default::default(),
             host: Host { syncookies: 1, is_stale: false },
             port: shape.port(),

@@ -63,7 +63,8 @@ fn a_jumbo_frame_is_judged() {
 
 #[test]
 fn the_table_covers_every_reason() {
-    // Other tests cover these: burst, rates, concurrency, networks, redeem and challenge here, and tests/cookies.
+    // Other tests cover these: burst, rates, rules, concurrency, networks, redeem and challenge here, and
+    // tests/cookies.
     let elsewhere = [
         "undecided",
         "pass_table_error",
@@ -71,6 +72,7 @@ fn the_table_covers_every_reason() {
         "pass_existing_socket",
         "pass_unchallenged",
         "challenge_sent",
+        "drop_learned_rule",
         "drop_over_limit",
         "drop_network_limit",
         "drop_syn_limit",

@@ -68,10 +68,19 @@ fn a_run_whose_process_has_ended_is_shown_as_such() {
     wait_for("the service to be ready", || {
         manager.heard().contains(&"STATUS=protecting eth0".into()).then_some(())
     });
+    let rule = |number| ["rule", "add", ["ipv4,window=1", "ipv4,window=2"][number]];
+    assert!(pair.synflood(&rule(0)).output().unwrap().status.success());
     defence.signal(Signal::SIGKILL);
-    assert_eq!(status(&pair)["pid"], Value::Null);
+    let shown = status(&pair);
+    assert_eq!([&shown["pid"], &shown["learner"]], [&Value::Null; 2]);
     let text = said(&pair.synflood(&["status"]).output().unwrap());
-    assert!(text.contains("by no process"), "{text}");
+    assert!(text.contains("by no process") && text.contains("rules drop nothing"), "{text}");
+    // Nobody would see what comes of them.
+    let refused = pair.synflood(&rule(1)).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("eth0: no process looks after it"), "{}", said(&refused));
+    let text = said(&pair.synflood(&["rule", "list"]).output().unwrap());
+    assert!(text.contains("no process looks after it") && text.contains("rule 9   win 1\n"), "{text}");
 }
 
 /// A manager that keeps fewer descriptors than there are must not go unnoticed.

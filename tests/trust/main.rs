@@ -9,3 +9,4 @@ mod forged;
 mod ground;
 mod hoarded;
 mod networks;
+mod rules;

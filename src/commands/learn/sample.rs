@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, BufReader, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -16,29 +17,35 @@ use crate::show::learned::File;
 /// Standard input.
 const DASH: &str = "-";
 
-/// SYNs at most, of 49 bytes. Ten times as many would tell next to nothing more.
+/// SYNs at most, of 66 bytes. Ten times as many would tell next to nothing more.
 const MAX_SYNS: usize = 1 << 16;
 
 /// What one side's captures hold.
 pub struct Sample {
     pub files: Vec<File>,
-    /// Each SYN of all files has the same chance to be here.
-    pub syns: Vec<Syn>,
+    /// Each SYN of all files has the same chance to be here, with its source.
+    pub seen: Vec<(IpAddr, Syn)>,
+}
+
+impl Sample {
+    pub fn syns(&self) -> Vec<Syn> {
+        self.seen.iter().map(|(_, syn)| *syn).collect()
+    }
 }
 
 /// The same files give the same sample.
 pub fn read(paths: &[PathBuf]) -> Result<Sample> {
-    let mut reservoir = Reservoir { syns: Vec::new(), seen: 0, rng: Rng::with_seed(0) };
+    let mut reservoir = Reservoir { kept: Vec::new(), seen: 0, rng: Rng::with_seed(0) };
     let files = paths.iter().map(|path| file(path, &mut reservoir)).collect::<Result<_>>()?;
-    Ok(Sample { files, syns: reservoir.syns })
+    Ok(Sample { files, seen: reservoir.kept })
 }
 
 fn file(path: &Path, reservoir: &mut Reservoir) -> Result<File> {
     let (name, input) = open(path)?;
     let before = reservoir.seen;
     let contents = capture::read(input, &mut |packet| {
-        if let Some((_, syn)) = Syn::of_packet(packet) {
-            reservoir.offer(syn);
+        if let Some(seen) = Syn::of_packet(packet) {
+            reservoir.offer(seen);
         }
     })
     .with_context(|| format!("cannot read {name}"))?;
@@ -63,21 +70,21 @@ fn open(path: &Path) -> Result<(String, Box<dyn Read>)> {
 
 /// Algorithm R.
 struct Reservoir {
-    syns: Vec<Syn>,
+    kept: Vec<(IpAddr, Syn)>,
     seen: u64,
     rng: Rng,
 }
 
 impl Reservoir {
-    fn offer(&mut self, syn: Syn) {
+    fn offer(&mut self, seen: (IpAddr, Syn)) {
         self.seen += 1;
-        if self.syns.len() < MAX_SYNS {
-            self.syns.push(syn);
+        if self.kept.len() < MAX_SYNS {
+            self.kept.push(seen);
             return;
         }
         let place = usize::try_from(self.rng.u64(..self.seen)).unwrap_or(usize::MAX);
-        if let Some(place) = self.syns.get_mut(place) {
-            *place = syn;
+        if let Some(place) = self.kept.get_mut(place) {
+            *place = seen;
         }
     }
 }

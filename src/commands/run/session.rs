@@ -15,14 +15,13 @@ use super::reload::Reload;
 use crate::commands::summary;
 use crate::commands::wake::{Wake, Waker};
 use crate::hook::Hook;
+use crate::kernel::handover;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
-use crate::kernel::{clock, handover};
-use crate::note::{Kind, Note};
+use crate::note::Note;
 use crate::service::Manager;
 use crate::settings::Settings;
 use crate::show::model::Status;
-use crate::show::notes::sources;
 use crate::show::report::Report;
 use crate::show::{advice, live};
 use crate::upkeep::{DryRun, Sysctls, Upkeep, Watched};
@@ -150,25 +149,7 @@ impl Session {
         self.look_at_hook();
         self.hand_over();
         self.manager.alive();
-        self.tell_flood();
-    }
-
-    /// For `status` and the service manager.
-    fn tell_flood(&mut self) {
-        let flood = self.upkeep.flood();
-        let of = flood.and_then(|_| self.upkeep.floods.nature());
-        let of = of.filter(|of| of.kind != Kind::Unknown).map(sources).unwrap_or_default();
-        let is_same = flood.is_some() == self.info.flood_since.is_some();
-        if is_same && of == self.info.flood_of {
-            return;
-        }
-        if !is_same {
-            self.info.flood_since = flood
-                .and_then(|lasts| Some(clock::now_ns().ok()?.saturating_sub(lasts.as_nanos() as u64)));
-        }
-        self.info.flood_of = of;
-        self.write_info();
-        self.manager.status(&self.state());
+        self.tell_state();
     }
 
     /// For `status`. What a successor has written stays.

@@ -61,6 +61,8 @@ pub struct Frame {
     pub at: Duration,
     /// A number of enum reason; 0: nobody judged it.
     pub reason: u8,
+    /// The number of the rule that the SYN matches, from 1.
+    pub rule: Option<u8>,
     pub is_out: bool,
     /// Bytes on the wire.
     pub frame_len: u32,
@@ -178,6 +180,7 @@ fn frame(bytes: &[u8]) -> Option<Frame> {
     Some(Frame {
         at: Duration::from_nanos(about.at),
         reason: about.reason,
+        rule: (about.rule != 0).then_some(about.rule),
         is_out: about.is_out != 0,
         frame_len: about.frame_len,
         bytes: rest.get(..usize::from(about.len))?.to_vec(),

@@ -25,6 +25,8 @@ pub struct RunInfo {
     pub flood_since: Option<u64>,
     /// What it is of, in words; empty: that is not known.
     pub flood_of: String,
+    /// What the learner is at, in words; empty: it has not been said yet.
+    pub learner: String,
 }
 
 /// The configuration cannot be read; what it was before is in force.
@@ -46,6 +48,7 @@ impl RunInfo {
             fault: None,
             flood_since: None,
             flood_of: String::new(),
+            learner: String::new(),
         })
     }
 
@@ -71,6 +74,7 @@ impl RunInfo {
         };
         write_text(&mut info.version, &self.version);
         write_text(&mut info.flood, &self.flood_of);
+        write_text(&mut info.learner, &self.learner);
         write_text(&mut info.fault, self.fault.as_ref().map_or("", |fault| &fault.text));
         map.update(&0_u32.to_ne_bytes(), as_bytes(&info), MapFlags::ANY)
             .context("cannot write down what `status` shows")
@@ -90,6 +94,7 @@ impl RunInfo {
             fault,
             flood_since: (info.flood_since != 0).then_some(info.flood_since),
             flood_of: read_text(&info.flood),
+            learner: read_text(&info.learner),
         }))
     }
 }

@@ -15,11 +15,12 @@ pub use question::Question;
 
 use super::lists::{self, deciding};
 use super::networks::{self as table, limited_of};
-use super::{Maps, refusals};
+use super::{Maps, refusals, rules};
 use crate::judge::{Entry, Host, LimitedNetworks, Link, NextHop, Port, Rates, Refused, Route};
 use crate::kernel::instance::Running;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
+use crate::learn::Family;
 use crate::policy::Policy;
 use crate::policy::service::MAX_SERVICES;
 
@@ -41,13 +42,14 @@ pub struct Tables<'a> {
     pub own_addresses: &'a MapHandle,
     pub ports: &'a MapHandle,
     pub listeners: &'a MapHandle,
+    pub rules: rules::Tables<'a>,
 }
 
 impl<'a> From<&'a Running> for Tables<'a> {
     fn from(running: &'a Running) -> Self {
         let Running { sources, refusals, networks, limits_networks, rates, host, .. } = running;
         let Running { links, routes, own_addresses, ports, listeners, .. } = running;
-        let lists = running.lists();
+        let (lists, rules) = (running.lists(), running.into());
         Self {
             lists,
             sources,
@@ -61,6 +63,7 @@ impl<'a> From<&'a Running> for Tables<'a> {
             own_addresses,
             ports,
             listeners,
+            rules,
         }
     }
 }
@@ -70,7 +73,7 @@ impl<'a> From<&'a Maps> for Tables<'a> {
         let Maps { sources, refusals, networks, data_networks: limits_networks, .. } = maps;
         let Maps { data_rates: rates, data_host: host, links, .. } = maps;
         let Maps { routes, own_addresses, bss_ports: ports, listeners, .. } = maps;
-        let lists = maps.lists();
+        let (lists, rules) = (maps.lists(), maps.into());
         Self {
             lists,
             sources,
@@ -84,6 +87,7 @@ impl<'a> From<&'a Maps> for Tables<'a> {
             own_addresses,
             ports,
             listeners,
+            rules,
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct Situation {
     pub host: Host,
     /// Of the answer. None: there is none.
     pub route: Option<Route>,
+    /// Of the source's family.
+    pub rules_in_force: usize,
     /// By the number of the service; 0: none.
     pub entries: BTreeMap<usize, Entry>,
     /// Its networks that are limited, by the number of the service.
@@ -177,6 +183,7 @@ impl Situation {
                 is_stale: now.saturating_sub(host.looked_at) > HOST_STALE_NS,
             },
             route: route(tables, address)?,
+            rules_in_force: rules_in_force(tables, address)?,
             entries,
             networks: networks(tables, policy, address, now)?,
             remembered: in_force.filter(|(_, whys)| !whys.is_empty()).collect(),
@@ -195,7 +202,15 @@ fn entry(found: &types::source, remembered: refusals::Refused) -> Entry {
         connected: found.connected,
         last_drop: found.last_drop.max(remembered.last_drop),
         first_connected: found.first_connected,
+        last_connected: found.last_connected,
     }
+}
+
+fn rules_in_force(tables: Tables<'_>, address: IpAddr) -> Result<usize> {
+    let slots = rules::read(tables.rules)?;
+    let is_meant =
+        |entry: &&rules::Entry| entry.is_in_force && entry.rule.family == Family::of(address);
+    Ok(slots.iter().flatten().filter(is_meant).count())
 }
 
 fn networks(

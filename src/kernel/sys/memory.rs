@@ -17,10 +17,11 @@ pub struct MappedWords {
 
 impl MappedWords {
     pub fn new(map: &impl MapCore) -> io::Result<Self> {
-        if map.map_type() != MapType::Array || map.value_size() as usize != size_of::<AtomicU64>() {
+        let words = map.value_size() as usize / size_of::<AtomicU64>();
+        if map.map_type() != MapType::Array || !map.value_size().is_multiple_of(8) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no array of 64-bit words"));
         }
-        let len = map.max_entries() as usize;
+        let len = map.max_entries() as usize * words;
         let bytes = NonZero::new(len * size_of::<AtomicU64>()).ok_or(io::ErrorKind::InvalidInput)?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping, which the kernel refuses if the map has less memory.

@@ -16,10 +16,15 @@ fn far(number: u32) -> u32 {
     number.wrapping_mul(0x9e37_79b1)
 }
 
+/// Later than the one before by as much as it takes to grow.
+fn unhurried(number: u32) -> Duration {
+    Duration::from_mins(1) / GROWN_A_MINUTE * number
+}
+
 fn full_of(time: Time) -> Answered {
     let mut answered = Answered::new(1);
     for number in 0..CAPACITY as u32 {
-        answered.add(Duration::ZERO, entry(far(number), time));
+        answered.add(unhurried(number), entry(far(number), time));
     }
     answered
 }
@@ -66,9 +71,24 @@ fn war_has_a_quarter_and_displaces_its_like() {
     assert_eq!(answered.entries().len(), MAX_OF_WAR);
     assert!(answered.entries().contains(&newer));
     for number in 0..CAPACITY as u32 {
-        answered.add(Duration::ZERO, entry(far(!number), Time::Peace));
+        answered.add(unhurried(number), entry(far(!number), Time::Peace));
     }
     assert_eq!(count(&answered, Time::Peace), CAPACITY, "peace displaces what came in war");
+}
+
+/// A new server's sample: a thousand bots come, all at once.
+#[test]
+fn nobody_has_most_of_a_young_sample_within_a_minute() {
+    let mut answered = Answered::new(1);
+    for number in 0..UNHURRIED as u32 {
+        assert!(answered.add(Duration::ZERO, entry(far(number), Time::Peace)));
+    }
+    for number in 0..60_000 {
+        let bot = far(!(number % 1_000));
+        answered.add(Duration::from_millis(number.into()), entry(bot, Time::Peace));
+    }
+    let of_bots = answered.entries().len() - UNHURRIED;
+    assert!((400..=513).contains(&of_bots), "{of_bots}");
 }
 
 /// A thousand bots that connect in peace as often as they like.

@@ -9,21 +9,11 @@ use crate::learn::rule::Rule;
 use crate::learn::search::Found;
 use crate::learn::syn::Syn;
 
-/// What the learner may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing but keep the answered SYNs.
-    Off,
-    /// All but drop.
-    Suggest,
-    /// Enforce rules.
-    On,
-}
-
 /// A handshake that completed.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    pub syn: Syn,
+    /// None: it is not known.
+    pub syn: Option<Syn>,
     pub source: IpAddr,
     /// The slot of the rule that the SYN had matched when it was challenged.
     pub slot: Option<usize>,
@@ -59,7 +49,7 @@ pub struct Seen<'a> {
 pub enum Action {
     /// Put the rule into the slot: it counts, and what it matches is challenged.
     Watch { slot: usize, found: Found },
-    /// The rule has stood its probation, but the mode is [`Mode::Suggest`]: tell the operator.
+    /// The rule has stood its probation, but the mode is [`Learn::Suggest`](crate::policy::Learn::Suggest): tell the operator.
     Suggest { slot: usize, found: Found },
     /// Drop what the rule in this slot matches, but for canaries.
     Enforce { slot: usize, found: Found },

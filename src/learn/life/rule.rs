@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::{IDLE, Mode, PROBATION};
-use crate::learn::answered::Entry;
+use super::{Answer, IDLE, Mode, PROBATION};
+use crate::learn::answered::source_key;
 use crate::learn::search::Found;
 use crate::learn::syn::Syn;
 
@@ -66,8 +66,8 @@ pub struct Live {
     answered: usize,
     /// Those of them who had matched.
     answered_matching: usize,
-    /// One SYN of each of the first sources who had matched and answered in this stage.
-    witnesses: Vec<Entry>,
+    /// The first sources who had matched and answered in this stage, each with its SYN, if that is known.
+    witnesses: Vec<(u128, Option<Syn>)>,
 }
 
 /// Whether those who answered are too many for chance, among all who answered in that time.
@@ -89,6 +89,12 @@ impl Live {
         }
     }
 
+    /// One that another learner had found.
+    pub fn adopted(now: Duration, found: Found, is_in_force: bool) -> Self {
+        let stage = if is_in_force { Stage::InForce } else { Stage::Probation };
+        Self { stage, ..Self::new(now, found) }
+    }
+
     /// Takes the slot's count. Whether there were matches since the last time.
     pub fn note_matches(&mut self, now: Duration, matched: u64) -> bool {
         // Less than before: the program has put it into its slot anew.
@@ -100,17 +106,18 @@ impl Live {
         is_matched
     }
 
-    pub fn note_answer(&mut self, entry: &Entry, had_matched: bool) {
+    pub fn note_answer(&mut self, answer: &Answer, had_matched: bool) {
         self.answered += 1;
         self.answered_matching += usize::from(had_matched);
-        let is_new = self.witnesses.iter().all(|known| known.source_key() != entry.source_key());
+        let source = source_key(answer.source);
+        let is_new = self.witnesses.iter().all(|(known, _)| *known != source);
         if had_matched && is_new && self.witnesses.len() < MANY {
-            self.witnesses.push(*entry);
+            self.witnesses.push((source, answer.syn));
         }
     }
 
     pub fn witnesses(&self) -> Vec<Syn> {
-        self.witnesses.iter().map(|entry| entry.syn).collect()
+        self.witnesses.iter().filter_map(|(_, syn)| *syn).collect()
     }
 
     /// Why it must end now, if it must.

@@ -99,7 +99,7 @@ fn canaries_of_three_sources_withdraw_a_rule_in_force_and_bar_it() {
         world.now += TICK;
         world.slots[slot].matched += 200;
         let syn = seen_syns.pop().unwrap();
-        let answered = [Answer { syn, source: source(from), slot: Some(slot) }];
+        let answered = [Answer { syn: Some(syn), source: source(from), slot: Some(slot) }];
         let seen = Seen { is_flood: true, refused: &[], answered: &answered, slots: &world.slots };
         world.learner.tick(world.now, &seen)
     };
@@ -126,7 +126,8 @@ fn one_source_withdraws_nothing() {
     live.note_matches(Duration::ZERO, 9000);
     assert_eq!(live.advance(PROBATION, Mode::On), Some(Stage::InForce));
     for _ in 0..100 {
-        live.note_answer(&Entry::seen(hping3(&mut Maker::new(1)), source(7), Time::War), true);
+        let syn = Some(hping3(&mut Maker::new(1)));
+        live.note_answer(&Answer { syn, source: source(7), slot: None }, true);
     }
     assert_eq!(live.end(PROBATION), None);
 }

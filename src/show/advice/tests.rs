@@ -3,12 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::*;
-use crate::policy::{Challenge, Cookies, Networks, Services, TotalRate};
+use crate::policy::{Challenge, Cookies, Learn, Networks, Services, TotalRate};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -26,14 +25,15 @@ fn policy(services: &[&str]) -> Policy {
         ports: Ports::default(),
         services: Services::new(services.iter().map(|text| text.parse().unwrap()).collect()),
         networks: Networks::On,
+        learn: Learn::On,
         dry_run: true,
     }
 }
 
 /// A source with this number that needs this burst at each rate.
 fn need(number: u32, service: usize, burst: u64) -> Need {
-    let network = IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into();
-    Need { network, service, bursts: [burst; 5] }
+    let address: IpAddr = Ipv4Addr::from_bits(0x0a00_0000 + number).into();
+    Need { network: address.into(), service, bursts: [burst; 5] }
 }
 
 fn advice(sources: Vec<Need>, elapsed: Duration, policy: &Policy) -> Advice {

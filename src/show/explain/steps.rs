@@ -14,6 +14,7 @@ fn name(step: &Step) -> &'static str {
     match step {
         Step::Lists(_) => "lists",
         Step::Port { .. } => "port",
+        Step::Rules { .. } => "learned_rules",
         Step::Network { .. } => "network",
         Step::Unknown | Step::Remembered(_) => "source",
         Step::Connections(_) => "connections",
@@ -46,6 +47,12 @@ fn finding(step: &Step) -> String {
         Step::Lists(Some(Listed::Denied)) => "it is denied".into(),
         Step::Port { is_protected: true } => "protected".into(),
         Step::Port { is_protected: false } => "not protected, so its SYNs all pass".into(),
+        Step::Rules { in_force, is_spared: false } => {
+            format!("{in_force} in force; they drop what looks like them, and count for it")
+        }
+        Step::Rules { in_force, is_spared: true } => {
+            format!("{in_force} in force, but it connected within the hour: they do not count for it")
+        }
         Step::Network { prefix, bucket, is_old } => {
             let old = if *is_old { ", but it connected before: its own bucket counts" } else { "" };
             format!("its /{prefix} is limited: {}{old}", tokens(*bucket))
@@ -114,6 +121,9 @@ pub fn doubt(doubt: Doubt) -> String {
         Doubt::RationSpent => "when it just had its share of answers (128 in 4 ms on each CPU)".into(),
         Doubt::NotByGateway(_) => "from another neighbour than the gateway".into(),
         Doubt::OtherAddress => "to an address of this host at which nobody listens".into(),
+        Doubt::LooksLikeRule => {
+            "when it looks like a rule in force, at first: repeated within 8 s it is judged as without rules".into()
+        }
         Doubt::NoKernelCookie => "while the kernel makes no cookie for the listener".into(),
     }
 }

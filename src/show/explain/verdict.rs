@@ -57,6 +57,7 @@ fn why(of: &OfInstance, answer: &Answer) -> String {
             let listed = of.listed.as_ref().filter(|listed| listed.verdict == Listed::Denied);
             listed.map_or("denied".into(), |listed| format!("denied by {}", listed.network))
         }
+        Reason::DropLearnedRule => "it looks like a rule in force".into(),
         Reason::DropOverLimit => format!("over its limit of connections{}", next()),
         Reason::DropNetworkLimit => {
             format!("all of its network is over a limit of connections{}", next())

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSe
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::{Metrics, Networks, PortQueue, Run, Syns, Walk};
+use super::{Metrics, Networks, PortQueue, Run, Syns, Walk, rules};
 use crate::show::model::SharedBucket;
 use crate::show::status::Fill;
 
@@ -28,6 +28,7 @@ impl Collector for Metrics {
             "Networks that are limited as a whole now, each counted for each service that limits it.",
             [([], self.limited_networks)],
         )?;
+        rules::encode(&self.rules, &mut out)?;
         self.encode_floods(&mut out)?;
         self.encode_queues(&mut out)?;
         self.walk.encode(&mut out)
@@ -201,9 +202,14 @@ impl Walk {
             "SYNs that the networks decided which are on the lists now; less when one is removed.",
             networks(|each| each.syns),
         )?;
+        out.gauge(
+            "honest_syns",
+            "SYNs of honest clients that are known, for rules to be held against; 500 of IPv4 or of IPv6 are needed.",
+            [([], self.honest_syns)],
+        )?;
         out.seconds(
             "walk_timestamp",
-            "When the tables, the blocked sources and the lists were read, in seconds since 1970.",
+            "When the tables, the blocked sources, the lists and the honest SYNs were read, in seconds since 1970.",
             [([], unix(self.at))],
         )?;
         out.seconds("walk_duration", "How long it took to read them.", [([], self.took.as_secs_f64())])
@@ -214,13 +220,13 @@ fn unix(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-type Labels<'a, const N: usize> = [(&'a str, &'a str); N];
+pub(super) type Labels<'a, const N: usize> = [(&'a str, &'a str); N];
 
 /// Writes one family after the other.
-struct Families<'a>(DescriptorEncoder<'a>);
+pub(super) struct Families<'a>(DescriptorEncoder<'a>);
 
 impl Families<'_> {
-    fn counter<'l, const N: usize>(
+    pub(super) fn counter<'l, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -233,7 +239,7 @@ impl Families<'_> {
         Ok(())
     }
 
-    fn gauge<'l, const N: usize, Value: EncodeGaugeValue>(
+    pub(super) fn gauge<'l, const N: usize, Value: EncodeGaugeValue>(
         &mut self,
         name: &str,
         help: &str,
@@ -266,7 +272,7 @@ impl Families<'_> {
         Ok(())
     }
 
-    fn info<'l, const N: usize>(
+    pub(super) fn info<'l, const N: usize>(
         &mut self,
         name: &str,
         help: &str,

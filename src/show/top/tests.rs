@@ -14,7 +14,7 @@ use super::sources::{Key, ListedNetwork, Seen, Sources, Table, Totals};
 use super::syns::Syns;
 use crate::note::Counts;
 use crate::policy::{
-    AttachMode, Challenge, Cookies, Limit, Networks, Policy, Ports, Services, TotalRate,
+    AttachMode, Challenge, Cookies, Learn, Limit, Networks, Policy, Ports, Services, TotalRate,
 };
 use crate::show::model::InterfaceMode;
 use crate::show::model::PortQueue;
@@ -34,6 +34,7 @@ fn policy() -> Policy {
         ports: Ports::default(),
         services: Services::new(vec!["ssh=22".parse().unwrap()]),
         networks: Networks::On,
+        learn: Learn::On,
         dry_run: false,
     }
 }

@@ -2,26 +2,22 @@
 //! Live entries of a service, kept in its state directory: after a reboot they are back, with what is left of their
 //! time.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::clock;
 use crate::kernel::maps::lists::live::Entry;
 use crate::policy::Listed;
+use crate::upkeep::state_file::StateFile;
 
 const NAME: &str = "live-entries.json";
 
 /// The file, and what is in it.
 #[derive(Debug, Clone)]
-pub struct Kept {
-    path: PathBuf,
-}
+pub struct Kept(StateFile);
 
 /// An entry in the file. Times are seconds since 1970, which mean the same after a reboot.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,43 +31,24 @@ struct Line {
 }
 
 impl Kept {
-    /// In the directory that the service manager has made for the service (systemd.exec(5), StateDirectory). None: it
-    /// made none.
+    /// None: there is no state directory.
     pub fn find() -> Option<Self> {
-        let directories = std::env::var_os("STATE_DIRECTORY")?;
-        let first = std::env::split_paths(&directories).next()?;
-        Some(Self { path: first.join(NAME) })
+        StateFile::find(NAME).map(Self)
     }
 
     /// The entries that still count. `now` in ns of CLOCK_MONOTONIC.
     pub fn read(&self, now: u64) -> Result<Vec<Entry>> {
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file.with_context(|| format!("cannot read {}", self.path.display()))?,
-        };
-        let lines: Vec<Line> = serde_json::from_reader(BufReader::new(file)).with_context(|| {
-            format!("{} is not as it was written: remove it to begin anew", self.path.display())
-        })?;
+        let lines: Vec<Line> = self.0.read()?.unwrap_or_default();
         let time = seconds(SystemTime::now());
         Ok(lines.into_iter().filter_map(|line| line.entry(time, now)).collect())
     }
 
-    /// Writes all of them, or leaves the file as it was. A disk may take its time, and may never answer.
+    /// Writes all of them.
     pub fn write(&self, entries: &[Entry]) -> Result<()> {
         let (now, time) = (clock::now_ns()?, seconds(SystemTime::now()));
         let lines: Vec<Line> = entries.iter().map(|entry| Line::of(entry, time, now)).collect();
-        let new = self.path.with_extension("new");
-        write_to(&new, &lines)
-            .and_then(|()| fs::rename(&new, &self.path))
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        self.0.write(&lines)
     }
-}
-
-fn write_to(path: &Path, lines: &[Line]) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    serde_json::to_writer(&mut file, lines)?;
-    file.flush()?;
-    file.get_ref().sync_all()
 }
 
 impl Line {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result};
 
 use crate::commands::present::{self, Bounded};
+use crate::commands::rule;
 use crate::kernel::clock;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::lists::totals::{ByVerdict, totals};
 use crate::kernel::maps::run_info::RunInfo;
-use crate::kernel::maps::{Maps, networks, sources};
+use crate::kernel::maps::{Maps, answered, networks, sources};
 use crate::policy::{Listed, Policy};
 use crate::show::metrics::{Metrics, Networks, Run, Syns, Walk};
 use crate::show::model::InterfaceMode;
@@ -109,6 +110,7 @@ impl View {
                 &judge.policy,
             )?
             .len() as u64,
+            rules: rule::all(&judge.maps)?,
             is_flooded,
             floods,
             queues: present::queues(&judge.policy)?,
@@ -140,7 +142,15 @@ impl Judge {
         let blocked_sources = sources::count_blocked(&maps.sources, &maps.refusals, policy)?;
         let lists = totals(maps.lists(), clock::now_ns()?)?;
         let networks = networks("live", lists.live).into_iter().chain(networks("run", lists.run));
-        Ok(Walk { at, took: begun.elapsed(), tables, blocked_sources, networks: networks.collect() })
+        let honest_syns = answered::read(maps)?.len() as u64;
+        Ok(Walk {
+            at,
+            took: begun.elapsed(),
+            tables,
+            blocked_sources,
+            networks: networks.collect(),
+            honest_syns,
+        })
     }
 }
 

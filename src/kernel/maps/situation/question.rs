@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::Situation;
-use crate::judge::{Doubt, Facts, Form, Link, NextHop, State, Syn, way};
+use crate::judge::{Doubt, Facts, Form, Link, NextHop, Rules, State, Syn, way};
 use crate::policy::Policy;
 
 /// What is asked of a [`Situation`].
@@ -41,6 +41,7 @@ impl Situation {
             now: self.now,
             listed: self.listed.as_ref().map(|entry| entry.listed),
             remembered: None,
+            rules: Rules { in_force: self.rules_in_force, is_matched: false },
             networks: self.networks.get(&question.service()).copied().unwrap_or_default(),
             host: self.host,
             port: self.ports.get(&port).map(|of| of.at(to)).unwrap_or_default(),
@@ -61,7 +62,12 @@ impl Situation {
         let Question { source, port, to, link, .. } = *question;
         let remembered = self.remembered.get(&question.service()).into_iter().flatten();
         let mut doubts: Vec<_> = remembered.map(|&why| Doubt::Remembered(why)).collect();
-        doubts.extend([Doubt::QueueHalfFull, Doubt::RationSpent, Doubt::NoKernelCookie]);
+        doubts.extend([
+            Doubt::LooksLikeRule,
+            Doubt::QueueHalfFull,
+            Doubt::RationSpent,
+            Doubt::NoKernelCookie,
+        ]);
         if link.next_hop == NextHop::Gateway {
             doubts.push(Doubt::NotByGateway(way(link, self.route, source.is_ipv4(), false)));
         }

@@ -24,7 +24,8 @@ impl World {
     pub fn new(mode: Mode, known: usize) -> Self {
         let mut answered = Answered::new(1);
         for (number, syn) in Maker::many(9, known, honest).into_iter().enumerate() {
-            answered.add(Duration::ZERO, Entry::seen(syn, source(number as u32), Time::Peace));
+            let time = Duration::from_secs(number as u64);
+            answered.add(time, Entry::seen(syn, source(number as u32), Time::Peace));
         }
         Self {
             learner: Learner::new(mode, answered, 1),
@@ -56,7 +57,7 @@ impl World {
             refused.push(*syn);
             if answers {
                 self.next_source += 1;
-                answered.push(Answer { syn: *syn, source: source(self.next_source), slot });
+                answered.push(Answer { syn: Some(*syn), source: source(self.next_source), slot });
             }
         }
         let is_flood = refused.len() > 100;
