@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::lists::place;
 use super::model::InterfaceMode;
 use super::units::percent;
+use crate::learn::answered::{MAX_OF_NETWORK, MAX_OF_SOURCE};
 
 /// The whole of `learn --json`.
 #[derive(Debug, Serialize)]
@@ -83,7 +84,7 @@ pub fn write_seeded(out: &mut impl Write, seeded: &Seeded) -> io::Result<()> {
         let place = place(&of.interfaces);
         writeln!(
             out,
-            "{place}: {taken} of them were taken (at most 8 of one source, 512 of one network; none twice); SYNs of \
+            "{place}: {taken} of them were taken (at most {MAX_OF_SOURCE} of one source, {MAX_OF_NETWORK} of one network; none twice); SYNs of \
              honest clients that are known now: {known_ipv4} of IPv4, {known_ipv6} of IPv6{}",
             enough(known_ipv4.max(known_ipv6), seeded.needed)
         )?;

@@ -272,7 +272,7 @@ fn a_capture_of_honest_clients_is_what_rules_are_held_against() {
     let begun = "still learning (0 of 500 SYNs of honest clients)";
     wait_for("the learner", || (status(&pair)["learner"] == begun).then_some(()));
     let text = said(&pair, &learn);
-    let taken = "eth0: 600 of them were taken (at most 8 of one source, 256 of one network; none twice); SYNs of \
+    let taken = "eth0: 600 of them were taken (at most 8 of one source, 512 of one network; none twice); SYNs of \
                  honest clients that are known now: 600 of IPv4, 0 of IPv6\n";
     assert!(text.ends_with(taken) && text.contains(": 600 SYNs\n"), "{text}");
     wait_for("the run to take them", || (status(&pair)["learner"] == "watching").then_some(()));
