@@ -91,8 +91,12 @@ __noinline int network_refuses(const struct source_key *key, bool is_known)
 	limit = limit_of(&service_at(key->service)->limits.connections);
 	if (!limit.interval_ns)
 		return false;
-	if (is_known)
-		source = bpf_map_lookup_elem(&sources, key);
+	if (is_known) {
+		/* Linux 6.1 takes no map key from an argument's memory. */
+		const struct source_key copy = *key;
+
+		source = bpf_map_lookup_elem(&sources, &copy);
+	}
 	for (__u32 step = 0; step < NETWORK_STEPS; step++) {
 		__u32 prefix_len = network_prefix(&key->addr, step);
 		const struct network_key of = network_key(key, prefix_len);
