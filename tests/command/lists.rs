@@ -13,13 +13,13 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// Runs the command on the server, outside of any ssh session.
-fn run(pair: &Pair, args: &[&str]) -> Output {
+pub fn run(pair: &Pair, args: &[&str]) -> Output {
     pair.synflood(args).output().unwrap()
 }
 
 /// What it said. It must succeed.
 #[track_caller]
-fn said(pair: &Pair, args: &[&str]) -> String {
+pub fn said(pair: &Pair, args: &[&str]) -> String {
     let output = run(pair, args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

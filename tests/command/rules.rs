@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Output;
 use std::time::Duration;
 
 use lab::defence::{Defence, dump};
@@ -21,22 +20,12 @@ use synflood_xdp::kernel::interface::Interface;
 use synflood_xdp::kernel::maps::lists::Lock;
 use synflood_xdp::kernel::maps::rules::{self, Entry};
 
+use crate::lists::{run, said};
+
 /// What hping3 sends.
 const TOOL: &str = "ipv4,window=512,options=none";
 
 const PATIENCE: Duration = Duration::from_millis(500);
-
-fn run(pair: &Pair, args: &[&str]) -> Output {
-    pair.synflood(args).output().unwrap()
-}
-
-/// What it said. It must succeed.
-#[track_caller]
-fn said(pair: &Pair, args: &[&str]) -> String {
-    let output = run(pair, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// It must fail with this status, and say this on standard error only.
 #[track_caller]

@@ -28,8 +28,6 @@ pub struct Slot {
     pub matched: u64,
     /// Those of them that were dropped.
     pub dropped: u64,
-    /// Those of them that were challenged to see whether anybody answers.
-    pub canaries: u64,
 }
 
 /// What has happened since the last tick.

@@ -122,15 +122,15 @@ impl Pupil {
         self.learner.set_mode(task.policy.learn);
         if is_first {
             self.sample.begin(&task.maps, &mut self.learner, now)?;
-            self.adopt(task, now)?;
             self.slots = rules::read(&task.maps)?;
+            self.adopt(now);
         }
         Ok(())
     }
 
     /// Goes on with the rules that another process learned.
-    fn adopt(&mut self, task: &Task, now: Duration) -> Result<()> {
-        for (slot, entry) in rules::read(&task.maps)?.iter().enumerate() {
+    fn adopt(&mut self, now: Duration) {
+        for (slot, entry) in self.slots.iter().enumerate() {
             let Some(entry) = entry.filter(|entry| entry.is_learned) else { continue };
             let found = Found {
                 rule: entry.rule,
@@ -140,7 +140,6 @@ impl Pupil {
             };
             self.learner.adopt(now, slot, found, entry.is_in_force);
         }
-        Ok(())
     }
 
     /// Once in a flood.
@@ -226,7 +225,6 @@ fn count(task: &Task, slots: &Slots) -> Result<[Slot; SLOTS]> {
             taken: (!entry.is_learned).then_some(entry.rule),
             matched: counts.matched,
             dropped: counts.dropped,
-            canaries: counts.canaries,
         };
     }
     Ok(counted)
