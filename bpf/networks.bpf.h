@@ -130,16 +130,20 @@ static __always_inline void limit_network(struct network *network, __u64 now)
 		limits_networks = 1;
 }
 
-static __always_inline void charge_network(struct network *network, const struct limit *limit,
-					   __u64 now)
+/* Not static, so that the verifier looks at it once. */
+__noinline int charge_network(struct network *network, const struct limit *limit, __u64 now)
 {
-	__u64 next = bucket_charge(&network->full_at, limit, now);
-	__u64 most = limit->capacity_ns + NETWORK_MAX_DEBT_NS;
+	__u64 next, most;
 
+	if (!network || !limit)
+		return 0;
+	next = bucket_charge(&network->full_at, limit, now);
+	most = limit->capacity_ns + NETWORK_MAX_DEBT_NS;
 	if (bucket_missing(next, now) > most)
 		__sync_val_compare_and_swap(&network->full_at, next, now + most);
 	if (!bucket_holds_token(&network->full_at, limit, now))
 		limit_network(network, now);
+	return 0;
 }
 
 /* NULL if it is entered only now, with this connection charged, or if the table has no room. */

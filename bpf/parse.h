@@ -119,6 +119,20 @@ static __always_inline bool is_extension(__u8 nexthdr)
 	       nexthdr == IPPROTO_FRAGMENT || nexthdr == IPPROTO_AH;
 }
 
+/*
+ * The length of an extension header in bytes, 8 to 2048. It is not static, so that the verifier knows
+ * no more of it than the mask below says: else it would follow each kind of header apart, to the end of
+ * the chain.
+ */
+__noinline int extension_len(__u32 nexthdr, __u32 hdrlen)
+{
+	if (nexthdr == IPPROTO_FRAGMENT)
+		return 8;
+	return 8 + hdrlen * (nexthdr == IPPROTO_AH ? 4 : 8);
+}
+
+#define EXTENSION_LEN_MASK 4095
+
 /* Follows the chain to TCP. The first fragment must hold the whole chain; later ones hold none of it.
  */
 static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, struct packet *pkt,
@@ -137,22 +151,15 @@ static __always_inline enum reason parse_ipv6_extensions(struct hdr_cursor *nh, 
 		ext = hdr_fetch(nh, sizeof(*ext), &copy);
 		if (!ext)
 			return pkt->more_fragments ? DROP_TINY_FRAGMENT : SKIP_NOT_TCP;
-		switch (nexthdr) {
-		case IPPROTO_FRAGMENT:
+		if (nexthdr == IPPROTO_FRAGMENT) {
 			fragment = bpf_ntohs(ext->frag_off);
 			if (fragment >> 3)
 				return fragment >> 3 == 1 && ext->nexthdr == IPPROTO_TCP
 					       ? DROP_TINY_FRAGMENT
 					       : SKIP_LATER_FRAGMENT;
 			pkt->more_fragments |= fragment & 1;
-			nh->offset += 8;
-			break;
-		case IPPROTO_AH:
-			nh->offset += 8 + ext->hdrlen * 4;
-			break;
-		default:
-			nh->offset += 8 + ext->hdrlen * 8;
 		}
+		nh->offset += extension_len(nexthdr, ext->hdrlen) & EXTENSION_LEN_MASK;
 		nexthdr = ext->nexthdr;
 	}
 	return DROP_TOO_MANY_EXTENSIONS;

@@ -47,15 +47,15 @@ struct segment {
 	bool has_timestamp;
 };
 
-static __always_inline void read_timestamp(const __be32 *value, struct segment *segment)
-{
-	segment->tsval = bpf_ntohl(value[0]);
-	segment->tsecr = bpf_ntohl(value[1]);
-}
+/* The value of a timestamp option (RFC 7323, 3.2). */
+struct timestamp {
+	__be32 val;
+	__be32 ecr;
+};
 
-/* For a segment whose timestamp is not where nearly all have it. Whether it has one. */
-static __noinline bool search_timestamp(const struct __sk_buff *skb, __u32 tcp_offset,
-					struct segment *segment)
+/* For a segment whose timestamp is not where nearly all have it. Whether it has one. Not static, so
+ * that the verifier looks at it once. */
+__noinline int search_timestamp(struct __sk_buff *skb, __u32 tcp_offset, struct timestamp *timestamp)
 {
 	const void *data_end = (void *)(long)skb->data_end;
 	const struct tcphdr *tcp = (void *)(long)skb->data + tcp_offset;
@@ -63,10 +63,9 @@ static __noinline bool search_timestamp(const struct __sk_buff *skb, __u32 tcp_o
 	const __u32 *from = (const void *)tcp;
 	__u32 word[TCP_MAX_HEADER / 4] = {};
 	const __u8 *option;
-	__be32 value[2];
 	__u32 len;
 
-	if (tcp_offset > sizeof(struct ethhdr) + IPV6_LEN || (void *)(tcp + 1) > data_end)
+	if (!timestamp || tcp_offset > sizeof(struct ethhdr) + IPV6_LEN || (void *)(tcp + 1) > data_end)
 		return false;
 	len = tcp->doff * 4;
 	for (__u32 i = 0; i < TCP_MAX_HEADER / 4 && i * 4 < len; i++) {
@@ -78,16 +77,16 @@ static __noinline bool search_timestamp(const struct __sk_buff *skb, __u32 tcp_o
 	option = option_of((const __u8 *)word, &offsets, TCPOPT_TIMESTAMP, TCPOLEN_TIMESTAMP);
 	if (!option)
 		return false;
-	__builtin_memcpy(value, option + 2, sizeof(value));
-	read_timestamp(value, segment);
+	__builtin_memcpy(timestamp, option + 2, sizeof(*timestamp));
 	return true;
 }
 
 /* Sets the timestamp of a segment. Whether it has one; nearly always it is the first option, behind two
  * NOPs. */
-static __always_inline bool find_timestamp(const struct __sk_buff *skb, const struct tcphdr *tcp,
+static __always_inline bool find_timestamp(struct __sk_buff *skb, const struct tcphdr *tcp,
 					   struct segment *segment)
 {
+	struct timestamp timestamp = {};
 	const void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
 	const __be32 *word = (const void *)(tcp + 1);
 
@@ -95,9 +94,11 @@ static __always_inline bool find_timestamp(const struct __sk_buff *skb, const st
 		return false;
 	if (word[0] ==
 	    bpf_htonl(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | TCPOLEN_TIMESTAMP))
-		read_timestamp(word + 1, segment);
-	else
-		return search_timestamp(skb, (const void *)tcp - data, segment);
+		timestamp = *(const struct timestamp *)(word + 1);
+	else if (!search_timestamp(skb, (const void *)tcp - data, &timestamp))
+		return false;
+	segment->tsval = bpf_ntohl(timestamp.val);
+	segment->tsecr = bpf_ntohl(timestamp.ecr);
 	return true;
 }
 

@@ -23,6 +23,14 @@ static __always_inline bool rescale_is_due(const struct limit *old, const volati
 	return !how->only_slower || new->interval_ns > old->interval_ns;
 }
 
+/* Not static, so that the verifier looks at it once. */
+__noinline int rescale_word(__u64 *full_at, const struct limit *from, const struct limit *to, __u64 now)
+{
+	if (full_at && from && to)
+		bucket_rescale_at(full_at, from, to, now);
+	return 0;
+}
+
 static __always_inline void rescale_bucket(__u64 *full_at, const struct limit *old,
 					   const volatile struct limit *new,
 					   const struct rescale_walk *walk)
@@ -30,7 +38,7 @@ static __always_inline void rescale_bucket(__u64 *full_at, const struct limit *o
 	const struct limit from = *old, to = limit_of(new);
 
 	if (rescale_is_due(&from, new, &walk->how))
-		bucket_rescale_at(full_at, &from, &to, walk->now);
+		rescale_word(full_at, &from, &to, walk->now);
 }
 
 static __always_inline void rescale_limit(struct limit *old, const volatile struct limit *new,
@@ -86,7 +94,7 @@ static long rescale_network(void *map, const struct network_key *key, struct net
 			continue;
 		from = network_limit(&old, step);
 		to = network_limit(&own, step);
-		bucket_rescale_at(&network->full_at, &from, &to, walk->now);
+		rescale_word(&network->full_at, &from, &to, walk->now);
 	}
 	return 0;
 }

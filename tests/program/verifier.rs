@@ -4,9 +4,9 @@
 use caps::CapSet;
 use lab::program::Program;
 
-/// The most so far: 311,725 on 6.18, of the program that judges, with our own cookies. Kernels differ by a third in
-/// how many paths they recognise as equal.
-const CEILING: u32 = 600_000;
+/// The most so far: 66,995 on 6.18, of the program that judges. Kernels differ by a third in how many paths they
+/// recognise as equal. More also costs whoever starts a run: 100,000 take 0.15 s.
+const CEILING: u32 = 150_000;
 
 #[test]
 fn every_configuration_stays_far_from_the_verifiers_limit() {
