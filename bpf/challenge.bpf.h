@@ -110,7 +110,7 @@ static __always_inline enum reason try_challenge(struct xdp_md *ctx, struct pack
 	enum reason reason;
 	__u16 max_mss;
 
-	if ((void *)(eth + 1) > data_end || is_host_stale())
+	if ((void *)(eth + 1) > data_end || is_host_stale(bpf_ktime_get_coarse_ns()))
 		return UNDECIDED;
 	__builtin_memcpy(reply.hops.from.octet, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(reply.hops.to.octet, eth->h_dest, ETH_ALEN);

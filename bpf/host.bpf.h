@@ -18,7 +18,7 @@ static __always_inline __u8 own_wscale(void)
 
 /* Nobody keeps this host's addresses and ports up to date: the process that did has ended, and the
  * service manager holds the program. */
-static __always_inline bool is_host_stale(void)
+static __always_inline bool is_host_stale(__u64 now)
 {
-	return (__s64)(bpf_ktime_get_coarse_ns() - host.looked_at) > HOST_STALE_NS;
+	return (__s64)(now - host.looked_at) > HOST_STALE_NS;
 }

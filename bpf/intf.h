@@ -584,6 +584,23 @@ struct rule {
 };
 _Static_assert(sizeof(struct rule) == 136, "the layout of struct rule");
 
+/* Bits of the first word of a SYN. */
+struct rule_head {
+	__u64 mask;
+	__u64 value;
+};
+
+/* No SYN has it. */
+#define NO_RULE_HEAD { .mask = 0, .value = 1 }
+
+/* What is to be known of the rules before one of them is looked at. */
+struct rule_heads {
+	__u32 in_use; /* bit n: rule n is in use */
+	__u32 padding;
+	struct rule_head of[MAX_RULES]; /* of those; of others NO_RULE_HEAD */
+};
+_Static_assert(sizeof(struct rule_heads) == 264, "the layout of struct rule_heads");
+
 /* What a CPU counted of a rule's SYNs. */
 struct rule_counts {
 	__u64 matched;

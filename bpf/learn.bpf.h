@@ -116,13 +116,13 @@ static __always_inline const struct syn_words *recall_syn(__u64 flow, __u64 now)
 static __always_inline void tell_connection(const struct addr *source, __u8 family, __u64 flow,
 					    __u64 now)
 {
-	__u32 place = rules_in_use ? recall_match(flow, now) : 0, index = place - 1;
+	__u32 place = rule_heads.in_use ? recall_match(flow, now) : 0, index = place - 1;
 	const struct syn_words *syn = config.learns ? recall_syn(flow, now) : NULL;
 	struct lesson lesson = { .source = *source, .family = family, .kind = LESSON_ANSWERED };
 	struct rule_counts *counts;
 
 	/* Who answers must be compared with all who do. */
-	if (!syn && !rules_in_use)
+	if (!syn && !rule_heads.in_use)
 		return;
 	if (syn)
 		lesson.syn = *syn;

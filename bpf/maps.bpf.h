@@ -257,7 +257,7 @@ struct {
 	__uint(max_entries, 64);
 } list_origins SEC(".maps");
 
-/* The rules, in any order. User space writes, while a rule's bit in rules_in_use is clear; the program
+/* The rules, in any order. User space writes, while a rule's bit in rule_heads is clear; the program
  * reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -266,8 +266,10 @@ struct {
 	__uint(max_entries, MAX_RULES);
 } rules SEC(".maps");
 
-/* Bit n: rule n is in use. User space writes, the program reads. */
-__u32 rules_in_use SEC(".data.rules");
+/* User space writes, the program reads. */
+struct rule_heads rule_heads SEC(".data.rules") = {
+	.of = { [0 ... MAX_RULES - 1] = NO_RULE_HEAD },
+};
 
 /* Of each rule. The program writes, user space reads, and sets those of a new rule to zero. */
 struct {

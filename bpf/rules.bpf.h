@@ -68,10 +68,28 @@ static __always_inline bool differs(const struct rule *rule, const struct syn_wo
 }
 
 /*
- * The first rule that a SYN matches: its place, counted from 1; 0: none. All but the first word are
- * read only if that one matches, and options only if the rule is about them.
+ * The first rule whose first word a SYN has: its place, counted from 1; 0: none. This much, and nothing
+ * that waits for memory, is what a SYN pays that no rule is about.
  */
-static __always_inline __u32 find_rule(const struct xdp_md *ctx, const struct packet *pkt, __u32 in_use)
+static __always_inline __u32 find_rule_head(const struct xdp_md *ctx, const struct packet *pkt)
+{
+	struct syn_headers at;
+	__u64 word;
+
+	if (!find_syn_headers(ctx, pkt, &at))
+		return 0;
+	word = first_syn_word(&at, pkt->family);
+	for (__u32 i = 0; i < MAX_RULES && rule_heads.in_use >> i; i++)
+		if ((word & rule_heads.of[i].mask) == rule_heads.of[i].value)
+			return i + 1;
+	return 0;
+}
+
+/*
+ * The first rule, of those from a place on, that a SYN matches: its place, counted from 1; 0: none.
+ * Options are read only if the rule is about them.
+ */
+static __always_inline __u32 find_rule(const struct xdp_md *ctx, const struct packet *pkt, __u32 from)
 {
 	struct syn_headers at;
 	struct syn_words syn;
@@ -79,13 +97,12 @@ static __always_inline __u32 find_rule(const struct xdp_md *ctx, const struct pa
 	if (!find_syn_headers(ctx, pkt, &at))
 		return 0;
 	syn.word[0] = first_syn_word(&at, pkt->family);
-	for (__u32 i = 0; i < MAX_RULES && in_use; i++, in_use >>= 1) {
+	read_syn_words(&at, pkt->family, &syn);
+	for (__u32 i = from - 1; i < MAX_RULES; i++) {
 		const struct rule *rule = bpf_map_lookup_elem(&rules, &i);
 
-		if (!rule || !(in_use & 1) || differs(rule, &syn, 0, 1) || rule->family != pkt->family)
-			continue;
-		read_syn_words(&at, pkt->family, &syn);
-		if (differs(rule, &syn, 1, SYN_WORDS - SYN_OPTION_WORDS))
+		if (!rule || !(rule_heads.in_use >> i & 1) || rule->family != pkt->family ||
+		    differs(rule, &syn, 0, SYN_WORDS - SYN_OPTION_WORDS))
 			continue;
 		if (!rule->reads_options)
 			return i + 1;
@@ -187,27 +204,26 @@ static __always_inline bool is_dropped_by_rule(const struct packet *pkt, struct 
 }
 
 /*
- * What the rules say to a SYN. Without user space, which watches what comes of them, they say nothing.
- * Not static, so that the verifier looks at it once.
+ * What the rules from a place on say to a SYN. Without user space, which watches what comes of them,
+ * they say nothing. Not static, so that the verifier looks at it once.
  */
-__noinline int judge_by_rules(struct xdp_md *ctx, struct packet *pkt)
+__noinline int judge_by_rules(struct xdp_md *ctx, struct packet *pkt, __u32 from)
 {
+	__u64 now = bpf_ktime_get_coarse_ns(), flow;
 	struct rule_counts *counts;
 	const struct rule *rule;
 	__u32 place, index;
-	__u64 now, flow;
 
 	if (!pkt)
 		return UNDECIDED;
-	place = find_rule(ctx, pkt, rules_in_use);
-	if (!place || is_host_stale())
+	place = find_rule(ctx, pkt, from);
+	if (!place || is_host_stale(now))
 		return UNDECIDED;
 	index = place - 1;
 	rule = bpf_map_lookup_elem(&rules, &index);
 	counts = bpf_map_lookup_elem(&rule_counts, &index);
 	if (!rule || !counts)
 		return UNDECIDED;
-	now = bpf_ktime_get_coarse_ns();
 	pkt->rule = place;
 	counts->matched++;
 	counts->last = now;
@@ -221,5 +237,7 @@ __noinline int judge_by_rules(struct xdp_md *ctx, struct packet *pkt)
 /* An allowed source is not judged by rules. */
 static __always_inline enum reason check_rules(struct xdp_md *ctx, struct packet *pkt)
 {
-	return rules_in_use && !pkt->is_allowed ? judge_by_rules(ctx, pkt) : UNDECIDED;
+	__u32 place = rule_heads.in_use && !pkt->is_allowed ? find_rule_head(ctx, pkt) : 0;
+
+	return place ? judge_by_rules(ctx, pkt, place) : UNDECIDED;
 }

@@ -50,12 +50,14 @@ static __always_inline bool find_syn_headers(const struct xdp_md *ctx, const str
 static __always_inline __u64 first_syn_word(const struct syn_headers *at, __u8 family)
 {
 	__u64 of_tcp = AT_BYTE(4, at->tcp->window) | AT_BYTE(6, at->tcp->dest);
+	__be32 start = *(const __be32 *)at->ip6;
 	__u8 class;
 
+	/* Its first byte is the version; the second one is TOS, and the length follows. */
 	if (family == FAMILY_IPV4)
-		return AT_BYTE(0, (__u8)(at->ip4->ttl - 1)) | AT_BYTE(1, at->ip4->tos) |
-		       AT_BYTE(2, at->ip4->tot_len) | of_tcp;
-	class = bpf_ntohl(*(const __be32 *)at->ip6) >> 20;
+		return AT_BYTE(0, (__u8)(at->ip4->ttl - 1)) |
+		       AT_BYTE(0, start & bpf_htonl(0x00ffffff)) | of_tcp;
+	class = bpf_ntohl(start) >> 20;
 	return AT_BYTE(0, (__u8)(at->ip6->hop_limit - 1)) | AT_BYTE(1, class) |
 	       AT_BYTE(2, at->ip6->payload_len) | of_tcp;
 }

@@ -75,7 +75,7 @@ pub struct Running {
     pub links: MapHandle,
     pub rules: MapHandle,
     pub rule_counts: MapHandle,
-    pub rules_in_use: MapHandle,
+    pub rule_heads: MapHandle,
     pub answered_syns: MapHandle,
     pub answered_changes: MapHandle,
     pub observed: observe::Tables,
@@ -222,7 +222,7 @@ fn running(program: &ProgramInfo, config: &[u8]) -> Option<Running> {
         links: map("links")?,
         rules: map("rules")?,
         rule_counts: map("rule_counts")?,
-        rules_in_use: map(".data.rules")?,
+        rule_heads: map(".data.rules")?,
         answered_syns: map("answered_syns")?,
         answered_changes: map(".data.answers")?,
         observed: observe::Tables {

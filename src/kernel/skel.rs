@@ -69,6 +69,8 @@ plain! {
     route: 16,
     rule: 136,
     rule_counts: 64,
+    rule_head: 16,
+    rule_heads: 264,
     run_info: 1024,
     sampler: 56,
     secret: 32,

@@ -23,6 +23,9 @@ const RULES: &str = "the rules";
 const WATCHED: u8 = 0;
 const IN_FORCE: u8 = 1;
 
+/// NO_RULE_HEAD: no word has it.
+const NO_HEAD: types::rule_head = types::rule_head { mask: 0, value: 1 };
+
 const MILLION: f64 = 1e6;
 const BILLION: f64 = 1e9;
 
@@ -68,12 +71,12 @@ pub struct Counts {
 pub struct Tables<'a> {
     rules: &'a MapHandle,
     counts: &'a MapHandle,
-    in_use: &'a MapHandle,
+    heads: &'a MapHandle,
 }
 
 impl<'a> From<&'a Maps> for Tables<'a> {
     fn from(maps: &'a Maps) -> Self {
-        Self { rules: &maps.rules, counts: &maps.rule_counts, in_use: &maps.data_rules }
+        Self { rules: &maps.rules, counts: &maps.rule_counts, heads: &maps.data_rules }
     }
 }
 
@@ -85,8 +88,8 @@ impl<'a> From<&'a Arc<Maps>> for Tables<'a> {
 
 impl<'a> From<&'a Running> for Tables<'a> {
     fn from(running: &'a Running) -> Self {
-        let Running { rules, rule_counts: counts, rules_in_use: in_use, .. } = running;
-        Self { rules, counts, in_use }
+        let Running { rules, rule_counts: counts, rule_heads: heads, .. } = running;
+        Self { rules, counts, heads }
     }
 }
 
@@ -96,7 +99,7 @@ pub type Slots = [Option<Entry>; SLOTS];
 /// All slots.
 pub fn read<'a>(tables: impl Into<Tables<'a>>) -> Result<Slots> {
     let tables = tables.into();
-    let in_use = in_use(tables)?;
+    let in_use = heads(tables)?.in_use;
     let mut slots = [None; SLOTS];
     for (slot, entry) in slots.iter_mut().enumerate().filter(|(slot, _)| in_use >> slot & 1 == 1) {
         let bytes = tables
@@ -136,8 +139,11 @@ pub fn put<'a>(tables: impl Into<Tables<'a>>, slot: usize, entry: &Entry, _lock:
     let zeros = vec![vec![0; size_of::<types::rule_counts>()]; cpus];
     let key = (slot as u32).to_ne_bytes();
     tables.counts.update_percpu(&key, &zeros, MapFlags::ANY).with_context(what)?;
-    write(tables, slot, entry)?;
-    use_slots(tables, in_use(tables)? | 1 << slot)
+    let rule = write(tables, slot, entry)?;
+    let mut heads = heads(tables)?;
+    heads.in_use |= 1 << slot;
+    heads.of[slot] = types::rule_head { mask: rule.mask.word[0], value: rule.value.word[0] };
+    write_heads(tables, &heads)
 }
 
 /// Has the SYNs of the rule in a slot dropped, or only counted.
@@ -148,30 +154,35 @@ pub fn enforce<'a>(
     is_in_force: bool,
     _lock: &Lock,
 ) -> Result<()> {
-    write(tables.into(), slot, &Entry { is_in_force, ..*entry })
+    write(tables.into(), slot, &Entry { is_in_force, ..*entry }).map(drop)
 }
 
 /// Empties a slot.
 pub fn remove<'a>(tables: impl Into<Tables<'a>>, slot: usize, _lock: &Lock) -> Result<()> {
     let tables = tables.into();
-    use_slots(tables, in_use(tables)? & !(1 << slot))
+    let mut heads = heads(tables)?;
+    heads.in_use &= !(1 << slot);
+    heads.of[slot] = NO_HEAD;
+    write_heads(tables, &heads)
 }
 
-fn write(tables: Tables<'_>, slot: usize, entry: &Entry) -> Result<()> {
+fn write(tables: Tables<'_>, slot: usize, entry: &Entry) -> Result<types::rule> {
+    let rule = encode(entry);
     tables
         .rules
-        .update(&(slot as u32).to_ne_bytes(), as_bytes(&encode(entry)), MapFlags::ANY)
-        .with_context(|| format!("cannot write {RULES}"))
+        .update(&(slot as u32).to_ne_bytes(), as_bytes(&rule), MapFlags::ANY)
+        .with_context(|| format!("cannot write {RULES}"))?;
+    Ok(rule)
 }
 
-fn in_use(tables: Tables<'_>) -> Result<u32> {
-    super::variables(RULES, tables.in_use)
+fn heads(tables: Tables<'_>) -> Result<types::rule_heads> {
+    super::variables(RULES, tables.heads)
 }
 
-fn use_slots(tables: Tables<'_>, slots: u32) -> Result<()> {
+fn write_heads(tables: Tables<'_>, heads: &types::rule_heads) -> Result<()> {
     tables
-        .in_use
-        .update(&0_u32.to_ne_bytes(), as_bytes(&slots), MapFlags::ANY)
+        .heads
+        .update(&0_u32.to_ne_bytes(), as_bytes(heads), MapFlags::ANY)
         .with_context(|| format!("cannot write {RULES}"))
 }
 
