@@ -361,12 +361,13 @@ _Static_assert(sizeof(struct network_key) == 24, "the layout of struct network_k
 /* An entry of the table of networks. Times are of CLOCK_MONOTONIC in ns. */
 struct network {
 	__u64 full_at;       /* the connection bucket of all its sources together, see bucket.h */
+	__u64 old_full_at;   /* while it is limited, of those together that connected well before */
 	__u64 limited_since; /* the last time that it became limited; 0: never */
 	__u64 last_refusal;  /* to REFUSAL_RESOLUTION_NS; also where a charge left no token */
 	__u64 connected;     /* connections that stand or stood */
 	__u64 refused;       /* SYNs and answers */
 };
-_Static_assert(sizeof(struct network) == 40, "the layout of struct network");
+_Static_assert(sizeof(struct network) == 48, "the layout of struct network");
 
 /* Rates for which a dry run finds out what burst each source would have needed. */
 #define ADVISED_RATES 5

@@ -6,7 +6,8 @@
  *
  * As long as a network has tokens, nobody notices. When a connection takes the last one, the network is
  * limited: its sources have to wait for its tokens too. Those that connected well before have not made
- * it so, and keep their own buckets until they have emptied them; what they take is not the network's.
+ * it so. They keep their own buckets until they have emptied them, and share a second one of the
+ * network: or whoever once connected from each address, slowly, would have them all for himself.
  * The limit ends when nobody has been refused for NETWORK_RELAX_NS. It ends by itself, so that no
  * process is needed for it.
  *
@@ -73,6 +74,16 @@ static __always_inline bool connected_before(const struct source *source, const 
 	       source->first_connected + NETWORK_OLD_S <= coarse_second(network->limited_since);
 }
 
+/* source: NULL if it is new. */
+static __always_inline bool network_has_token(const struct network *network,
+					      const struct source *source, const struct limit *limit,
+					      __u64 now)
+{
+	return bucket_holds_token(&network->full_at, limit, now) ||
+	       (source && connected_before(source, network) &&
+		bucket_holds_token(&network->old_full_at, limit, now));
+}
+
 /*
  * Whether a source has to wait for a token of its network. is_known: it may be in the table. Ask
  * limits_networks first. A wider network that is limited too does not relax before the narrower one.
@@ -109,8 +120,7 @@ __noinline int network_refuses(const struct source_key *key, bool is_known)
 		if (!network || !is_network_limited(network, now))
 			continue;
 		if (!refuses) {
-			if (bucket_holds_token(&network->full_at, &shared, now) ||
-			    (source && connected_before(source, network)))
+			if (network_has_token(network, source, &shared, now))
 				continue;
 			__sync_fetch_and_add(&network->refused, 1);
 			refuses = true;
@@ -130,18 +140,21 @@ static __always_inline void limit_network(struct network *network, __u64 now)
 		limits_networks = 1;
 }
 
-/* Not static, so that the verifier looks at it once. */
-__noinline int charge_network(struct network *network, const struct limit *limit, __u64 now)
+/* is_old: to the bucket of those that connected well before. Not static, so that the verifier looks at
+ * it once. */
+__noinline int charge_network(struct network *network, const struct limit *limit, bool is_old,
+			      __u64 now)
 {
-	__u64 next, most;
+	__u64 *full_at, next, most;
 
 	if (!network || !limit)
 		return 0;
-	next = bucket_charge(&network->full_at, limit, now);
+	full_at = is_old ? &network->old_full_at : &network->full_at;
+	next = bucket_charge(full_at, limit, now);
 	most = limit->capacity_ns + NETWORK_MAX_DEBT_NS;
 	if (bucket_missing(next, now) > most)
-		__sync_val_compare_and_swap(&network->full_at, next, now + most);
-	if (!bucket_holds_token(&network->full_at, limit, now))
+		__sync_val_compare_and_swap(full_at, next, now + most);
+	if (!is_old && !bucket_holds_token(full_at, limit, now))
 		limit_network(network, now);
 	return 0;
 }
@@ -150,7 +163,11 @@ __noinline int charge_network(struct network *network, const struct limit *limit
 static __always_inline struct network *find_network(const struct network_key *key,
 						    const struct limit *limit, __u64 now)
 {
-	const struct network first = { .full_at = bucket_after_first(limit, now), .connected = 1 };
+	const struct network first = {
+		.full_at = bucket_after_first(limit, now),
+		.old_full_at = now,
+		.connected = 1,
+	};
 	struct network *network = bpf_map_lookup_elem(&networks, key);
 
 	if (network)
@@ -172,6 +189,7 @@ static __always_inline void charge_networks(const struct source_key *key, struct
 		const struct network_key of = network_key(key, prefix_len);
 		const struct limit shared = network_limit(limit, step);
 		struct network *network;
+		bool is_old;
 
 		if (!prefix_len || !shared.interval_ns)
 			continue;
@@ -179,9 +197,10 @@ static __always_inline void charge_networks(const struct source_key *key, struct
 		if (!network)
 			continue;
 		__sync_fetch_and_add(&network->connected, 1);
-		if (!source || !is_network_limited(network, now) || !connected_before(source, network))
-			charge_network(network, &shared, now);
-		else if (!bucket_holds_token(&source->connections_full_at, limit, now))
+		is_old =
+			source && is_network_limited(network, now) && connected_before(source, network);
+		charge_network(network, &shared, is_old, now);
+		if (is_old && !bucket_holds_token(&source->connections_full_at, limit, now))
 			source->first_connected = coarse_second(now);
 	}
 }

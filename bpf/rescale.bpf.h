@@ -95,6 +95,7 @@ static long rescale_network(void *map, const struct network_key *key, struct net
 		from = network_limit(&old, step);
 		to = network_limit(&own, step);
 		rescale_word(&network->full_at, &from, &to, walk->now);
+		rescale_word(&network->old_full_at, &from, &to, walk->now);
 	}
 	return 0;
 }

@@ -13,6 +13,8 @@ const OLD_S: u64 = 60;
 pub struct LimitedNetwork {
     /// The word of its bucket: when it is full.
     pub full_at: u64,
+    /// The same of those that connected before.
+    pub old_full_at: u64,
     /// CLOCK_MONOTONIC ns.
     pub limited_since: u64,
 }
@@ -27,10 +29,13 @@ impl Case<'_> {
         for (step, network) in STEPS.iter().zip(self.facts.networks) {
             let limit = limits.iter().find(|(other, _)| other == step);
             let Some((network, &(_, limit))) = network.zip(limit) else { continue };
-            let bucket = Bucket::new(network.full_at, limit, self.facts.now);
-            let is_old = self.state.entry.is_some_and(|entry| entry.connected_before(&network));
+            let of_all = Bucket::new(network.full_at, limit, self.facts.now);
+            let is_old = of_all.is_empty()
+                && self.state.entry.is_some_and(|entry| entry.connected_before(&network));
+            let of_old = Bucket::new(network.old_full_at, limit, self.facts.now);
+            let bucket = if is_old { of_old } else { of_all };
             self.note(Step::Network { prefix: step.prefix_of(self.syn.source), bucket, is_old });
-            if bucket.is_empty() && !is_old {
+            if bucket.is_empty() {
                 return Some(Reason::DropNetworkLimit);
             }
         }

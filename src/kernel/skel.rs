@@ -56,7 +56,7 @@ plain! {
     live_entry: 128,
     mac: 8,
     need: 80,
-    network: 40,
+    network: 48,
     network_key: 24,
     network_step: 4,
     observation: 96,

@@ -103,11 +103,12 @@ struct Missing {
     is_connected_lately: bool,
 }
 
-/// A network's entry: by how many half tokens its bucket is away from full, and for how many seconds it has been limited
-/// and has refused nothing.
+/// A network's entry: by how many half tokens its bucket is away from full, and that of sources that connected before,
+/// and for how many seconds it has been limited and has refused nothing.
 #[derive(Debug, Clone, Copy)]
 struct OfNetwork {
     missing: u64,
+    missing_of_old: u64,
     limited_for: u64,
     refused_before: u64,
 }
@@ -180,14 +181,16 @@ fn cases() -> impl Strategy<Value = Case> {
         .prop_map(|(listed, wider, is_live, until)| OfList { listed, wider, is_live, until });
     let lists = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(of_list, 1..4)];
     // Of a burst of 2 to 5, 32 or 128 times.
-    let half_tokens = prop_oneof![0..4_u64, 100..2_000_u64];
-    let of_network =
-        (half_tokens, prop::sample::select(&[10_u64, 200][..]), prop::sample::select(&[1_u64, 90][..]))
-            .prop_map(|(missing, limited_for, refused_before)| OfNetwork {
-                missing,
-                limited_for,
-                refused_before,
-            });
+    let half_tokens = || prop_oneof![0..4_u64, 100..2_000_u64];
+    let times = (prop::sample::select(&[10_u64, 200][..]), prop::sample::select(&[1_u64, 90][..]));
+    let of_network = (half_tokens(), half_tokens(), times).prop_map(
+        |(missing, missing_of_old, (limited_for, refused_before))| OfNetwork {
+            missing,
+            missing_of_old,
+            limited_for,
+            refused_before,
+        },
+    );
     let networks =
         (prop::array::uniform2(prop::option::weighted(0.3, of_network)), prop::bool::weighted(0.9));
     let rarely = || prop::bool::weighted(0.15);
@@ -422,8 +425,10 @@ impl Bench {
         for (step, of) in STEPS.iter().zip(case.networks) {
             let Some(of) = of else { continue };
             let half = HOUR / u64::from(step.multiple) / 2;
+            let full_at = |missing: u64| if missing == 0 { 0 } else { now + missing * half - half / 2 };
             let entry = types::network {
-                full_at: if of.missing == 0 { 0 } else { now + of.missing * half - half / 2 },
+                full_at: full_at(of.missing),
+                old_full_at: full_at(of.missing_of_old),
                 limited_since: now - of.limited_for * SECOND,
                 last_refusal: now - of.refused_before * SECOND,
                 ..Default::default()

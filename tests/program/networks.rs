@@ -40,15 +40,18 @@ fn expect(program: &Program, frame: &[u8], (reason, action): (&str, u32)) {
 /// Enters a network that has no token for the next hour, limited for so long, and refused something so long ago.
 pub fn limit(program: &Program, network: &str, limited_for: u64, refused_before: u64) {
     let network: IpNet = network.parse().unwrap();
+    enter(program, &network, 0, &limited(limited_for, refused_before));
+}
+
+fn limited(limited_for: u64, refused_before: u64) -> types::network {
     let now = now_ns().unwrap();
-    let entry = types::network {
+    types::network {
         // Beyond the largest bucket of these tests.
         full_at: now + 6 * HOUR,
         limited_since: now - limited_for,
         last_refusal: now - refused_before,
         ..Default::default()
-    };
-    enter(program, &network, 0, &entry);
+    }
 }
 
 fn enter(program: &Program, network: &IpNet, service: u32, entry: &types::network) {
@@ -154,6 +157,10 @@ fn who_connected_well_before_keeps_the_own_bucket() {
     expect(&program, &syn_from(source(1)), PASSED);
     expect(&program, &syn_from(source(2)), REFUSED);
     expect(&program, &syn_from(source(3)), ("drop_over_limit", XDP_DROP));
+    // Those that did share a bucket.
+    let of_old = types::network { old_full_at: now + 6 * HOUR, ..limited(10 * SECOND, SECOND) };
+    enter(&program, &"198.51.100.0/24".parse().unwrap(), 0, &of_old);
+    expect(&program, &syn_from(source(1)), REFUSED);
 }
 
 #[test]

@@ -27,6 +27,7 @@ const OF_40: usize = 256;
 /// SYNs and answers that a CPU sees before it sees a connection stand.
 const BATCH: usize = 64;
 const SECOND: u64 = 1_000_000_000;
+const HOUR: u64 = 3600 * SECOND;
 /// Far longer than a connection takes here.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -138,11 +139,16 @@ fn make_old(running: &Running, source: Ipv6Addr) {
     change(&running.sources, as_bytes(&key), |entry: &mut types::source| entry.first_connected -= 300);
 }
 
+fn network_key(network: &str) -> Vec<u8> {
+    as_bytes(&encode::network_key(&network.parse().unwrap(), 0)).to_vec()
+}
+
 /// As if a network had refused nothing for a minute.
 fn calm(running: &Running, network: &str) {
-    let key = encode::network_key(&network.parse().unwrap(), 0);
     let before = clock::now_ns().unwrap() - 61 * SECOND;
-    change(&running.networks, as_bytes(&key), |entry: &mut types::network| entry.last_refusal = before);
+    change(&running.networks, &network_key(network), |entry: &mut types::network| {
+        entry.last_refusal = before
+    });
 }
 
 #[test]
@@ -160,6 +166,12 @@ fn a_host_with_a_whole_network_is_one_offender() {
     attack.said("network_limited", "2001:db8:48::/48");
     assert!(attack.gets_in(address(0x148, 1), PATIENCE), "who is elsewhere");
     assert!(attack.gets_in(old, PATIENCE), "who connected well before");
+    change(&running.networks, &network_key("2001:db8:48::/48"), |entry: &mut types::network| {
+        let now = clock::now_ns().unwrap();
+        assert!(entry.old_full_at > now, "nothing is taken of the bucket of those");
+        entry.old_full_at = now + HOUR;
+    });
+    assert!(!attack.gets_in(old, Duration::from_millis(200)), "who finds that bucket empty");
     assert!(!attack.gets_in(young, Duration::from_millis(200)), "who connected just before");
     let shown = attack.shown();
     assert_eq!((&shown[0]["network"], &shown[0]["step"]), (&"2001:db8:48::/48".into(), &1.into()));

@@ -84,9 +84,11 @@ pub fn limited_of(
         let entry = networks.lookup(as_bytes(&key), MapFlags::ANY);
         let entry = entry.with_context(|| format!("cannot look into {TABLE}"))?;
         let entry: Option<types::network> = entry.and_then(|bytes| from_bytes(&bytes));
-        *found = entry
-            .filter(|entry| is_limited(entry, now))
-            .map(|entry| LimitedNetwork { full_at: entry.full_at, limited_since: entry.limited_since });
+        *found = entry.filter(|entry| is_limited(entry, now)).map(|entry| LimitedNetwork {
+            full_at: entry.full_at,
+            old_full_at: entry.old_full_at,
+            limited_since: entry.limited_since,
+        });
     }
     Ok(found)
 }

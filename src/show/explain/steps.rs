@@ -54,8 +54,8 @@ fn finding(step: &Step) -> String {
             format!("{in_force} in force, but it connected within the hour: they do not count for it")
         }
         Step::Network { prefix, bucket, is_old } => {
-            let old = if *is_old { ", but it connected before: its own bucket counts" } else { "" };
-            format!("its /{prefix} is limited: {}{old}", tokens(*bucket))
+            let of = if *is_old { ", of those that connected before" } else { "" };
+            format!("its /{prefix} is limited{of}: {}", tokens(*bucket))
         }
         Step::Unknown => "not known: its buckets are full".into(),
         Step::Remembered(why) => format!("a CPU remembers that {}", empty(*why)),
