@@ -202,8 +202,9 @@ fn go_on_with(open: &mut OpenSynfloodSkel<'_>, tables: &Tables, sizes: Sizes) ->
 fn size_tables(open: &mut OpenSynfloodSkel<'_>, sizes: Sizes) -> Result<()> {
     let filter_bits = (u64::from(sizes.max_sources) * FILTER_BITS_PER_SOURCE).next_power_of_two();
     let filter_bits = filter_bits.ilog2().min(MAX_FILTER_BITS);
-    let refusal_bits =
-        (MAX_REFUSALS / sizes.possible_cpus).max(MIN_REFUSALS_PER_CPU).ilog2().min(MAX_REFUSAL_BITS);
+    // No CPU remembers more than there are sources.
+    let refusals = (MAX_REFUSALS / sizes.possible_cpus).min(sizes.max_sources);
+    let refusal_bits = refusals.max(MIN_REFUSALS_PER_CPU).ilog2().min(MAX_REFUSAL_BITS);
     let config = config_of(open)?;
     config.known_bits = filter_bits as u8;
     config.refusal_bits = refusal_bits as u8;

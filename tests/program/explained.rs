@@ -289,7 +289,17 @@ impl Bench {
         let services =
             [format!("web={},burst=3,rate=1/h", ports[1]), format!("ssh={},challenge=off", ports[2])];
         let all = ports.join(",");
-        let common = ["--port", &all, "--service", &services[0], "--service", &services[1]];
+        // Few, as each look at a source reads all that CPUs remember of sources.
+        let common = [
+            "--port",
+            &all,
+            "--service",
+            &services[0],
+            "--service",
+            &services[1],
+            "--max-sources",
+            "4096",
+        ];
         let program = Program::load(&[&common[..], options].concat());
         program.own_mac(SERVER_MAC, 1500);
         program.own(SERVER.into());
