@@ -140,7 +140,7 @@ fn a_run_takes_its_options_from_a_file() {
 /// The status of `timeout` is another one.
 fn refusal_in_time(args: &[&str]) -> Output {
     let binary = lab::binary!();
-    Command::new("timeout").arg("10").arg(binary).args(args).output().unwrap()
+    Command::new("timeout").arg("30").arg(binary).args(args).output().unwrap()
 }
 
 #[test]
