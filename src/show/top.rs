@@ -3,6 +3,7 @@
 //! them knows a clock, a terminal or the kernel.
 
 mod header;
+mod measures;
 pub mod model;
 pub mod rank;
 pub mod screen;

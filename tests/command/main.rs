@@ -13,6 +13,7 @@ mod instances;
 mod lifecycle;
 mod lists;
 mod metrics;
+mod networks;
 mod observe;
 mod output;
 mod protect;

@@ -7,8 +7,8 @@ use anyhow::Result;
 use chrono::Local;
 use libbpf_rs::MapCore;
 
-use crate::commands::present;
 use crate::commands::running::{self, Found};
+use crate::commands::{present, rule as rules};
 use crate::kernel::clock;
 use crate::kernel::instance;
 use crate::kernel::interface::Interface;
@@ -142,6 +142,8 @@ impl Reader {
             queues: present::queues(&running.policy)?,
             ports: ports.into_iter().map(|(port, of)| (port, of.connected)).collect(),
             unchallenged: present::unchallenged(running)?,
+            rules: rules::all(&**running)?,
+            networks: present::limited_networks(running)?,
         })
     }
 

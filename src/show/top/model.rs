@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::measures::Measured;
 use super::sources::Table;
 use crate::note::Counts;
 use crate::policy::Policy;
-use crate::show::model::{InterfaceMode, PortQueue};
+use crate::show::model::{InterfaceMode, Network, PortQueue};
+use crate::show::rules::Rule;
 
 /// As many seconds of the past are drawn.
 pub const MINUTE: usize = 60;
@@ -37,6 +39,9 @@ pub struct Second {
     /// Connections, by port.
     pub ports: BTreeMap<u16, u64>,
     pub unchallenged: Vec<u16>,
+    pub rules: Vec<Rule>,
+    /// That are limited.
+    pub networks: Vec<Network>,
 }
 
 /// What happens in a second.
@@ -52,6 +57,7 @@ pub struct Rates {
     /// Most first; none that is zero.
     pub reasons: Vec<(String, f64)>,
     pub ports: BTreeMap<u16, f64>,
+    pub measured: Measured,
 }
 
 impl Rates {
@@ -79,6 +85,7 @@ impl Rates {
             refused: per_second(counts.refused),
             reasons,
             ports: now.ports.iter().map(of_port).collect(),
+            measured: Measured::between(before, now, rate),
         }
     }
 

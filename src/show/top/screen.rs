@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 
 use super::header::{self, Beside};
+use super::measures;
 use super::model::Model;
 use super::rank::Ranked;
 use super::table;
@@ -23,7 +24,7 @@ pub const HEIGHT: u16 = 24;
 
 const KEYS: &str = "? help  q quit  s sort  / filter  p pause  a allow  d deny  ↑↓ select";
 
-const HELP: [&str; 17] = [
+const HELP: [&str; 18] = [
     "↑ ↓ PgUp PgDn Home End   select a source",
     "s   sort by the next column",
     "/   show only what has these words: an address, a verdict; Enter keeps it, Esc not",
@@ -32,6 +33,7 @@ const HELP: [&str; 17] = [
     "Tab the next instance",
     "q   quit",
     "",
+    "rule 1, limited: what rules drop, and what networks over their limit are refused.",
     "SYN/s to DROPPED: SYNs in a second: passed to the kernel, answered with a cookie, dropped.",
     "CONNECTED: connections, as a part of the SYNs. Only the real owner of an address connects.",
     "attacker: never answers   many SYNs, not one connection ever",
@@ -62,8 +64,10 @@ impl Widget for &View<'_> {
             let text = format!("{}×{} is too small: {WIDTH}×{HEIGHT}", area.width, area.height);
             return Paragraph::new(vec![Line::from(text), Line::from("q quits")]).render(area, buffer);
         }
-        let [top, sources, detail, last] = Layout::vertical([
+        let measures = measures::lines(self.model, self.theme, area.height);
+        let [top, middle, sources, detail, last] = Layout::vertical([
             Constraint::Length(header::HEIGHT),
+            Constraint::Length(measures.len() as u16),
             Constraint::Fill(1),
             Constraint::Length(1),
             Constraint::Length(1),
@@ -71,6 +75,7 @@ impl Widget for &View<'_> {
         .areas(area);
         let beside = Beside { is_paused: self.ui.is_paused, others: self.others };
         header::draw(self.model, &beside, self.theme, top, buffer);
+        Paragraph::new(measures).render(middle, buffer);
         table::draw(self.model, self.ranked, self.ui, self.theme, sources, buffer);
         table::detail(self.model, self.ranked, self.ui, self.theme).render(detail, buffer);
         if self.has_keys {

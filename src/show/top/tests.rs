@@ -2,6 +2,7 @@
 //! What is read, and what then stands on the screen.
 
 mod keys;
+mod measures;
 mod readings;
 mod screens;
 
@@ -108,6 +109,8 @@ fn second(at: u64, all: Syns) -> Second {
         ],
         ports: BTreeMap::from([(443, at * 200), (80, at * 12)]),
         unchallenged: vec![9],
+        rules: Vec::new(),
+        networks: Vec::new(),
     }
 }
 

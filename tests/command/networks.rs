@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What commands show of a network that is limited. That connections make it so is for tests/trust to see.
+
+use ipnet::IpNet;
+use lab::defence::Defence;
+use lab::pair::Pair;
+use lab::program::{now_ns, types};
+use libbpf_rs::{MapCore, MapFlags};
+use synflood_xdp::kernel::encode;
+use synflood_xdp::kernel::instance::{self, State};
+use synflood_xdp::kernel::interface::Interface;
+use synflood_xdp::kernel::skel::as_bytes;
+
+use crate::lists::said;
+
+const LIMITED: [&str; 8] =
+    ["--iface", "eth0", "--burst", "5", "--rate", "1/h", "--keep-sysctls", "--quiet"];
+
+/// Enters a network of the only instance that has no token left, and that has refused this much.
+fn limit(pair: &Pair, network: &str, refused: u64) {
+    let network: IpNet = network.parse().unwrap();
+    let instances = pair.server.enter(|| instance::find(&Interface::all().unwrap()).unwrap());
+    let State::Readable(running) = &instances[0].state else { panic!("{instances:?}") };
+    let now = now_ns().unwrap();
+    let entry = types::network {
+        // Beyond the largest bucket.
+        full_at: now + 6 * 3_600_000_000_000,
+        limited_since: now,
+        last_refusal: now,
+        connected: 160,
+        refused,
+        ..Default::default()
+    };
+    let key = encode::network_key(&network, 0);
+    running.networks.update(as_bytes(&key), as_bytes(&entry), MapFlags::ANY).unwrap();
+    running.limits_networks.update(&[0; 4], as_bytes(&1_u32), MapFlags::ANY).unwrap();
+}
+
+#[test]
+fn top_names_limited_networks_and_rules() {
+    let pair = lab::pair!();
+    let _defence = Defence::start(&pair, &LIMITED);
+    let calm = said(&pair, &["top"]);
+    assert!(!calm.contains("limited") && !calm.contains("\nrule "), "{calm}");
+    limit(&pair, "10.0.0.0/24", 7);
+    said(&pair, &["rule", "add", "ipv4,window=512,options=none"]);
+    let screen = said(&pair, &["top"]);
+    let measures =
+        "\nrule 9    0/s dropped: win 512, no options\nlimited   10.0.0.0/24 0/s refused\nADDRESS";
+    assert!(screen.contains(measures), "{screen}");
+    assert_eq!(screen.lines().count(), calm.lines().count(), "the sources have given the lines");
+}
