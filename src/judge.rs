@@ -26,7 +26,7 @@ pub use reason::{Action, Reason};
 pub use rules::Rules;
 pub use way::{Link, NextHop, Route, Way, way};
 
-use crate::policy::{Listed, Policy};
+use crate::policy::{Limit, Listed, Policy};
 
 /// A SYN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,7 @@ pub enum Step {
     /// Of this prefix length, which is limited. `is_old`: the source connected before, so it does not matter.
     Network {
         prefix: u8,
+        limit: Limit,
         bucket: Bucket,
         is_old: bool,
     },

@@ -34,7 +34,7 @@ impl Case<'_> {
                 && self.state.entry.is_some_and(|entry| entry.connected_before(&network));
             let of_old = Bucket::new(network.old_full_at, limit, self.facts.now);
             let bucket = if is_old { of_old } else { of_all };
-            self.note(Step::Network { prefix: step.prefix_of(self.syn.source), bucket, is_old });
+            self.note(Step::Network { prefix: step.prefix_of(self.syn.source), limit, bucket, is_old });
             if bucket.is_empty() {
                 return Some(Reason::DropNetworkLimit);
             }

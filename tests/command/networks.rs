@@ -50,3 +50,26 @@ fn top_names_limited_networks_and_rules() {
     assert!(screen.contains(measures), "{screen}");
     assert_eq!(screen.lines().count(), calm.lines().count(), "the sources have given the lines");
 }
+
+#[test]
+fn a_source_of_a_limited_network_is_told_the_way_out() {
+    let pair = lab::pair!();
+    let _defence = Defence::start(&pair, &LIMITED);
+    limit(&pair, "10.0.0.0/24", 7);
+    let explained = || said(&pair, &["explain", "10.0.0.77", "--port", "80"]);
+    let text = explained();
+    let first = "10.0.0.77 on eth0: is REFUSED now: all of its network is over a limit of connections, next in ";
+    assert!(text.starts_with(first), "{text}");
+    let step = "\n  network: its /24 is limited until a minute after its last refusal: \
+                0 of 160 left, refilled at 32/h, next in ";
+    assert!(text.contains(step), "{text}");
+    let remedy = "\nif you know it, to exempt it from the limits of its network and its own \
+                  (--networks off: no network has one): synflood-xdp allow 10.0.0.77\n";
+    assert!(text.ends_with(remedy), "{text}");
+    said(&pair, &["allow", "10.0.0.77"]);
+    assert!(
+        explained().starts_with("10.0.0.77 on eth0: gets in now; nothing to do\n"),
+        "{}",
+        explained()
+    );
+}

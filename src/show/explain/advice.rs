@@ -73,6 +73,11 @@ pub fn remedy(
             format!("deny {source}"),
             "nothing needs to be done; to drop all its SYNs, which locks out the owner if it is forged",
         ),
+        None if answers.iter().any(|answer| answer.reason == Reason::DropNetworkLimit) => remedy(
+            format!("allow {source}"),
+            "if you know it, to exempt it from the limits of its network and its own (--networks off: no network \
+             has one)",
+        ),
         None if is_worth_allowing(known, answers) => {
             remedy(format!("allow {source}"), "to exempt it from limits of its own")
         }

@@ -3,7 +3,9 @@
 
 use serde::{Serialize, Serializer};
 
+use super::super::model;
 use super::super::units::age;
+use super::advice;
 use crate::judge::{
     Bucket, Doubt, Form, Otherwise, Reason, Refused, Shared, Step, Unchallengeable, Way,
 };
@@ -53,9 +55,11 @@ fn finding(step: &Step) -> String {
         Step::Rules { in_force, is_spared: true } => {
             format!("{in_force} in force, but it connected within the hour: they do not count for it")
         }
-        Step::Network { prefix, bucket, is_old } => {
-            let of = if *is_old { ", of those that connected before" } else { "" };
-            format!("its /{prefix} is limited{of}: {}", tokens(*bucket))
+        Step::Network { prefix, limit, bucket, is_old } => {
+            let Bucket { tokens, next_token } = *bucket;
+            let bucket = advice::bucket(*limit, model::Bucket { tokens, next_token });
+            let of = if *is_old { "; of those that connected before" } else { "" };
+            format!("its /{prefix} is limited until a minute after its last refusal{of}: {bucket}")
         }
         Step::Unknown => "not known: its buckets are full".into(),
         Step::Remembered(why) => format!("a CPU remembers that {}", empty(*why)),

@@ -41,9 +41,7 @@ fn gets_in(of: &OfInstance) -> String {
 fn why(of: &OfInstance, answer: &Answer) -> String {
     let next = || {
         let wait = answer.steps.iter().find_map(|step| match step {
-            Step::Connections(bucket)
-            | Step::Syns(bucket)
-            | Step::Network { bucket, is_old: false, .. }
+            Step::Connections(bucket) | Step::Syns(bucket) | Step::Network { bucket, .. }
                 if bucket.tokens == 0 =>
             {
                 Some(bucket.next_token)
