@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a dry run advises: limits that the sources seen would never have met.
 
+mod crowd;
 mod text;
 
 use std::cmp::Reverse;
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+
+use crowd::Crowd;
 
 use super::units::seconds;
 use crate::note::Counts;
@@ -106,6 +109,8 @@ pub struct Advised {
     pub sources_above: u64,
     /// At most ten of these, worst first.
     pub above: Vec<Above>,
+    /// Those that may be limited as a whole, with most sources first. null: networks have no limits.
+    pub crowded_networks: Option<Vec<Crowd>>,
 }
 
 /// A source that would have met the limit.
@@ -156,7 +161,7 @@ impl OfService {
             service: service.map(|service| service.name.clone()),
             ports: ports.clone(),
             sources: needs.len() as u64,
-            advised: is_enough.then(|| Advised::on(at, needs, &shares)),
+            advised: is_enough.then(|| Advised::on(at, needs, &shares, policy)),
             rates,
             is_unchallenged: policy.challenge == Challenge::Off || !is_challenged,
             is_one_of_several: !policy.services.is_empty(),
@@ -184,7 +189,7 @@ impl OfRate {
 }
 
 impl Advised {
-    fn on(at: usize, needs: &[&Need], shares: &[u64]) -> Self {
+    fn on(at: usize, needs: &[&Need], shares: &[u64], policy: &Policy) -> Self {
         let mut worst: Vec<_> = needs.iter().map(|need| (need.bursts[at], need.network)).collect();
         worst.sort_unstable_by_key(|&(burst, network)| (Reverse(burst), network));
         let bursts: Vec<u64> = worst.iter().rev().map(|&(burst, _)| burst).collect();
@@ -197,6 +202,7 @@ impl Advised {
             percent: percent((all - sources_above) * ALL / all),
             sources_above,
             above: worst.iter().take(MAX_NAMED).map(above).collect(),
+            crowded_networks: crowd::of(needs, policy),
         }
     }
 }

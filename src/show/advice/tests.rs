@@ -11,7 +11,7 @@ use crate::policy::{Challenge, Cookies, Learn, Networks, Services, TotalRate};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn policy(services: &[&str]) -> Policy {
+pub(super) fn policy(services: &[&str]) -> Policy {
     Policy {
         syn_limit: Limit { burst: 100, rate: ADVISED_RATES[3] },
         connection_limit: None,
@@ -234,7 +234,7 @@ fn the_last_line_says_what_a_real_run_would_have_done() {
 
 #[test]
 fn the_words_fit_a_screen() {
-    let mut sources: Vec<_> = (0..120).map(|number| need(number, 0, 6)).collect();
+    let mut sources: Vec<_> = (0..120).map(|number| need(number << 3, 0, 6)).collect();
     sources.push(need(999, 0, 400));
     let text = advice(sources, ENOUGH, &policy(&[])).to_string();
     let expected = "\
@@ -249,6 +249,7 @@ all ports: 121 sources
   burst 10, rate 6/m: 1 of 121 sources would have met it
   outliers: proxies, monitors, or attackers: allow those that you know
     synflood-xdp allow 10.0.3.231         # burst 400 at 6/m
+  no network would have been limited as a whole
 use, with your other options:
   synflood-xdp --iface eth0 --burst 10 --rate 6/m
 ";
@@ -259,10 +260,9 @@ use, with your other options:
 fn the_json_has_all_of_it() {
     let json = serde_json::to_value(advice(alike(100, 0, 12), HOUR, &policy(&[]))).unwrap();
     assert_eq!(json["services"][0]["service"], json!(null));
-    assert_eq!(
-        json["services"][0]["advised"],
-        json!({"burst": 12, "rate": 0.1, "percent": 100.0, "sources_above": 0, "above": []})
-    );
+    let advised = json!({"burst": 12, "rate": 0.1, "percent": 100.0, "sources_above": 0, "above": [],
+        "crowded_networks": [{"network": "10.0.0.0/24", "sources": 100}]});
+    assert_eq!(json["services"][0]["advised"], advised);
     let of_rate = json!({
         "rate": 100.0, "is_settled": true,
         "bursts": [

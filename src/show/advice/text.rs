@@ -4,7 +4,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use super::{ALL, Advice, Advised, ENOUGH, ENOUGH_SOURCES, OfRate, OfService, percent};
+use super::crowd::Crowd;
+use super::{ALL, Advice, Advised, ENOUGH, ENOUGH_SOURCES, MAX_NAMED, OfRate, OfService, percent};
 use crate::note::Counts;
 use crate::show::units::{self, exact, whole};
 
@@ -82,12 +83,33 @@ impl OfService {
     fn write_advised(&self, f: &mut Formatter<'_>, advised: &Advised) -> fmt::Result {
         write!(f, "  burst {}, rate {}: ", advised.limit.burst, advised.limit.rate)?;
         match advised.sources_above {
-            0 => writeln!(f, "none of the sources would have met it"),
+            0 => writeln!(f, "none of the sources would have met it")?,
             above => {
                 writeln!(f, "{above} of {} sources would have met it", self.sources)?;
-                write_above(f, advised)
+                write_above(f, advised)?;
             }
         }
+        advised.crowded_networks.iter().try_for_each(|crowds| write_crowds(f, crowds))
+    }
+}
+
+/// Of these is not known what they would have needed together.
+fn write_crowds(f: &mut Formatter<'_>, crowds: &[Crowd]) -> fmt::Result {
+    if crowds.is_empty() {
+        return writeln!(f, "  no network would have been limited as a whole");
+    }
+    let networks = counted(crowds.len() as u64, "network");
+    writeln!(
+        f,
+        "  {networks} may be limited as a whole, which a dry run does not know: allow those that you know, or give \
+         --networks off"
+    )?;
+    for Crowd { network, sources } in crowds.iter().take(MAX_NAMED) {
+        writeln!(f, "    synflood-xdp allow {network:<18} # {sources} sources that connected")?;
+    }
+    match crowds.len().saturating_sub(MAX_NAMED) {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
     }
 }
 
