@@ -55,6 +55,8 @@ use crate::policy::{
   synflood-xdp top                                  what happens now, second by second
   synflood-xdp deny 192.0.2.0/24 --for 1h           drop its SYNs for an hour, from now on
   synflood-xdp explain 192.0.2.7                    why was this client refused?
+  synflood-xdp rule list                            what a flood's SYNs have in common, and are dropped by
+  synflood-xdp learn --attack A --honest H          the same, from captures (pcap, pcapng)
   synflood-xdp observe --iface eth0 --syn           what arrives, and what becomes of it
   synflood-xdp report LOG -o report.html            a page of an attack, from the output of --json
 

@@ -51,8 +51,12 @@ impl Cli {
         if is_given(&command, &matches, "dump")
             && let Some(option) = first_option_of_a_run(&command, &matches)
         {
-            let why = "does not go with --dump: it is for a run that protects";
-            return Err(Refusal::of_words(format!("--{option} {why}")));
+            return Err(Refusal::of_words(match option {
+                "networks" => "with --dump, --networks has no value: it shows the networks that are limited; --networks on \
+                               and off are for a run that protects"
+                    .into(),
+                _ => format!("--{option} does not go with --dump: it is for a run that protects"),
+            }));
         }
         let alone = matches.get_many::<String>("words").into_iter().flatten();
         if let Some(refusal) = hints::of_words(&alone.map(String::as_str).collect::<Vec<_>>()) {
@@ -96,7 +100,8 @@ impl Cli {
         let (name, own) = given.words.split_at(given.words.len().min(1));
         let mut cli = Self::try_parse_from(name.iter().chain(given.config.words()).chain(own))
             .map_err(|error| {
-                hints::plainer(&error, given.config_name().as_deref()).unwrap_or(Refusal::Words(error))
+                hints::plainer(&error, own, given.config_name().as_deref())
+                    .unwrap_or(Refusal::Words(error))
             })?;
         cli.given = given.clone();
         Ok(cli)

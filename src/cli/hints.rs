@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What somebody may have meant whose words belong to no option and no command.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Command, CommandFactory};
 
@@ -59,8 +61,8 @@ fn like(verb: &str, networks: &[&str], option: &str) -> String {
     format!("do you mean `synflood-xdp {verb} {networks}{option}`?")
 }
 
-/// What is plainer than clap's own words. `file` is that of the configuration, if there is one.
-pub fn plainer(error: &clap::Error, file: Option<&str>) -> Option<Refusal> {
+/// What is plainer than clap's own words about these. `file` is that of the configuration, if there is one.
+pub fn plainer(error: &clap::Error, words: &[OsString], file: Option<&str>) -> Option<Refusal> {
     let named = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
     match error.kind() {
         // What somebody meets who has just installed it.
@@ -72,12 +74,30 @@ pub fn plainer(error: &clap::Error, file: Option<&str>) -> Option<Refusal> {
                 "no interface is named: give --iface eth0, or --config FILE; `ip link` lists the interfaces",
             ),
         }),
+        ErrorKind::UnknownArgument if !named.starts_with('-') => {
+            let asks = asks_for_interface(words)?;
+            Some(Refusal::of_words(format!(
+                "the word '{named}' belongs to no option: for an interface of this name, give {asks} --iface {named}"
+            )))
+        }
         ErrorKind::UnknownArgument => {
             let verb = command_of(named.trim_start_matches('-'))?;
             Some(Refusal::of_words(format!("{} is a command: give it without dashes", verb.get_name())))
         }
         _ => None,
     }
+}
+
+/// The command of these words, which may follow another one, if it can be asked of one interface.
+fn asks_for_interface(words: &[OsString]) -> Option<String> {
+    let mut command = Cli::command();
+    let mut names = Vec::new();
+    while let Some(next) = words.get(names.len()).and_then(|word| command.find_subcommand(word)) {
+        names.push(next.get_name().to_owned());
+        command = next.clone();
+    }
+    let is_asked = command.get_arguments().any(|option| option.get_long() == Some("iface"));
+    (!names.is_empty() && is_asked).then(|| names.join(" "))
 }
 
 fn command_of(name: &str) -> Option<Command> {

@@ -106,6 +106,28 @@ fn wrong_values_are_usage_errors_that_say_what_is_right() {
 }
 
 #[test]
+fn a_command_with_a_word_too_many_is_told_what_it_may_mean() {
+    for (args, said) in [
+        (
+            &["observe", "eth0"][..],
+            "the word 'eth0' belongs to no option: for an interface of this name, give observe --iface eth0",
+        ),
+        (&["status", "eth0"], "give status --iface eth0"),
+        (&["rule", "list", "eth0"], "give rule list --iface eth0"),
+        (&["observe", "--syn", "eth0"], "give observe --iface eth0"),
+        (&["observe", "--brust"], "unexpected argument '--brust'"),
+        (&["report", "LOG", "eth0"], "unexpected argument 'eth0'"),
+        (
+            &["--dump", "--networks", "on"],
+            "with --dump, --networks has no value: it shows the networks that are limited",
+        ),
+        (&["--dump", "--networks=off"], "with --dump, --networks has no value"),
+    ] {
+        assert_refused(&synflood(args), 2, &[said]);
+    }
+}
+
+#[test]
 fn a_run_takes_its_options_from_a_file() {
     let pair = lab::pair!();
     let folder = tempfile::tempdir().unwrap();

@@ -130,6 +130,10 @@ fn wrong_words_are_not_blamed_on_the_file() {
             "unexpected argument '--brust' found tip: a similar argument exists: '--burst'",
         ),
         (&["dump"], "the word 'dump' belongs to no option: who is blocked now is shown by --dump"),
+        (
+            &["observe", "eth0"],
+            "the options of a command stand behind it, as in `deny 192.0.2.7 --iface eth0`",
+        ),
         (&["--dump"], "--config does not go with --dump: it is for a run that protects"),
     ] {
         assert_eq!(file.with(words).unwrap_err(), said);
