@@ -39,8 +39,8 @@ pub enum Verb {
     Observe(Observe),
     /// Make one HTML page of an attack, from what a run with --json has written
     Report(Report),
-    /// Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing.
-    /// Without an attack: tell running instances what honest clients look like
+    /// Find what the SYNs of an attack share and those of honest clients have not, from captures; attaches nothing. Exit
+    /// status: 0, rules or none. Without an attack: tell running instances what honest clients look like
     Learn(Learn),
     /// Show the rules that SYNs are dropped by, add and remove them
     #[command(subcommand)]

@@ -103,6 +103,11 @@ fn where_no_rule_is_found_it_says_why() {
         for words in why {
             assert!(text.contains(words), "\"{words}\" is not in: {text}");
         }
+        // A program tells it by the list, as the exit status is that of a success.
+        let json =
+            said(&command(&["--attack", attack, "--honest", honest, "--json"]).output().unwrap());
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["rules"], &json["share"]), (&Value::Array(vec![]), &0.0.into()), "{json}");
     }
 }
 

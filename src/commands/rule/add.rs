@@ -177,14 +177,18 @@ impl Sample {
             let meet = if given.watch { "" } else { ": they get in by a repetition only" };
             return Some(format!("warning: {}{meet}", self.hits_in_words()));
         }
-        let is_enough = self.known >= MIN_ANSWERED;
-        (!is_enough && !given.watch).then(|| {
-            format!(
-                "warning: too few SYNs of honest clients are known ({}) to say whether any looks like this: see in \
-                 `synflood-xdp rule list` whether what it matches answers",
-                self.known
-            )
-        })
+        let look =
+            "`synflood-xdp rule list` says whether what it matches answers, and --watch only counts it";
+        match self.known {
+            _ if given.watch => None,
+            0 => Some(format!(
+                "warning: nothing is known of honest clients yet, so nobody knows whom this keeps out: {look}"
+            )),
+            known @ ..MIN_ANSWERED => Some(format!(
+                "warning: too few SYNs of honest clients are known ({known}) to say whether any looks like this: {look}"
+            )),
+            _ => None,
+        }
     }
 }
 
