@@ -44,7 +44,9 @@ impl Endpoint {
             socket.into_tokio().context(FAILED)?
         };
         let serve = move || {
+            // Dropped in this order: whoever waits for the end finds the address free.
             let _when_ended = ends;
+            let runtime = runtime;
             runtime.spawn(http::serve(socket, page));
             // An error is an order too: there is nobody left who could give one.
             let _ = runtime.block_on(stopped);

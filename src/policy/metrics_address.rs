@@ -26,6 +26,14 @@ impl MetricsAddress {
             Self::Unix(_) => true,
         }
     }
+
+    /// Whether a listener at one may hold the other, as 0.0.0.0 holds the port of all addresses.
+    pub fn may_hold(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(one), Self::Tcp(other)) => one.port() == other.port(),
+            (one, other) => one == other,
+        }
+    }
 }
 
 impl FromStr for MetricsAddress {

@@ -405,6 +405,40 @@ fn a_reload_gives_them_elsewhere_or_changes_nothing() {
     assert!(!is_given());
 }
 
+/// The old address holds the port of the new one until it is left.
+#[test]
+fn a_reload_widens_their_address_at_the_same_port_or_leaves_it() {
+    let pair = lab::pair!();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let write = |address: &str| {
+        fs::write(&config, format!("iface = 'eth0'\nmetrics = '{address}:9911'\n")).unwrap();
+    };
+    write("127.0.0.1");
+    let defence = Defence::start(&pair, &["--config", config.to_str().unwrap()]);
+    let reload = |times: usize| {
+        kill(defence.pid(), Signal::SIGHUP).unwrap();
+        wait_for("the reload", || {
+            (defence.stderr().matches("note: reloaded").count() == times).then_some(())
+        });
+    };
+    let answers = |address: &str| pair.server.enter(|| TcpStream::connect((address, 9911)).is_ok());
+    assert!(answers("127.0.0.1") && !answers(Pair::SERVER));
+    write("0.0.0.0");
+    reload(1);
+    assert!(answers(Pair::SERVER), "{}", defence.stderr());
+    write("127.0.0.1");
+    reload(2);
+    assert!(answers("127.0.0.1") && !answers(Pair::SERVER));
+
+    let _other = pair.server.enter(|| TcpListener::bind((Pair::SERVER, 9911)).unwrap());
+    write("0.0.0.0");
+    reload(3);
+    let said = "warning: the metrics stay at 127.0.0.1:9911: the metrics cannot be given at 0.0.0.0:9911, where another";
+    wait_for(said, || defence.stderr().contains(said).then_some(()));
+    scrape(&pair);
+}
+
 #[test]
 fn a_run_that_replaces_another_waits_for_its_address() {
     let pair = lab::pair!();

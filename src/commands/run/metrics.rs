@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Place {
     address: MetricsAddress,
-    /// None: the run that is replaced is still there.
+    /// None: the run that is replaced is still there, or this one with the address of before.
     listener: Option<Listener>,
 }
 
@@ -70,14 +70,26 @@ impl Metrics {
         }
     }
 
-    /// From now on they are given there, and nowhere else.
+    /// From now on they are given there, and nowhere else. If it cannot be, they are given where they were.
     pub fn give_at(&mut self, place: Option<Place>) -> Result<()> {
-        self.stop();
-        if let Some(Place { address, listener }) = place {
-            let endpoint = listener.map(|listener| self.serve(listener)).transpose()?;
-            self.serving = Some(Serving { address, endpoint, since: Instant::now() });
-        }
-        Ok(())
+        let before = self.serving.take().map(|serving| serving.address);
+        let Some(Place { address, listener }) = place else { return Ok(()) };
+        let listener = match (&before, listener) {
+            // What held it has just been closed.
+            (Some(_), None) => Listener::new(&address).map(Some),
+            (_, listener) => Ok(listener),
+        };
+        let endpoint = listener.and_then(|it| it.map(|it| self.serve(it)).transpose());
+        let (address, endpoint, failed) = match (endpoint, before) {
+            (Err(error), Some(before)) => {
+                let error = error.context(format!("the metrics stay at {before}"));
+                let again = Listener::new(&before).and_then(|listener| self.serve(listener));
+                (before, again.ok(), Err(error))
+            }
+            (endpoint, _) => (address, endpoint?, Ok(())),
+        };
+        self.serving = Some(Serving { address, endpoint, since: Instant::now() });
+        failed
     }
 
     /// Where they are given, or will be.

@@ -186,7 +186,8 @@ impl Session {
         if address == self.metrics.address() {
             return Ok(None);
         }
-        address.map(|address| Place::take(address, false)).transpose().map(Some)
+        let is_held = |address| self.metrics.address().is_some_and(|now| now.may_hold(address));
+        address.map(|address| Place::take(address, is_held(address))).transpose().map(Some)
     }
 
     /// What is to run for events from now on. None: what does now.
