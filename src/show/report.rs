@@ -164,9 +164,15 @@ fn in_one_row(line: &str) -> String {
     line.chars().take(columns).collect()
 }
 
-/// The line of a note in the JSON, with its line break.
-pub fn json_line(note: &Note, time: DateTime<Utc>) -> String {
-    json(&Line::at(time, &Event::Note(note)))
+/// The line of a note in the JSON, with its line break; and with the interfaces, for who has not read the start.
+pub fn event_line(note: &Note, time: DateTime<Utc>, interfaces: &[String]) -> String {
+    #[derive(Serialize)]
+    struct Placed<'a> {
+        #[serde(flatten)]
+        line: Line<'a>,
+        interfaces: &'a [String],
+    }
+    json(&Placed { line: Line::at(time, &Event::Note(note)), interfaces })
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -177,5 +183,6 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn lost_json(count: u64) -> String {
-    json_line(&Note::info(format!("{count} lines could not be written here")), Utc::now())
+    let note = Note::info(format!("{count} lines could not be written here"));
+    json(&Line::at(Utc::now(), &Event::Note(&note)))
 }

@@ -8,7 +8,7 @@ use crate::hook::Hook;
 use crate::kernel::clock;
 use crate::note::{Kind, Note};
 use crate::show::notes::sources;
-use crate::show::report::json_line;
+use crate::show::report::event_line;
 use crate::show::rules::learner;
 
 impl Session {
@@ -18,7 +18,7 @@ impl Session {
             let now = Utc::now();
             self.report.note_at(note, now);
             if let Some(hook) = &self.hook {
-                hook.happened(note.kind(), json_line(note, now));
+                hook.happened(note.kind(), event_line(note, now, &self.settings.place.interfaces));
             }
         }
     }
