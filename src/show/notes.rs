@@ -38,10 +38,16 @@ pub fn weight(note: &Note) -> Weight {
     }
 }
 
-/// With "note: " or "warning: " before it.
+/// With "note: " or "warning: " before it. What is to be copied has a line of its own.
 pub fn line(note: &Note) -> String {
     let prefix = if weight(note) == Weight::Warning { "warning" } else { "note" };
-    format!("{prefix}: {}", sentence(note))
+    let copied = match note {
+        Note::Event(Event::Rule(rule)) if rule.stage == RuleStage::Watched => {
+            format!("\n      tcpdump '{}'", rule.tcpdump)
+        }
+        _ => String::new(),
+    };
+    format!("{prefix}: {}{copied}", sentence(note))
 }
 
 pub fn sentence(note: &Note) -> String {
@@ -182,4 +188,36 @@ fn heavy(sources: &[String]) -> String {
 pub fn stopped(share: f64, dry_run: bool) -> String {
     let word = if dry_run { "would be stopped" } else { "stopped" };
     if share == 0.0 { format!("none {word}") } else { format!("{} {word}", percent(share)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expression_of_a_rule_that_was_found_stands_below_it() {
+        let found = |stage| {
+            let rule = Rule {
+                number: 1,
+                stage,
+                words: "win 512".into(),
+                rule: "ipv4,window=512".into(),
+                tcpdump: "ip and tcp[14:2] = 512".into(),
+                nft: None,
+                covered: Some(1.0),
+                honest_bound: Some(0.001),
+                why: None,
+                dry_run: false,
+            };
+            line(&Note::Event(Event::Rule(rule.into())))
+        };
+        assert_eq!(
+            found(RuleStage::Watched),
+            "note: 100 % of the flood looks like this, and no honest client seen so far: win 512; watched for 2 s\n      \
+             tcpdump 'ip and tcp[14:2] = 512'"
+        );
+        for other in [RuleStage::Suggested, RuleStage::InForce, RuleStage::Ended] {
+            assert!(!found(other).contains("tcpdump"), "it was said before: {}", found(other));
+        }
+    }
 }

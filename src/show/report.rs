@@ -72,7 +72,8 @@ impl Report {
             Weight::Notice => NOTICE,
             Weight::Warning => WARNING,
         };
-        self.talk(&format!("{priority}{}", notes::line(note)));
+        let lines: Vec<_> = notes::line(note).lines().map(|line| format!("{priority}{line}")).collect();
+        self.talk(&lines.join("\n"));
         match &mut self.early {
             Some(early) => early.push(note.clone()),
             None => self.event_at(&Event::Note(note), time),
