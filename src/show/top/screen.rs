@@ -24,25 +24,25 @@ pub const HEIGHT: u16 = 24;
 
 const KEYS: &str = "? help  q quit  s sort  / filter  p pause  a allow  d deny  ↑↓ select";
 
-const HELP: [&str; 18] = [
+pub(super) const HELP: [&str; 18] = [
     "↑ ↓ PgUp PgDn Home End   select a source",
     "s   sort by the next column",
-    "/   show only what has these words: an address, a verdict; Enter keeps it, Esc not",
+    "/   show only what has these words, as an address; Enter keeps it, Esc not",
     "p   pause: nothing is read until p is pressed again",
     "a d allow or deny the selected source for an hour, after a question",
     "Tab the next instance",
     "q   quit",
     "",
-    "rule 1, limited: what rules drop, and what networks over their limit are refused.",
-    "SYN/s to DROPPED: SYNs in a second: passed to the kernel, answered with a cookie, dropped.",
-    "CONNECTED: connections, as a part of the SYNs. Only the real owner of an address connects.",
+    "rule 1, limited: what rules drop, and what is refused to networks over a limit",
+    "SYN/s to DROPPED: SYNs in a second; passed to the kernel, by cookie, dropped",
+    "CONNECTED: the part that connects: only the real owner of an address can",
     "attacker: never answers   many SYNs, not one connection ever",
-    "rarely answers: forged?   it connects now and then: others may forge its address",
+    "rarely answers: forged?   it connects at times: others may forge its address",
     "over its limit            it has used up its own connections (--burst, --rate)",
     "honest, busy              it answers: a proxy, a NAT, a crawler",
     "(unknown 210)             sources with at most 3 SYNs, and those in no table",
     "random flood              unknown sources that do not answer: forged addresses",
-    "Nothing need be done: what never answers is stopped. Deny what answers and floods.",
+    "Nothing to do: what never answers is stopped. Deny who answers and floods",
 ];
 
 /// What there is to see.
