@@ -34,11 +34,14 @@ use crate::policy::{
     TotalRate, burst, network,
 };
 
+/// Of this binary; with the commit where a release was built from a checkout.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("SYNFLOOD_XDP_COMMIT"));
+
 /// Stop TCP SYN floods in the network driver with XDP.
 #[derive(Debug, Parser)]
 #[command(
     name = "synflood-xdp",
-    version,
+    version = VERSION,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
     override_usage = "synflood-xdp --iface <IF>... [OPTIONS]
