@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::print;
 use crate::cli::Learn;
-use crate::learn::search::{MIN_ANSWERED, MIN_COVERED, MIN_REFUSED};
+use crate::learn::search::{MIN_ANSWERED, MIN_OF_LEFT, MIN_REFUSED};
 use crate::learn::{Family, Found, Syn, nft, search, tcpdump, words};
 use crate::show::learned::{self, Learned, Side};
 use crate::show::units::percent;
@@ -80,7 +80,7 @@ fn notes(found: &[Found], attack: &[Syn], honest: &[Syn]) -> Vec<String> {
 
 fn note(family: Family, found: &[Found], attack: &[Syn], honest: &[Syn]) -> Option<String> {
     let of_family = |syns: &[Syn]| syns.iter().filter(|syn| syn.family == family).count();
-    let is_attacked = of_family(attack) as f64 >= MIN_COVERED * attack.len() as f64;
+    let is_attacked = of_family(attack) as f64 >= MIN_OF_LEFT * attack.len() as f64;
     if !is_attacked || found.iter().any(|found| found.rule.family == family) {
         return None;
     }
@@ -93,9 +93,9 @@ fn note(family: Family, found: &[Found], attack: &[Syn], honest: &[Syn]) -> Opti
             "no rule for {name}: too few honest SYNs, {few} of {MIN_ANSWERED}; capture longer, or give --honest again"
         ),
         _ => format!(
-            "no rule for {name}: whatever {} or more of the attack's SYNs share, honest ones have too, or it does \
+            "no rule for {name}: whatever {} or more of the attack's {name} SYNs share, honest ones have too, or it does \
              not tell a tool from a client (distance, port, MSS); such an attack is left to the pass rate and challenges",
-            percent(MIN_COVERED)
+            percent(MIN_OF_LEFT)
         ),
     })
 }

@@ -14,10 +14,10 @@ use super::bound::upper_bound;
 use super::evidence::{Offsets, evidence};
 use super::rule::Rule;
 use super::syn::{Family, Syn};
-use counts::{Counts, LITERALS, Literal, MSS_RANGE};
+use counts::{Counts, LITERALS, Literal, is_mss};
 pub use widen::widened;
 
-/// Fewer refused SYNs give no rule.
+/// Fewer refused SYNs that no rule in use matches give no rule.
 pub const MIN_REFUSED: usize = 200;
 /// Fewer answered SYNs of its family give no rule.
 pub const MIN_ANSWERED: usize = 500;
@@ -25,8 +25,12 @@ pub const MIN_ANSWERED: usize = 500;
 /// Fewer than about 3,000 answered SYNs cannot show so little: there, rules may match none of them, which is the
 /// most that so few can show. [`Found::bound`] tells.
 pub const MAX_BOUND: f64 = 0.001;
-/// The least share of the refused SYNs that a rule must match.
-pub const MIN_COVERED: f64 = 0.1;
+/// Of the refused SYNs of its family that no rule before it matches, a rule must match this share.
+pub const MIN_OF_LEFT: f64 = 0.1;
+/// Of all refused SYNs it must match this share: for less, no honest client is to fall under a rule by mistake.
+pub const MIN_OF_ALL: f64 = 0.01;
+/// Of fewer SYNs too much is the same by chance.
+pub const MIN_MATCHED: usize = 20;
 /// What is demanded of a rule beyond what tells floods from honest clients must keep this share of what it matched.
 pub const CLOSURE: f64 = 0.999;
 /// Learned rules in use at the same time.
@@ -58,7 +62,9 @@ pub fn search(
     in_use: &[Rule],
     is_barred: &dyn Fn(&Rule) -> bool,
 ) -> Vec<Found> {
-    if refused.len() < MIN_REFUSED {
+    let is_ruled = |syn: &Syn| in_use.iter().any(|rule| rule.matches(syn));
+    let left: Vec<&Syn> = refused.iter().filter(|syn| !is_ruled(syn)).collect();
+    if left.len() < MIN_REFUSED {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -67,15 +73,9 @@ pub fn search(
         if answered.len() < MIN_ANSWERED {
             continue;
         }
-        let mut left: Kept<'_> = Vec::new();
-        left.extend(
-            refused
-                .iter()
-                .filter(|syn| syn.family == family && !in_use.iter().any(|rule| rule.matches(syn)))
-                .map(|syn| (syn, evidence(syn))),
-        );
-        let hit = answered.iter().map(|syn| in_use.iter().any(|rule| rule.matches(syn))).collect();
-        let mut search = Search { family, refused: refused.len(), answered, hit, left };
+        let hit = answered.iter().map(|syn| is_ruled(syn)).collect();
+        let left = left.iter().filter(|syn| syn.family == family).map(|syn| (*syn, evidence(syn)));
+        let mut search = Search::new(family, refused.len(), answered, hit, left.collect());
         let room = MAX_RULES.saturating_sub(in_use.len() + found.len());
         search.run(room, is_barred, &mut found);
     }
@@ -85,6 +85,13 @@ pub fn search(
 /// The highest bound that rules may have with this many answered SYNs.
 pub fn bound_allowed(answered: usize) -> f64 {
     MAX_BOUND.max(upper_bound(0, answered))
+}
+
+/// How many of those that are left a rule must match.
+fn least(left: usize, all: usize) -> usize {
+    let of_left = (MIN_OF_LEFT * left as f64).ceil() as usize;
+    let of_all = (MIN_OF_ALL * all as f64).ceil() as usize;
+    of_left.max(of_all).max(MIN_MATCHED)
 }
 
 /// Refused SYNs, and which of their bytes are evidence.
@@ -97,13 +104,29 @@ struct Search<'a> {
     answered: Vec<&'a Syn>,
     /// For each answered SYN, whether a rule in use or one that was found matches it.
     hit: Vec<bool>,
-    /// Refused SYNs that no rule matches yet.
+    /// Those refused that no rule in use matches.
+    unruled: Vec<&'a Syn>,
+    /// Those of them that no rule that was found matches either.
     left: Kept<'a>,
+    /// Of which the next rule must match so many.
+    least: usize,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(
+        family: Family,
+        refused: usize,
+        answered: Vec<&'a Syn>,
+        hit: Vec<bool>,
+        left: Kept<'a>,
+    ) -> Self {
+        let unruled = left.iter().map(|(syn, _)| *syn).collect();
+        Self { family, refused, answered, hit, unruled, left, least: 0 }
+    }
+
     fn run(&mut self, mut room: usize, is_barred: &dyn Fn(&Rule) -> bool, found: &mut Vec<Found>) {
-        while room > 0 && self.is_enough(self.left.len()) {
+        while room > 0 {
+            self.least = least(self.left.len(), self.refused);
             let Some(chosen) = self.choose() else { return };
             let before = self.left.len();
             for rule in self.split(self.close(chosen), room) {
@@ -134,7 +157,7 @@ impl Search<'_> {
     }
 
     fn is_enough(&self, refused: usize) -> bool {
-        refused as f64 >= MIN_COVERED * self.refused as f64
+        refused >= self.least
     }
 
     fn hits(&self, rule: &Rule) -> usize {
@@ -153,27 +176,35 @@ impl Search<'_> {
         let mut rule = Rule::any(self.family);
         let mut spared_not = self.answered.clone();
         let mut matched = self.left.clone();
+        // Rules before this one may have left a part of the MSS values that a program draws.
+        let mut with_any_mss = self.unruled.clone();
         while self.bound_with(&rule) > allowed {
-            let literal = self.best(&matched, &spared_not)?;
+            let literal = self.best(&matched, &spared_not, &with_any_mss)?;
             rule = literal.add_to(rule);
             matched.retain(|(syn, _)| literal.matches(syn));
             spared_not.retain(|syn| literal.matches(syn));
+            with_any_mss.retain(|syn| is_mss(literal.part) || literal.matches(syn));
         }
         Some(rule)
     }
 
-    fn best(&self, matched: &[(&Syn, Offsets)], spared_not: &[&Syn]) -> Option<Literal> {
+    fn best(
+        &self,
+        matched: &[(&Syn, Offsets)],
+        spared_not: &[&Syn],
+        with_any_mss: &[&Syn],
+    ) -> Option<Literal> {
         let all = Counts::of(matched.iter().map(|(syn, _)| *syn));
         let evident = Counts::of_evident(matched);
         let honest = Counts::of(spared_not.iter().copied());
+        let drawn = Counts::of(with_any_mss.iter().copied());
         let mut best: Option<(f64, Literal)> = None;
         for part in LITERALS {
-            let is_mss = part == MSS_RANGE;
-            let said = if is_mss { &all } else { &evident };
+            let said = if is_mss(part) { &all } else { &evident };
             for value in said.most_frequent(part, VALUES_TRIED) {
                 let literal = Literal { part, value };
                 let (refused, hit) = (all.get(literal), honest.get(literal));
-                if is_mss && !all.is_drawn(literal)
+                if is_mss(part) && !drawn.is_drawn(literal.range_of_mss())
                     || !self.is_enough(said.get(literal))
                     || hit == spared_not.len()
                 {

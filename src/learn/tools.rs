@@ -100,6 +100,18 @@ pub fn mirai(maker: &mut Maker) -> Syn {
     syn
 }
 
+/// The same over IPv6.
+pub fn over_ipv6(maker: &mut Maker, kind: impl Fn(&mut Maker) -> Syn) -> Syn {
+    let mut syn = Syn { family: Family::Ipv6, ..kind(maker) };
+    // The payload's length, and the flow label.
+    let length = syn.number16(LENGTH) - 20;
+    set(&mut syn, LENGTH, length);
+    syn.bytes[ID] = 0;
+    maker.fill(&mut syn, ID + 1..SOURCE_PORT);
+    syn.bytes[ID + 1] &= 0x0f;
+    syn
+}
+
 /// A tool that sends a kilobyte with each SYN.
 pub fn big(maker: &mut Maker) -> Syn {
     let mut syn = maker.base(&[]);

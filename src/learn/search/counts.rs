@@ -8,12 +8,29 @@ use crate::learn::syn::{OPTIONS, SYN_LEN, Syn, TTL, WINDOW};
 /// What a literal looks at: an offset in the SYN, and a mask.
 type Part = (usize, u8);
 
-/// A range of 16 values of the MSS, which is the first option of nearly every stack.
-pub const MSS_RANGE: Part = (OPTIONS + 3, 0xf0);
+/// The lower byte of the MSS, which is the first option of nearly every stack.
+const MSS: usize = OPTIONS + 3;
+/// 16 of its values.
+pub const MSS_RANGE: Part = (MSS, 0xf0);
+
+pub fn is_mss(part: Part) -> bool {
+    part.0 == MSS
+}
 
 /// More than a byte, so as to say in what range a number is: hosts that begin at 64, 128 or 255 arrive in different
-/// eighths or quarters of the TTL; windows that a program draws by lot are in quarters where no system has its own.
-const RANGES: [Part; 5] = [(TTL, 0xc0), (TTL, 0xe0), (WINDOW, 0x80), (WINDOW, 0xc0), MSS_RANGE];
+/// eighths or quarters of the TTL; windows that a program draws by lot are in quarters where no system has its own, and
+/// MSS values between those of networks. Smaller parts of the window would be what several tools have in common with a
+/// system that nobody has seen.
+const RANGES: [Part; 8] = [
+    (TTL, 0xc0),
+    (TTL, 0xe0),
+    (WINDOW, 0x80),
+    (WINDOW, 0xc0),
+    MSS_RANGE,
+    (MSS, 0xf8),
+    (MSS, 0xfc),
+    (MSS, 0xfe),
+];
 
 /// What a rule is made of.
 pub const LITERALS: [Part; RANGES.len() + SYN_LEN] = {
@@ -43,6 +60,11 @@ pub struct Literal {
 impl Literal {
     pub fn matches(&self, syn: &Syn) -> bool {
         syn.bytes[self.part.0] & self.part.1 == self.value
+    }
+
+    /// The range of MSS values that this one is in.
+    pub fn range_of_mss(&self) -> Self {
+        Self { part: MSS_RANGE, value: self.value & MSS_RANGE.1 }
     }
 
     pub fn add_to(&self, rule: Rule) -> Rule {

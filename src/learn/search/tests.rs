@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::syn::{DATA_OFFSET, ID, PORT, SEQUENCE, SYN_LEN, TTL, WINDOW};
-use crate::learn::tools::{Maker, big, honest, hping3, linux, mirai, set, windows, zmap};
+use crate::learn::tools::{Maker, big, honest, hping3, linux, mirai, over_ipv6, set, windows, zmap};
 
 fn free(refused: &[Syn], answered: &[Syn]) -> Vec<Found> {
     search(refused, answered, &[], &|_| false)
@@ -71,6 +71,40 @@ fn answered_syns_of_another_family_do_not_count() {
     let refused = Maker::many(2, 1000, hping3);
     let ipv6 = |maker: &mut Maker| Syn { family: Family::Ipv6, ..honest(maker) };
     assert!(free(&refused, &Maker::many(1, 8192, ipv6)).is_empty());
+}
+
+#[test]
+fn a_flood_of_ipv6_is_told_from_clients_of_ipv6() {
+    let mut answered = Maker::many(1, 3000, honest);
+    answered.extend(Maker::many(2, 3000, |maker| over_ipv6(maker, honest)));
+    let clients = Maker::many(3, 10_000, |maker| over_ipv6(maker, honest));
+    for tool in [hping3, zmap, mirai, big] {
+        // Most of what is refused is of IPv4, and has nothing in common.
+        let mut refused = Maker::many(4, 3000, honest);
+        refused.extend(Maker::many(5, 300, |maker| over_ipv6(maker, tool)));
+        let found = free(&refused, &answered);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let Found { rule, hits, .. } = found[0];
+        assert_eq!((rule.family, hits), (Family::Ipv6, 0));
+        assert!(
+            Maker::many(6, 1000, |maker| over_ipv6(maker, tool)).iter().all(|syn| rule.matches(syn))
+        );
+        assert!(!Maker::many(6, 1000, tool).iter().any(|syn| rule.matches(syn)), "of IPv4");
+        assert!(!clients.iter().any(|syn| rule.matches(syn)));
+    }
+}
+
+/// What is left when the first rules are found is searched like a flood of its own.
+#[test]
+fn a_tool_of_a_few_percent_beside_another_is_found() {
+    let answered = Maker::many(1, 8192, honest);
+    let with = |share: usize| {
+        let mut refused = Maker::many(2, 2000 - share, hping3);
+        refused.extend(Maker::many(3, share, mirai));
+        free(&refused, &answered).len()
+    };
+    assert_eq!(with(20), 2);
+    assert_eq!(with(19), 1, "less than one in a hundred");
 }
 
 /// Whoever was never seen before shares what no one before had: that alone is no rule.
@@ -149,7 +183,8 @@ proptest! {
             });
             let covered = matched.count() as f64 / refused.len() as f64;
             prop_assert!((covered - one.covered).abs() < 1e-9);
-            prop_assert!(covered >= MIN_COVERED);
+            let matched = (covered * refused.len() as f64).round() as usize;
+            prop_assert!(matched >= MIN_MATCHED && covered >= MIN_OF_ALL);
             prop_assert_eq!(one.hits, answered.iter().filter(|syn| one.rule.matches(syn)).count());
         }
         prop_assert!(found.is_empty() || found[found.len() - 1].bound >= upper_bound(hits, known) - 1e-12);
@@ -167,7 +202,7 @@ proptest! {
         }
         let answered: Vec<&Syn> = Vec::new();
         let left: Vec<_> = refused.iter().map(|syn| (syn, evidence(syn))).collect();
-        let search = Search { family: Family::Ipv4, refused: 3000, answered, hit: Vec::new(), left };
+        let search = Search::new(Family::Ipv4, 3000, answered, Vec::new(), left);
         let closed = search.close(Rule::any(Family::Ipv4));
         let kept = refused.iter().filter(|syn| closed.matches(syn)).count();
         prop_assert!(kept as f64 >= CLOSURE * 3000.0, "{kept}");
