@@ -31,7 +31,7 @@ pub fn learn(given: &Learn) -> Result<()> {
     let attack = sample::read(&given.attack)?;
     let honest = sample::read(&given.honest)?;
     let (attack_syns, honest_syns) = (attack.syns(), honest.syns());
-    let found = search(&attack_syns, &honest_syns, &[], &|_| false);
+    let found = search(&attack_syns, &honest.known(), &[], &|_| false);
     let learned = Learned {
         notes: notes(&found, &attack_syns, &honest_syns),
         rules: found.iter().map(|found| rule(found, &honest_syns)).collect(),

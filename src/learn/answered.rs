@@ -63,6 +63,10 @@ impl Entry {
         Self { is_seeded: true, ..Self::seen(syn, source, Time::Peace) }
     }
 
+    pub fn known(&self) -> Known {
+        Known { syn: self.syn, network: self.network_key() }
+    }
+
     fn source_key(&self) -> u128 {
         prefix(self.source, 128, 64)
     }
@@ -70,6 +74,14 @@ impl Entry {
     fn network_key(&self) -> u128 {
         prefix(self.source, 96 + 16, 32)
     }
+}
+
+/// What a search knows of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub syn: Syn,
+    /// The source's network, as [`MAX_OF_NETWORK`] counts them.
+    pub network: u128,
 }
 
 /// Who counts as one source: an IPv4 address, an IPv6 /64.
@@ -139,9 +151,9 @@ impl Answered {
         &self.entries
     }
 
-    /// The SYNs of all entries.
-    pub fn syns(&self) -> Vec<Syn> {
-        self.entries.iter().map(|entry| entry.syn).collect()
+    /// What a search needs of all entries.
+    pub fn known(&self) -> Vec<Known> {
+        self.entries.iter().map(Entry::known).collect()
     }
 
     /// Offers a handshake that completed, `now` since any origin that stays the same. Whether it was kept.

@@ -193,7 +193,7 @@ impl Learner {
             let answered = lately.iter().filter(|syn| rule.matches(syn)).count();
             is_honest(answered, lately.len()) || self.bars.bar(rule, &refused)
         };
-        let answered = self.answered.syns();
+        let answered = self.answered.known();
         let mut found = search(&refused, &answered, &in_use, &is_barred);
         found.truncate(MAX_RULES - own);
         for found in found {

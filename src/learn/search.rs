@@ -7,14 +7,16 @@
 //! whatever the refused SYNs that match it share is demanded too. So it matches no more than was seen.
 
 mod counts;
+mod honest;
 mod split;
 mod widen;
 
-use super::bound::upper_bound;
+use super::answered::Known;
 use super::evidence::{Offsets, evidence};
 use super::rule::Rule;
 use super::syn::{Family, Syn};
 use counts::{Counts, LITERALS, Literal, is_mss};
+use honest::Honest;
 pub use widen::widened;
 
 /// Fewer refused SYNs that no rule in use matches give no rule.
@@ -50,7 +52,8 @@ pub struct Found {
     /// The answered SYNs that it matches.
     pub hits: usize,
     /// The upper bound, at [`CONFIDENCE`](super::bound::CONFIDENCE), of the share of answered SYNs of this family
-    /// that it, those found before it and those in use match together, 0 to 1.
+    /// that it, those found before it and those in use match together, 0 to 1. Without those of one network, if no rule
+    /// spares it.
     pub bound: f64,
 }
 
@@ -58,7 +61,7 @@ pub struct Found {
 /// use matches needs no other. The one that covers most is not always first. None is barred.
 pub fn search(
     refused: &[Syn],
-    answered: &[Syn],
+    answered: &[Known],
     in_use: &[Rule],
     is_barred: &dyn Fn(&Rule) -> bool,
 ) -> Vec<Found> {
@@ -69,22 +72,15 @@ pub fn search(
     }
     let mut found = Vec::new();
     for family in Family::ALL {
-        let answered: Vec<&Syn> = answered.iter().filter(|syn| syn.family == family).collect();
-        if answered.len() < MIN_ANSWERED {
-            continue;
-        }
-        let hit = answered.iter().map(|syn| is_ruled(syn)).collect();
+        let honest = Honest::new(answered, family, in_use);
         let left = left.iter().filter(|syn| syn.family == family).map(|syn| (*syn, evidence(syn)));
-        let mut search = Search::new(family, refused.len(), answered, hit, left.collect());
         let room = MAX_RULES.saturating_sub(in_use.len() + found.len());
-        search.run(room, is_barred, &mut found);
+        if honest.are_enough() {
+            let mut search = Search::new(family, refused.len(), honest, left.collect());
+            search.run(room, is_barred, &mut found);
+        }
     }
     found
-}
-
-/// The highest bound that rules may have with this many answered SYNs.
-pub fn bound_allowed(answered: usize) -> f64 {
-    MAX_BOUND.max(upper_bound(0, answered))
 }
 
 /// How many of those that are left a rule must match.
@@ -101,9 +97,7 @@ struct Search<'a> {
     family: Family,
     /// How many were refused, of both families.
     refused: usize,
-    answered: Vec<&'a Syn>,
-    /// For each answered SYN, whether a rule in use or one that was found matches it.
-    hit: Vec<bool>,
+    honest: Honest<'a>,
     /// Those refused that no rule in use matches.
     unruled: Vec<&'a Syn>,
     /// Those of them that no rule that was found matches either.
@@ -113,27 +107,24 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(
-        family: Family,
-        refused: usize,
-        answered: Vec<&'a Syn>,
-        hit: Vec<bool>,
-        left: Kept<'a>,
-    ) -> Self {
+    fn new(family: Family, refused: usize, honest: Honest<'a>, left: Kept<'a>) -> Self {
         let unruled = left.iter().map(|(syn, _)| *syn).collect();
-        Self { family, refused, answered, hit, unruled, left, least: 0 }
+        Self { family, refused, honest, unruled, left, least: 0 }
     }
 
     fn run(&mut self, mut room: usize, is_barred: &dyn Fn(&Rule) -> bool, found: &mut Vec<Found>) {
         while room > 0 {
             self.least = least(self.left.len(), self.refused);
-            let Some(chosen) = self.choose() else { return };
+            let Some((chosen, unheard)) = self.choose_for_all().or_else(|| self.choose_but_for_one())
+            else {
+                return;
+            };
             let before = self.left.len();
             for rule in self.split(self.close(chosen), room) {
                 // The SYNs of a rule that is barred are left to nobody: the search would find it again.
                 let matched = self.take(&rule);
                 if self.is_enough(matched) && !is_barred(&rule) {
-                    found.push(self.accept(rule, matched));
+                    found.push(self.accept(rule, matched, unheard));
                     room -= 1;
                 }
             }
@@ -150,9 +141,13 @@ impl<'a> Search<'a> {
         before - self.left.len()
     }
 
-    fn accept(&mut self, rule: Rule, matched: usize) -> Found {
-        let (hits, bound) = (self.hits(&rule), self.bound_with(&rule));
-        self.hit.iter_mut().zip(&self.answered).for_each(|(hit, syn)| *hit |= rule.matches(syn));
+    /// `unheard`: the network that is not heard, if the rule needs that.
+    fn accept(&mut self, rule: Rule, matched: usize, unheard: Option<u128>) -> Found {
+        if let Some(network) = unheard.filter(|_| !self.honest.are_spared_by(&rule)) {
+            self.honest.silence(network);
+        }
+        let (hits, bound) = (self.honest.hits(&rule), self.honest.bound(&rule));
+        self.honest.note(&rule);
         Found { rule, covered: matched as f64 / self.refused as f64, hits, bound }
     }
 
@@ -160,25 +155,28 @@ impl<'a> Search<'a> {
         refused >= self.least
     }
 
-    fn hits(&self, rule: &Rule) -> usize {
-        self.answered.iter().filter(|syn| rule.matches(syn)).count()
+    fn choose_for_all(&self) -> Option<(Rule, Option<u128>)> {
+        Some((self.choose(&|rule| self.honest.are_spared_by(rule))?, None))
     }
 
-    fn bound_with(&self, rule: &Rule) -> f64 {
-        let hits =
-            self.hit.iter().zip(&self.answered).filter(|(hit, syn)| **hit || rule.matches(syn)).count();
-        upper_bound(hits, self.answered.len())
+    /// What is worth that a network is not heard must be much of all that is refused. That network too.
+    fn choose_but_for_one(&mut self) -> Option<(Rule, Option<u128>)> {
+        if self.honest.unheard().is_some() {
+            return None;
+        }
+        self.least = least(self.refused, self.refused);
+        let chosen = self.choose(&|rule| self.honest.are_spared_but_for_one(rule).is_some())?;
+        Some((chosen, self.honest.are_spared_but_for_one(&chosen)))
     }
 
-    /// Literals that spare enough of the answered SYNs, of evidence only.
-    fn choose(&self) -> Option<Rule> {
-        let allowed = bound_allowed(self.answered.len());
+    /// Literals, of evidence only, until enough of the answered SYNs are spared.
+    fn choose(&self, is_spared_by: &dyn Fn(&Rule) -> bool) -> Option<Rule> {
         let mut rule = Rule::any(self.family);
-        let mut spared_not = self.answered.clone();
+        let mut spared_not: Vec<&Syn> = self.honest.all().iter().map(|known| &known.syn).collect();
         let mut matched = self.left.clone();
         // Rules before this one may have left a part of the MSS values that a program draws.
         let mut with_any_mss = self.unruled.clone();
-        while self.bound_with(&rule) > allowed {
+        while !is_spared_by(&rule) {
             let literal = self.best(&matched, &spared_not, &with_any_mss)?;
             rule = literal.add_to(rule);
             matched.retain(|(syn, _)| literal.matches(syn));

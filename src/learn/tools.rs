@@ -3,11 +3,18 @@
 
 use proptest::prelude::*;
 
+use super::answered::Known;
 use super::rule::Rule;
 use super::syn::{
     ACK, DATA_OFFSET, FLAGS, FRAGMENT, Family, ID, LENGTH, OPTIONS, PORT, SEQUENCE, SOURCE_PORT,
     SYN_LEN, Syn, TTL, WINDOW,
 };
+
+/// SYNs of honest clients, each of another network.
+pub fn apart(syns: &[Syn]) -> Vec<Known> {
+    let networks = 0_u128..;
+    syns.iter().zip(networks).map(|(syn, network)| Known { syn: *syn, network }).collect()
+}
 
 /// Draws what is random in a SYN.
 pub struct Maker(fastrand::Rng);

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::learn::search::search;
     use crate::learn::syn::Syn;
-    use crate::learn::tools::{Maker, honest, hping3, mirai, rules, zmap};
+    use crate::learn::tools::{Maker, apart, honest, hping3, mirai, rules, zmap};
 
     #[test]
     fn a_rule_is_said_as_tcpdump_would() {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_learned_reads_well() {
-        let answered = Maker::many(1, 4000, honest);
+        let answered = apart(&Maker::many(1, 4000, honest));
         let found = |kind: fn(&mut Maker) -> Syn| {
             words(&search(&Maker::many(2, 2000, kind), &answered, &[], &|_| false)[0].rule)
         };

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use lab::stacks::STACKS;
 use synflood_xdp::learn::Syn;
 
-use crate::samples::{ANSWERED, by_bots, captured, hits, honest, learned, of, share};
+use crate::samples::{by_bots, captured, hits, honest, known, learned, of, share};
 
 /// A SYN and what is changed in it.
 type Step = (&'static str, fn(&mut Syn, &mut Rng));
@@ -15,7 +15,7 @@ type Step = (&'static str, fn(&mut Syn, &mut Rng));
 /// An attacker who sends what many clients send is not told from them.
 #[test]
 fn a_copy_of_a_frequent_stack_gives_no_rule() {
-    let answered = honest(ANSWERED, 1);
+    let answered = known(STACKS);
     for stack in STACKS {
         let found = learned(&of([stack], 2000, 30), &answered);
         println!("{:30} {:4} per mille: {} rules", stack.name, stack.per_mille, found.len());
@@ -43,7 +43,7 @@ fn fields_become_random_one_by_one() {
         ("window", |syn, rng| put(syn, 4, rng.u16(1..))),
         ("window scale", |syn, rng| syn.bytes[43] = rng.u8(..15)),
     ];
-    let answered = honest(ANSWERED, 1);
+    let answered = known(STACKS);
     let others = honest(10_000, 2);
     let mut rng = Rng::with_seed(6);
     let mut flood = by_bots(&captured("mausezahn"), 2000, 3);

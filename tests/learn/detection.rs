@@ -5,7 +5,7 @@ use fastrand::Rng;
 use lab::stacks::STACKS;
 use synflood_xdp::learn::Syn;
 
-use crate::samples::{ANSWERED, TOOLS, by_bots, captured, halves, hits, honest, learned, of, share};
+use crate::samples::{TOOLS, by_bots, captured, halves, hits, honest, known, learned, of, share};
 
 /// SYNs of honest clients that no search has seen.
 const TRIED: usize = 10_000;
@@ -20,7 +20,7 @@ fn least(tool: &str) -> f64 {
 
 #[test]
 fn each_tool_is_matched_and_no_honest_client() {
-    let answered = honest(ANSWERED, 1);
+    let answered = known(STACKS);
     let others = honest(TRIED, 2);
     for tool in TOOLS {
         let (seen, unseen) = halves(tool);
@@ -36,7 +36,7 @@ fn each_tool_is_matched_and_no_honest_client() {
 
 #[test]
 fn four_tools_at_once_are_matched_and_no_honest_client() {
-    let answered = honest(ANSWERED, 1);
+    let answered = known(STACKS);
     let others = honest(TRIED, 2);
     for seed in 0..12 {
         let mut tools = TOOLS;
@@ -67,7 +67,7 @@ fn four_tools_at_once_are_matched_and_no_honest_client() {
 #[test]
 fn what_is_left_of_mirai_is_what_honest_clients_send() {
     let refused = [by_bots(&captured("mirai-like"), 3800, 3), honest(200, 4)].concat();
-    let found = learned(&refused, &honest(ANSWERED, 1));
+    let found = learned(&refused, &known(STACKS));
     let android = STACKS.iter().filter(|stack| stack.name == "Android 4");
     let is_the_same = |syn: &&Syn| {
         syn.bytes[24..32] == [2, 4, 5, 120, 4, 2, 8, 10]

@@ -4,7 +4,7 @@
 use lab::stacks::{STACKS, Stack};
 use synflood_xdp::learn::Syn;
 
-use crate::samples::{ANSWERED, TOOLS, by_bots, captured, hits, honest, learned, of};
+use crate::samples::{TOOLS, by_bots, captured, hits, honest, known, learned, of};
 
 /// SYNs of each stack that are tried.
 const TRIED: usize = 500;
@@ -29,7 +29,7 @@ fn a_stack_that_was_never_seen_is_not_matched() {
     let floods = floods();
     let mut matched = Vec::new();
     for stack in STACKS {
-        let answered = of(all_but(stack), ANSWERED, 1);
+        let answered = known(all_but(stack));
         let strangers = of([stack], TRIED, 2);
         for (tools, flood) in &floods {
             let hits = hits(&learned(flood, &answered), &strangers);
@@ -47,7 +47,7 @@ fn a_stack_that_was_never_seen_is_not_matched() {
 
 #[test]
 fn a_crowd_of_known_stacks_gives_no_rule() {
-    let answered = honest(ANSWERED, 1);
+    let answered = known(STACKS);
     for seed in 10..20 {
         let found = learned(&honest(2000, seed), &answered);
         assert_eq!(found, [], "crowd {seed}");
@@ -61,7 +61,7 @@ fn a_crowd_with_a_new_stack_may_give_a_rule() {
     const OTHERS: usize = 2000;
     let mut given = Vec::new();
     for stack in STACKS {
-        let answered = of(all_but(stack), ANSWERED, 1);
+        let answered = known(all_but(stack));
         let crowd = [of(all_but(stack), 1400, 20), of([stack], 600, 21)].concat();
         let found = learned(&crowd, &answered);
         if !found.is_empty() {

@@ -2,11 +2,13 @@
 //! SYNs of tools and of honest clients.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use fastrand::Rng;
 use lab::stacks::{Crowd, STACKS, Stack};
 use pcap_file::pcap::PcapReader;
+use synflood_xdp::learn::answered::{Entry, Known, Time};
 use synflood_xdp::learn::{Found, Syn, search};
 
 /// Those of tests/learn/captures that are floods.
@@ -26,7 +28,7 @@ pub static TOOLS: [&str; 12] = [
 ];
 
 /// Answered SYNs that the program keeps.
-pub const ANSWERED: usize = 8192;
+const ANSWERED: usize = 8192;
 
 /// Clients of the server.
 const HOSTS: usize = 5000;
@@ -72,8 +74,21 @@ pub fn halves(name: &str) -> (Vec<Syn>, Vec<Syn>) {
 
 /// SYNs of honest clients of these stacks.
 pub fn of<'a>(stacks: impl IntoIterator<Item = &'a Stack>, count: usize, seed: u64) -> Vec<Syn> {
-    let packets = Crowd::new(stacks, HOSTS, seed).take(count);
-    packets.map(|packet| Syn::of_packet(&packet).expect("a stack sends SYNs").1).collect()
+    sent(stacks, seed).take(count).map(|(_, syn)| syn).collect()
+}
+
+/// What the program knows of clients of these stacks.
+pub fn known<'a>(stacks: impl IntoIterator<Item = &'a Stack>) -> Vec<Known> {
+    let entries = sent(stacks, 1).map(|(source, syn)| Entry::seen(syn, source, Time::Peace));
+    entries.take(ANSWERED).map(|entry| entry.known()).collect()
+}
+
+fn sent<'a>(
+    stacks: impl IntoIterator<Item = &'a Stack>,
+    seed: u64,
+) -> impl Iterator<Item = (IpAddr, Syn)> {
+    let crowd = Crowd::new(stacks, HOSTS, seed);
+    crowd.map(|packet| Syn::of_packet(&packet).expect("a stack sends SYNs"))
 }
 
 /// SYNs of honest clients as a server has them.
@@ -82,7 +97,7 @@ pub fn honest(count: usize, seed: u64) -> Vec<Syn> {
 }
 
 /// What a search finds, with nothing in use and nothing barred.
-pub fn learned(refused: &[Syn], answered: &[Syn]) -> Vec<Found> {
+pub fn learned(refused: &[Syn], answered: &[Known]) -> Vec<Found> {
     search(refused, answered, &[], &|_| false)
 }
 

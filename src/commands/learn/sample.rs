@@ -11,6 +11,7 @@ use fastrand::Rng;
 
 use super::capture;
 use crate::learn::Syn;
+use crate::learn::answered::{Entry, Known};
 use crate::policy::faults::harmless;
 use crate::show::learned::File;
 
@@ -30,6 +31,11 @@ pub struct Sample {
 impl Sample {
     pub fn syns(&self) -> Vec<Syn> {
         self.seen.iter().map(|(_, syn)| *syn).collect()
+    }
+
+    /// Its SYNs as those of honest clients.
+    pub fn known(&self) -> Vec<Known> {
+        self.seen.iter().map(|(source, syn)| Entry::seeded(*syn, *source).known()).collect()
     }
 }
 

@@ -2,12 +2,16 @@
 
 use proptest::prelude::*;
 
+use super::honest::bound_allowed;
 use super::*;
+use crate::learn::bound::upper_bound;
 use crate::learn::syn::{DATA_OFFSET, ID, PORT, SEQUENCE, SYN_LEN, TTL, WINDOW};
-use crate::learn::tools::{Maker, big, honest, hping3, linux, mirai, over_ipv6, set, windows, zmap};
+use crate::learn::tools::{
+    Maker, apart, big, honest, hping3, linux, mirai, over_ipv6, set, windows, zmap,
+};
 
 fn free(refused: &[Syn], answered: &[Syn]) -> Vec<Found> {
-    search(refused, answered, &[], &|_| false)
+    search(refused, &apart(answered), &[], &|_| false)
 }
 
 #[test]
@@ -57,13 +61,47 @@ fn too_few_give_no_rule() {
 }
 
 #[test]
-fn few_answered_syns_allow_no_hit() {
+fn few_answered_syns_allow_no_hit_but_of_one_network() {
     let refused = Maker::many(2, 1000, hping3);
-    let mut answered = Maker::many(1, MIN_ANSWERED, honest);
-    let found = free(&refused, &answered);
-    assert!((found[0].bound - 0.005_974).abs() < 1e-6, "{found:?}");
-    answered[7] = refused[7];
-    assert!(free(&refused, &answered).is_empty());
+    let mut answered = apart(&Maker::many(1, MIN_ANSWERED + 2, honest));
+    let found = search(&refused, &answered, &[], &|_| false);
+    assert!((found[0].bound - 0.005_950).abs() < 1e-6, "{found:?}");
+    answered[7].syn = refused[7];
+    let found = search(&refused, &answered, &[], &|_| false);
+    assert_eq!((found.len(), found[0].hits), (1, 1));
+    assert!((found[0].bound - 0.005_962).abs() < 1e-6, "by the others: {found:?}");
+    let again = search(&Maker::many(3, 1000, mirai), &answered, &[found[0].rule], &|_| false);
+    assert_eq!(again.len(), 1, "nor does it prevent a rule beside this one");
+    answered[8].syn = refused[8];
+    assert!(search(&refused, &answered, &[], &|_| false).is_empty(), "two networks");
+    answered[8].network = answered[7].network;
+    assert_eq!(search(&refused, &answered, &[], &|_| false)[0].hits, 2);
+}
+
+/// What remains without it must be enough to judge by.
+#[test]
+fn a_network_that_most_are_of_is_heard() {
+    let refused = Maker::many(2, 1000, hping3);
+    let mut answered = apart(&Maker::many(1, 2 * MIN_ANSWERED - 1, honest));
+    let ours = answered[0].network;
+    answered[..MIN_ANSWERED].iter_mut().for_each(|known| known.network = ours);
+    answered[7].syn = refused[7];
+    assert!(search(&refused, &answered, &[], &|_| false).is_empty());
+    answered[1].network = u128::MAX;
+    assert_eq!(search(&refused, &answered, &[], &|_| false).len(), 1);
+}
+
+#[test]
+fn for_a_small_part_of_a_flood_every_network_is_heard() {
+    let mut answered = apart(&Maker::many(1, 8192, honest)[..1000]);
+    let planted = Maker::many(4, 1, mirai)[0];
+    answered[7].syn = planted;
+    let with = |share: usize| {
+        let mut refused = Maker::many(2, 2000 - share, hping3);
+        refused.extend(Maker::many(3, share, mirai));
+        search(&refused, &answered, &[], &|_| false).len()
+    };
+    assert_eq!((with(199), with(200)), (1, 2));
 }
 
 #[test]
@@ -137,10 +175,10 @@ fn newcomers_of_a_known_system_are_no_flood() {
 fn what_is_in_use_or_barred_is_not_found_again() {
     let (refused, answered) = (Maker::many(2, 1000, hping3), Maker::many(1, 8192, honest));
     let rule = free(&refused, &answered)[0].rule;
-    assert!(search(&refused, &answered, &[rule], &|_| false).is_empty());
-    assert!(search(&refused, &answered, &[], &|other| *other == rule).is_empty());
+    assert!(search(&refused, &apart(&answered), &[rule], &|_| false).is_empty());
+    assert!(search(&refused, &apart(&answered), &[], &|other| *other == rule).is_empty());
     let others = [Rule::any(Family::Ipv6).with(TTL, 0xff, 9); MAX_RULES];
-    assert!(search(&refused, &answered, &others, &|_| false).is_empty());
+    assert!(search(&refused, &apart(&answered), &others, &|_| false).is_empty());
 }
 
 /// Fields of a made-up tool: for each byte a value, or none: it is a honest one's.
@@ -173,9 +211,11 @@ proptest! {
         prop_assert!(found.is_empty() || known >= MIN_ANSWERED);
         let any = |syn: &&Syn| found.iter().any(|found| found.rule.matches(syn));
         let hits = answered.iter().filter(any).count();
+        // Each is of a network of its own, and one may not be heard.
+        let heard = known - usize::from(hits > 0);
         for (index, one) in found.iter().enumerate() {
-            prop_assert!(one.bound <= bound_allowed(known));
-            prop_assert!(one.bound < MAX_BOUND || hits == 0);
+            prop_assert!(one.bound <= bound_allowed(heard));
+            prop_assert!(one.bound < MAX_BOUND || hits <= 1);
             prop_assert!(one.rule.value.iter().zip(one.rule.mask).all(|(value, mask)| value & !mask == 0));
             let before = &found[..index];
             let matched = refused.iter().filter(|syn| {
@@ -187,7 +227,7 @@ proptest! {
             prop_assert!(matched >= MIN_MATCHED && covered >= MIN_OF_ALL);
             prop_assert_eq!(one.hits, answered.iter().filter(|syn| one.rule.matches(syn)).count());
         }
-        prop_assert!(found.is_empty() || found[found.len() - 1].bound >= upper_bound(hits, known) - 1e-12);
+        prop_assert!(found.is_empty() || found[found.len() - 1].bound >= upper_bound(hits.saturating_sub(1), known) - 1e-12);
     }
 
     #[test]
@@ -200,9 +240,8 @@ proptest! {
             syn.bytes[SEQUENCE..].fill(if odd { maker.pick(&[1, 2, 3]) } else { 7 });
             syn.bytes[at] = syn.bytes[at].wrapping_add(u8::from(number % 1500 == 3));
         }
-        let answered: Vec<&Syn> = Vec::new();
         let left: Vec<_> = refused.iter().map(|syn| (syn, evidence(syn))).collect();
-        let search = Search::new(Family::Ipv4, 3000, answered, Vec::new(), left);
+        let search = Search::new(Family::Ipv4, 3000, Honest::new(&[], Family::Ipv4, &[]), left);
         let closed = search.close(Rule::any(Family::Ipv4));
         let kept = refused.iter().filter(|syn| closed.matches(syn)).count();
         prop_assert!(kept as f64 >= CLOSURE * 3000.0, "{kept}");

@@ -5,8 +5,9 @@
 //! leaves it behind, and a rule for the next value would come too late again. So where a rule that was found is one
 //! in use but for a field or two, both give way to what they have in common.
 
-use super::{Found, bound_allowed};
-use crate::learn::bound::upper_bound;
+use super::Found;
+use super::honest::Honest;
+use crate::learn::answered::Known;
 use crate::learn::evidence::evidence;
 use crate::learn::field::fields;
 use crate::learn::rule::Rule;
@@ -16,22 +17,19 @@ use crate::learn::syn::{OPTIONS, SYN_LEN, Syn};
 const MAX_FIELDS: usize = 2;
 
 /// What a rule has in common with one in use, if that spares honest clients as a rule must.
-pub fn widened(found: &Found, in_use: &[Rule], refused: &[Syn], answered: &[Syn]) -> Option<Found> {
+pub fn widened(found: &Found, in_use: &[Rule], refused: &[Syn], answered: &[Known]) -> Option<Found> {
     let example = refused.iter().find(|syn| found.rule.matches(syn))?;
     let family = found.rule.family;
-    let known: Vec<&Syn> = answered.iter().filter(|syn| syn.family == family).collect();
-    let hits = |rule: &Rule| known.iter().filter(|syn| rule.matches(syn)).count();
+    let honest = Honest::new(answered, family, in_use);
+    // By evidence alone it must spare them, as the search does.
+    let mut alone = Honest::new(answered, family, &[]);
+    honest.unheard().into_iter().for_each(|network| alone.silence(network));
     in_use.iter().find_map(|other| {
         let rule = without_differences(&found.rule, other)?;
-        let all = |syn: &&&Syn| rule.matches(syn) || in_use.iter().any(|rule| rule.matches(syn));
-        let bound = upper_bound(known.iter().filter(all).count(), known.len());
-        let allowed = bound_allowed(known.len());
-        // By evidence alone it must spare them, as the search does.
-        let by_evidence = upper_bound(hits(&evident(&rule, example)), known.len());
         let covered =
             refused.iter().filter(|syn| rule.matches(syn)).count() as f64 / refused.len() as f64;
-        let wide = Found { rule, covered, hits: hits(&rule), bound };
-        (bound <= allowed && by_evidence <= allowed).then_some(wide)
+        let wide = Found { rule, covered, hits: honest.hits(&rule), bound: honest.bound(&rule) };
+        (honest.are_spared_by(&rule) && alone.are_spared_by(&evident(&rule, example))).then_some(wide)
     })
 }
 
@@ -63,16 +61,16 @@ mod tests {
     use super::*;
     use crate::learn::search::{MAX_BOUND, search};
     use crate::learn::syn::{PORT, SEQUENCE};
-    use crate::learn::tools::{Maker, honest, hping3, linux, set, zmap};
+    use crate::learn::tools::{Maker, apart, honest, hping3, linux, set, zmap};
 
-    fn found(kind: impl Fn(&mut Maker) -> Syn, answered: &[Syn]) -> (Found, Vec<Syn>) {
+    fn found(kind: impl Fn(&mut Maker) -> Syn, answered: &[Known]) -> (Found, Vec<Syn>) {
         let refused = Maker::many(2, 1000, kind);
         (search(&refused, answered, &[], &|_| false).remove(0), refused)
     }
 
     #[test]
     fn a_field_that_changes_is_no_longer_demanded() {
-        let answered = Maker::many(1, 8192, honest);
+        let answered = apart(&Maker::many(1, 8192, honest));
         let at_port = |port| {
             move |maker: &mut Maker| {
                 let mut syn = hping3(maker);
@@ -90,7 +88,7 @@ mod tests {
 
     #[test]
     fn two_tools_are_not_made_one() {
-        let answered = Maker::many(1, 8192, honest);
+        let answered = apart(&Maker::many(1, 8192, honest));
         let (first, _) = found(hping3, &answered);
         let (second, refused) = found(zmap, &answered);
         assert_eq!(widened(&second, &[first.rule], &refused, &answered), None);
@@ -100,7 +98,7 @@ mod tests {
     /// Without the number that changes it would be a copy of honest hosts, who come for a new port.
     #[test]
     fn what_honest_clients_have_is_not_widened_to() {
-        let answered = Maker::many(1, 8192, honest);
+        let answered = apart(&Maker::many(1, 8192, honest));
         let with_number = |number: u8| {
             move |maker: &mut Maker| {
                 let mut syn = linux(maker);
