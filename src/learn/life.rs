@@ -4,7 +4,8 @@
 //!
 //! What samples cannot tell, answers do: a tool that forges addresses answers nothing. In probation every SYN that a
 //! rule matches is challenged as before; in force, each 64th. So honest newcomers, however alike, end a rule before it
-//! drops any of them, or soon after. An attacker who answers enough challenges ends a rule too, and has the flood that
+//! drops any of them, or soon after. While a server has no room for connections nobody can answer: then no rule
+//! begins, and none that is watched comes into force. An attacker who answers enough challenges ends a rule too, and has the flood that
 //! there was without rules.
 
 mod bars;
@@ -152,6 +153,7 @@ impl Learner {
     fn judge(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
         for slot in 0..SLOTS {
             let Some(live) = &mut self.live[slot] else { continue };
+            live.note_full_ports(now, seen.full_ports);
             let found = live.found.clone();
             let lost = seen.slots[slot].taken.is_some().then_some(Why::Displaced);
             if let Some(why) = lost.or_else(|| live.end(now)) {
@@ -203,8 +205,13 @@ impl Learner {
             let free =
                 (0..SLOTS).find(|slot| self.live[*slot].is_none() && seen.slots[*slot].taken.is_none());
             let Some(slot) = free else { return };
+            let live = Live::new(now, found.clone(), &refused);
+            if live.is_unanswerable(seen.full_ports) {
+                flood.has_searched = false;
+                continue;
+            }
             // The slot's counts begin with the rule.
-            self.live[slot] = Some(Live::new(now, found.clone()));
+            self.live[slot] = Some(live);
             actions.push(Action::Watch { slot, found });
         }
     }

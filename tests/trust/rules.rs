@@ -72,19 +72,26 @@ impl Field {
 
     /// How long a connection takes. None: it does not come.
     fn visit(&self, from: u32) -> Option<Duration> {
+        let start = Instant::now();
+        let connected = self.connect(from);
+        // Whoever visits meanwhile.
+        while self.listener.accept().is_ok() {}
+        connected.map(|socket| {
+            // It goes without TIME_WAIT here.
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+            start.elapsed()
+        })
+    }
+
+    fn connect(&self, from: u32) -> Option<Socket> {
         let socket = self.ground.pair.client.enter(|| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(from)), 0);
             socket.bind(&address.into()).unwrap();
             socket
         });
-        let start = Instant::now();
         let connected = socket.connect_timeout(&servers()[0].into(), Duration::from_secs(10));
-        // Whoever visits meanwhile.
-        while self.listener.accept().is_ok() {}
-        // It goes without TIME_WAIT here.
-        socket.set_linger(Some(Duration::ZERO)).unwrap();
-        connected.ok().map(|()| start.elapsed())
+        connected.ok().map(|()| socket)
     }
 
     /// Each SYN from another address.
@@ -209,4 +216,19 @@ fn a_crowd_of_newcomers_is_never_dropped() {
     println!("late: {slow:?} of 400 each; rules: {:?}", field.stages());
     assert_eq!(slow, [0; 4]);
     assert!(!field.stages().contains(&"in_force".to_owned()), "{:?}", field.events());
+}
+
+/// Who cannot answer has not refused to.
+#[test]
+fn while_the_server_accepts_nobody_no_rule_begins() {
+    let field = Field::new(&[]);
+    // A shorter queue: it is full with two.
+    field.listener.listen(1).unwrap();
+    let _waiting: Vec<Socket> = (0..2).map(|visit| field.connect(KNOWN + visit).unwrap()).collect();
+    let _forger = field.flood(|tcp| tcp.window_size = 512);
+    // A rule is in force after 60,000, when there is room.
+    wait_for("the flood", || (field.dropped().1 > 90_000).then_some(()));
+    assert_eq!(field.stages(), [] as [&str; 0], "{:?}", field.events());
+    while field.listener.accept().is_ok() {}
+    field.wait_for("in_force");
 }

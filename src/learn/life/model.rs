@@ -40,6 +40,8 @@ pub struct Seen<'a> {
     /// Handshakes that completed, all that the program knows of.
     pub answered: &'a [Answer],
     pub slots: &'a [Slot; SLOTS],
+    /// Ports whose servers have no room for further connections: nobody's answer comes to anything there.
+    pub full_ports: &'a [u16],
 }
 
 /// What the caller has to do, in this order.

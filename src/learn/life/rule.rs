@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One rule that is watched or in force.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Answer, IDLE, Mode, PROBATION};
 use crate::learn::answered::source_key;
+use crate::learn::rule::Rule;
 use crate::learn::search::Found;
-use crate::learn::syn::Syn;
+use crate::learn::syn::{PORT, Syn};
 
 /// Answers that end a rule: so many of those who matched it in probation, and so many sources once it is in force.
 pub const MANY: usize = 3;
+/// A rule is about a port if so many of the SYNs that it was found in go there.
+const OF_PORT: f64 = 0.05;
 /// In probation, answers of those who matched count only if they are more than this part of all.
 const PART: usize = 100;
 
@@ -58,6 +62,10 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Live {
     pub found: Found,
+    /// The ports that it is about.
+    ports: Vec<u16>,
+    /// Until then, nobody could answer at one of them.
+    unanswerable: Duration,
     stage: Stage,
     since: Duration,
     last_match: Duration,
@@ -76,8 +84,11 @@ pub fn is_honest(matching: usize, all: usize) -> bool {
 }
 
 impl Live {
-    pub fn new(now: Duration, found: Found) -> Self {
+    /// A rule that was found in these SYNs.
+    pub fn new(now: Duration, found: Found, refused: &[Syn]) -> Self {
         Self {
+            ports: ports(&found.rule, refused),
+            unanswerable: Duration::ZERO,
             found,
             stage: Stage::Probation,
             since: now,
@@ -92,7 +103,18 @@ impl Live {
     /// One that another learner had found.
     pub fn adopted(now: Duration, found: Found, is_in_force: bool) -> Self {
         let stage = if is_in_force { Stage::InForce } else { Stage::Probation };
-        Self { stage, ..Self::new(now, found) }
+        Self { stage, ..Self::new(now, found, &[]) }
+    }
+
+    /// Whether answers can come to nothing where this rule's SYNs go.
+    pub fn is_unanswerable(&self, full_ports: &[u16]) -> bool {
+        self.ports.iter().any(|port| full_ports.contains(port))
+    }
+
+    pub fn note_full_ports(&mut self, now: Duration, full_ports: &[u16]) {
+        if self.is_unanswerable(full_ports) {
+            self.unanswerable = now;
+        }
     }
 
     /// Takes the slot's count. Whether there were matches since the last time.
@@ -145,14 +167,16 @@ impl Live {
         is_honest(self.answered_matching, self.answered) || is_honest(self.answered_matching, matched)
     }
 
-    /// The stage that begins now, if one does. A rule that nothing has matched yet was not tried.
+    /// The stage that begins now, if one does. A rule that nothing has matched yet was not tried, nor one that nobody
+    /// could answer to.
     pub fn advance(&mut self, now: Duration, mode: Mode) -> Option<Stage> {
-        let is_tried = now >= self.since + PROBATION && self.matched > 0;
+        let is_answerable = now >= self.unanswerable + PROBATION;
+        let is_tried = now >= self.since + PROBATION && self.matched > 0 && is_answerable;
         let next = match (self.stage, mode) {
             (Stage::Probation, Mode::On) if is_tried => Stage::InForce,
             (Stage::Probation, Mode::Suggest) if is_tried => Stage::Suggested,
             // All that it matches has been challenged until now.
-            (Stage::Suggested, Mode::On) => Stage::InForce,
+            (Stage::Suggested, Mode::On) if is_answerable => Stage::InForce,
             (Stage::InForce, Mode::Suggest) => Stage::Probation,
             _ => return None,
         };
@@ -172,4 +196,17 @@ impl Live {
             answered: self.answered_matching,
         }
     }
+}
+
+/// The port that a rule demands, or those that many of the SYNs go to that it matches.
+fn ports(rule: &Rule, refused: &[Syn]) -> Vec<u16> {
+    if rule.mask[PORT..PORT + 2] == [u8::MAX; 2] {
+        return vec![u16::from_be_bytes([rule.value[PORT], rule.value[PORT + 1]])];
+    }
+    let mut counts: HashMap<u16, usize> = HashMap::new();
+    for syn in refused.iter().filter(|syn| rule.matches(syn)) {
+        *counts.entry(syn.number16(PORT)).or_default() += 1;
+    }
+    let least = OF_PORT * counts.values().sum::<usize>() as f64;
+    counts.into_iter().filter(|(_, count)| *count as f64 >= least).map(|(port, _)| port).collect()
 }

@@ -75,6 +75,61 @@ fn a_crowd_of_newcomers_is_never_ruled() {
     }
 }
 
+/// Their server accepts none of their connections for a while.
+#[test]
+fn a_crowd_that_cannot_answer_is_not_ruled() {
+    for full_from in [0, 10] {
+        let mut world = World::new(Mode::On, 8192);
+        for tick in 0..100 {
+            world.full_ports = if (full_from..60).contains(&tick) { vec![443] } else { vec![22] };
+            let seed = world.now.as_millis() as u64;
+            // The first have come before the server was full: a rule may be watched then.
+            let comers = Maker::many(seed, if tick < full_from { 110 } else { 400 }, newcomer);
+            let (forged, clients) = comers.split_at(if tick < full_from { 110 } else { 0 });
+            world.tick(forged, clients);
+        }
+        assert_eq!(world.count(|action| matches!(action, Action::Watch { .. })), full_from.min(1));
+        assert_eq!((world.count(is_enforce), world.honest_dropped), (0, 0), "{:?}", world.log);
+    }
+}
+
+#[test]
+fn a_flood_is_ruled_as_soon_as_answers_could_come_again() {
+    let mut world = World::new(Mode::On, 8192);
+    world.full_ports = vec![443];
+    world.run(50, &[hping3], 0);
+    assert_eq!(world.log, []);
+    assert!(
+        matches!(world.learner.state(), State::Gathering { .. }),
+        "it does not say that it is honest"
+    );
+    world.full_ports.clear();
+    world.run(17, &[hping3], 20);
+    assert_eq!(world.in_force(), 1);
+    // One in force stays so, what goes elsewhere is not held up, and a suggested one waits for answers.
+    world.full_ports = vec![443];
+    let elsewhere = |maker: &mut Maker| {
+        let mut syn = zmap(maker);
+        set(&mut syn, PORT, 80);
+        syn
+    };
+    world.run(20, &[hping3, elsewhere], 0);
+    assert_eq!(world.in_force(), 2);
+}
+
+#[test]
+fn a_suggested_rule_comes_into_force_only_where_answers_can_come() {
+    let mut world = World::new(Mode::Suggest, 8192);
+    world.run(20, &[hping3], 20);
+    world.full_ports = vec![443];
+    world.learner.set_mode(Mode::On);
+    world.run(20, &[hping3], 20);
+    assert_eq!(world.in_force(), 0);
+    world.full_ports.clear();
+    world.run(11, &[hping3], 20);
+    assert_eq!(world.in_force(), 1);
+}
+
 #[test]
 fn newcomers_who_look_like_the_flood_discard_the_rule_and_bar_it() {
     let mut world = World::new(Mode::On, 8192);
@@ -100,7 +155,13 @@ fn canaries_of_three_sources_withdraw_a_rule_in_force_and_bar_it() {
         world.slots[slot].matched += 200;
         let syn = seen_syns.pop().unwrap();
         let answered = [Answer { syn: Some(syn), source: source(from), slot: Some(slot) }];
-        let seen = Seen { is_flood: true, refused: &[], answered: &answered, slots: &world.slots };
+        let seen = Seen {
+            is_flood: true,
+            refused: &[],
+            answered: &answered,
+            slots: &world.slots,
+            full_ports: &[],
+        };
         world.learner.tick(world.now, &seen)
     };
     assert_eq!(offer(&mut world, 1), []);
@@ -122,6 +183,7 @@ fn one_source_withdraws_nothing() {
     let mut live = Live::new(
         Duration::ZERO,
         Found { rule: Rule::any(Family::Ipv4), covered: 1.0, hits: 0, bound: 0.0 },
+        &[],
     );
     live.note_matches(Duration::ZERO, 9000);
     assert_eq!(live.advance(PROBATION, Mode::On), Some(Stage::InForce));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::orders::Orders;
 use super::sample::Sample;
 use super::{Task, told};
 use crate::kernel::clock;
@@ -14,8 +15,9 @@ use crate::kernel::maps::lessons::{self, Lesson, Lessons};
 use crate::kernel::maps::lists::Lock;
 use crate::kernel::maps::rates::Rates;
 use crate::kernel::maps::rules::{self, Entry, Slots};
+use crate::kernel::netlink;
 use crate::learn::life::{Action, Answer, Learner, SLOTS, Seen, Slot, State};
-use crate::learn::{Answered, Found, Syn};
+use crate::learn::{Answered, Found, Rule, Syn};
 use crate::note::Note;
 use crate::policy::Learn;
 
@@ -31,6 +33,10 @@ pub struct Pupil {
     at: Option<Tools>,
     /// What is in the slots, as it was last read.
     slots: Slots,
+    /// What is still to be done.
+    orders: Orders,
+    /// What is still to be said.
+    notes: Vec<Note>,
     begun_anew: Duration,
     /// Why this flood gives no rule.
     has_said: bool,
@@ -55,6 +61,8 @@ impl Pupil {
             sample: Sample::new(seed),
             at: None,
             slots: [None; SLOTS],
+            orders: Orders::default(),
+            notes: Vec::new(),
             begun_anew: Duration::ZERO,
             has_said: false,
         }
@@ -67,6 +75,7 @@ impl Pupil {
     pub fn tick(&mut self, task: &Arc<Task>) -> Result<Vec<Note>> {
         let now = Duration::from_nanos(clock::now_ns()?);
         self.follow(task, now)?;
+        self.carry_out(task)?;
         let Some(tools) = &mut self.at else { return Ok(Vec::new()) };
         let maps = &task.maps;
         self.sample.look(maps, &mut self.learner, now)?;
@@ -78,24 +87,31 @@ impl Pupil {
                 self.learner.forget(rule.slot);
             }
         }
-        let mut notes = told::by_command(&before, &self.slots);
-        notes.extend(expire(task, &mut self.slots, now)?);
+        self.notes.extend(told::by_command(&before, &self.slots));
+        self.notes.extend(expire(task, &mut self.slots, now)?);
         let counted = count(task, &self.slots)?;
         tools.forget(now, counted.iter().map(|slot| slot.dropped).sum())?;
+        let has_work = is_flood || !self.learner.status().is_empty();
+        let full_ports = if has_work { full_ports() } else { Vec::new() };
         let (refused, answered) = sort(tools.lessons.take()?);
-        let seen = Seen { is_flood, refused: &refused, answered: &answered, slots: &counted };
-        for action in self.learner.tick(now, &seen) {
-            self.apply(task, &action)?;
-            notes.push(told::of(&action, task.policy.dry_run));
-        }
-        notes.extend(self.say_why_not(is_flood));
+        let seen = Seen {
+            is_flood,
+            refused: &refused,
+            answered: &answered,
+            slots: &counted,
+            full_ports: &full_ports,
+        };
+        self.orders.add(self.learner.tick(now, &seen));
+        self.carry_out(task)?;
+        let why_not = self.say_why_not(is_flood);
+        self.notes.extend(why_not);
         let is_calm =
             matches!(self.learner.state(), State::Off | State::Peace | State::StillLearning { .. });
         if !is_flood && is_calm && now >= self.begun_anew + ANEW {
             lessons::begin_anew(maps)?;
             self.begun_anew = now;
         }
-        Ok(notes)
+        Ok(std::mem::take(&mut self.notes))
     }
 
     /// At the end of a run.
@@ -152,34 +168,46 @@ impl Pupil {
         why
     }
 
-    fn apply(&mut self, task: &Task, action: &Action) -> Result<()> {
-        let lock = Lock::wait()?;
-        match action {
-            Action::Watch { slot, found } => {
-                let entry = Entry {
-                    rule: found.rule,
-                    is_in_force: false,
-                    is_learned: true,
-                    hits: found.hits as u32,
-                    bound: found.bound,
-                    covered: found.covered,
-                    since: clock::now_ns()?,
-                    until: None,
-                };
-                // An operator may have been faster.
-                if rules::read(&task.maps)?[*slot].is_some_and(|there| !there.is_learned) {
-                    return Ok(());
-                }
-                self.slots[*slot] = Some(entry);
-                rules::put(&task.maps, *slot, &entry, &lock)
-            }
-            Action::Enforce { slot, .. } => match &self.slots[*slot] {
-                Some(entry) => rules::enforce(&task.maps, *slot, entry, true, &lock),
-                None => Ok(()),
-            },
-            Action::Remove { slot, .. } => rules::remove(&task.maps, *slot, &lock),
-            Action::Suggest { .. } => Ok(()),
+    fn carry_out(&mut self, task: &Task) -> Result<()> {
+        let Self { orders, slots, notes, .. } = self;
+        orders.carry_out(|action| {
+            apply(task, slots, action)?;
+            notes.push(told::of(action, task.policy.dry_run));
+            Ok(())
+        })
+    }
+}
+
+/// An operator may have been faster: the rule of theirs stays.
+fn apply(task: &Task, slots: &mut Slots, action: &Action) -> Result<()> {
+    let lock = Lock::wait()?;
+    let there = rules::read(&task.maps)?;
+    let own =
+        |slot: usize, rule: &Rule| there[slot].filter(|entry| entry.is_learned && entry.rule == *rule);
+    match action {
+        Action::Watch { slot, found } if there[*slot].is_none_or(|entry| entry.is_learned) => {
+            let entry = Entry {
+                rule: found.rule,
+                is_in_force: false,
+                is_learned: true,
+                hits: found.hits as u32,
+                bound: found.bound,
+                covered: found.covered,
+                since: clock::now_ns()?,
+                until: None,
+            };
+            rules::put(&task.maps, *slot, &entry, &lock)?;
+            slots[*slot] = Some(entry);
+            Ok(())
         }
+        Action::Enforce { slot, found } => match own(*slot, &found.rule) {
+            Some(entry) => rules::enforce(&task.maps, *slot, &entry, true, &lock),
+            None => Ok(()),
+        },
+        Action::Remove { slot, rule, .. } if own(*slot, rule).is_some() => {
+            rules::remove(&task.maps, *slot, &lock)
+        }
+        Action::Watch { .. } | Action::Remove { .. } | Action::Suggest { .. } => Ok(()),
     }
 }
 
@@ -228,6 +256,13 @@ fn count(task: &Task, slots: &Slots) -> Result<[Slot; SLOTS]> {
         };
     }
     Ok(counted)
+}
+
+/// Ports whose listeners have no room for connections. One more than its limit is the most that a queue has, and where
+/// the server takes one now and then, it is at the limit for a moment. Some kernels do not tell.
+fn full_ports() -> Vec<u16> {
+    let queues = netlink::queues().unwrap_or_default().into_iter();
+    queues.filter(|queue| queue.length >= queue.limit.max(1)).map(|queue| queue.port).collect()
 }
 
 /// Refused SYNs that match no rule, and connections.

@@ -15,6 +15,8 @@ pub struct World {
     pub slots: [Slot; SLOTS],
     pub rules: [Option<(Rule, bool)>; SLOTS],
     pub next_source: u32,
+    /// Ports at which nobody's answer comes to anything.
+    pub full_ports: Vec<u16>,
     pub log: Vec<(Duration, Action)>,
     /// Honest SYNs that a rule has dropped.
     pub honest_dropped: usize,
@@ -34,6 +36,7 @@ impl World {
             slots: [Slot::default(); SLOTS],
             rules: [None; SLOTS],
             next_source: 1 << 20,
+            full_ports: Vec::new(),
             log: Vec::new(),
             honest_dropped: 0,
         }
@@ -55,7 +58,7 @@ impl World {
                 }
             }
             refused.push(*syn);
-            if answers {
+            if answers && !self.full_ports.contains(&syn.number16(PORT)) {
                 self.next_source += 1;
                 answered.push(Answer { syn: Some(*syn), source: source(self.next_source), slot });
             }
@@ -63,7 +66,14 @@ impl World {
         let is_flood = refused.len() > 100;
         self.now += TICK;
         let slots = self.slots;
-        let seen = Seen { is_flood, refused: &refused, answered: &answered, slots: &slots };
+        let full_ports = self.full_ports.clone();
+        let seen = Seen {
+            is_flood,
+            refused: &refused,
+            answered: &answered,
+            slots: &slots,
+            full_ports: &full_ports,
+        };
         for action in self.learner.tick(self.now, &seen) {
             match &action {
                 Action::Watch { slot, found } => {
