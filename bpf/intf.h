@@ -450,8 +450,8 @@ struct run_info {
 	__u32 pid;
 	__u8 version[28]; /* of the binary; text that ends with a zero, as the next one */
 	__u8 flood[128];  /* what the flood is of */
-	__u8 learner[64]; /* what the learner is at */
-	__u8 fault[760];  /* what is wrong with the configuration */
+	__u8 learner[88]; /* what the learner is at */
+	__u8 fault[736];  /* what is wrong with the configuration */
 };
 _Static_assert(sizeof(struct run_info) == 1024, "the layout of struct run_info");
 

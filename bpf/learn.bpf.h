@@ -18,6 +18,9 @@ struct {
 	__uint(max_entries, 1024 * 1024);
 } lessons SEC(".maps");
 
+/* Lessons that came while the ring buffer was full. The program counts, the run reads. */
+__u64 lost_lessons SEC(".data.lessons");
+
 /* The program uses it; the run sets it back to zero while no flood is on, so that a flood's means are
  * not those of peace. */
 struct {
@@ -42,6 +45,12 @@ static __always_inline struct tutor *tutor(void)
 	return bpf_map_lookup_elem(&tutors, &first);
 }
 
+static __always_inline void tell_lesson(const struct lesson *lesson)
+{
+	if (bpf_ringbuf_output(&lessons, (void *)lesson, sizeof(*lesson), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&lost_lessons, 1);
+}
+
 /* Neither is static, so that the verifier looks at each once. */
 __noinline int tell_refused(struct xdp_md *ctx, const struct packet *pkt)
 {
@@ -58,7 +67,8 @@ __noinline int tell_refused(struct xdp_md *ctx, const struct packet *pkt)
 	};
 	if (!read_all_words(ctx, pkt, &next->told.syn))
 		return 0;
-	return bpf_ringbuf_output(&lessons, &next->told, sizeof(next->told), BPF_RB_NO_WAKEUP);
+	tell_lesson(&next->told);
+	return 0;
 }
 
 __noinline int keep_for_answer(struct xdp_md *ctx, const struct packet *pkt)
@@ -130,5 +140,5 @@ static __always_inline void tell_connection(const struct addr *source, __u8 fami
 	if (counts)
 		__sync_fetch_and_add(&counts->answered, 1);
 	lesson.rule = place;
-	bpf_ringbuf_output(&lessons, &lesson, sizeof(lesson), BPF_RB_NO_WAKEUP);
+	tell_lesson(&lesson);
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::model::InterfaceMode;
 use super::text;
-use super::units::{age, maybe_seconds, percent, seconds};
+use super::units::{age, count, maybe_seconds, percent, seconds};
 use crate::learn::life::State;
 
 /// The whole of `rule list --json`.
@@ -134,8 +134,13 @@ pub fn in_short(rules: &[Rule]) -> String {
     }
 }
 
-/// What the learner is at. At most 63 bytes, for `struct run_info`.
-pub fn learner(state: State) -> String {
+/// What the learner is at. At most 87 bytes, for `struct run_info`. `lost`: lessons that the program could not tell.
+pub fn learner(state: State, lost: u64) -> String {
+    let lost = if lost == 0 { String::new() } else { format!(", {} lessons lost", count(lost)) };
+    state_in_words(state) + &lost
+}
+
+fn state_in_words(state: State) -> String {
     match state {
         State::Off => "off".into(),
         State::StillLearning { answered, needed } => {
@@ -231,6 +236,13 @@ mod tests {
         assert_eq!(in_short(std::slice::from_ref(&watched)), "1 rule watched");
         assert_eq!(in_short(&[in_force.clone(), in_force.clone()]), "2 rules in force");
         assert_eq!(in_short(&[watched, in_force]), "1 rule in force, 1 watched");
+    }
+
+    #[test]
+    fn the_learner_says_what_it_missed() {
+        assert_eq!(learner(State::Ruling, 0), "has found rules");
+        assert_eq!(learner(State::Ruling, 12_345), "has found rules, 12.3k lessons lost");
+        assert!(learner(State::NothingInCommon, u64::MAX).len() <= 87);
     }
 
     #[test]

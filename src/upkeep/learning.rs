@@ -39,6 +39,8 @@ struct Desk {
     task: Option<Arc<Task>>,
     notes: Vec<Note>,
     state: State,
+    /// Lessons that the program could not tell.
+    lost: u64,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,11 @@ impl Learning {
         self.desk.as_ref().map_or(State::Off, |desk| lock(desk).state)
     }
 
+    /// Lessons that the program could not tell, as too many came.
+    pub fn lost(&self) -> u64 {
+        self.desk.as_ref().map_or(0, |desk| lock(desk).lost)
+    }
+
     fn tell(&mut self, program: &Program) -> Result<()> {
         // A thread that has failed leaves its rules to the next one.
         if self.thread.as_ref().is_some_and(thread::JoinHandle::is_finished) {
@@ -85,6 +92,7 @@ impl Learning {
             task: Some(Task::of(program)),
             notes: Vec::new(),
             state: State::Off,
+            lost: 0,
         }));
         let seed =
             getrandom::u64().map_err(|error| anyhow!("the kernel gives no random numbers: {error}"))?;
@@ -132,7 +140,7 @@ fn work(mut pupil: Pupil, desk: &Mutex<Desk>) {
         let (notes, failure) = watched.check(pupil.tick(&task));
         let mut at = lock(desk);
         at.notes.extend(notes.unwrap_or_default().into_iter().chain(failure));
-        at.state = pupil.state();
+        (at.state, at.lost) = (pupil.state(), pupil.lost());
         drop(at);
         thread::park_timeout(PAUSE);
     }

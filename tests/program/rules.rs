@@ -314,6 +314,22 @@ fn the_learner_is_told_of_an_even_sample_of_refused_syns() {
 }
 
 #[test]
+fn lessons_that_nobody_reads_in_time_are_counted() {
+    let program = Program::load(&["--challenge", "off", "--pass-rate", "1/h"]);
+    program.tell(LIVE);
+    let lessons = Lessons::open(&program.maps).unwrap();
+    program.judge(&flood(0, 0)); // passes with the only token
+    let mut refused = 0;
+    while lessons::lost(&program.maps).unwrap() < 3 {
+        lessons::begin_anew(&program.maps).unwrap();
+        program.judge(&flood(1, 1));
+        refused += 1;
+        assert!(refused < 100_000, "the ring buffer is never full");
+    }
+    assert_eq!(lessons.take().unwrap().len() + 3, refused);
+}
+
+#[test]
 fn what_matches_a_rule_is_told_as_such_and_with_learning_off_nothing_is() {
     let options = ["--challenge", "off", "--pass-rate", "1/h"];
     let program = Program::load(&options);

@@ -37,7 +37,7 @@ impl Session {
         let flood = self.upkeep.flood();
         let of = flood.and_then(|_| self.upkeep.floods.nature());
         let of = of.filter(|of| of.kind != Kind::Unknown).map(sources).unwrap_or_default();
-        let learner = learner(self.upkeep.learning.state());
+        let learner = learner(self.upkeep.learning.state(), self.upkeep.learning.lost());
         let is_same_flood =
             flood.is_some() == self.info.flood_since.is_some() && of == self.info.flood_of;
         if is_same_flood && learner == self.info.learner {

@@ -57,7 +57,7 @@ macro_rules! maps {
 
 maps! {
     answered_syns, bss_connected, bss_ports, counters, data_advice, data_answered, data_answers, data_challenge, data_charging, data_flows,
-    data_host, data_known, data_limits, data_lists, data_networks, data_observe, data_rates, data_rules,
+    data_host, data_known, data_lessons, data_limits, data_lists, data_networks, data_observe, data_rates, data_rules,
     data_sampling, data_untold, dropped_flows, events, files, ip_devices, kept_syns, known, lessons, links,
     list_filter, list_origins, listeners, live, looked_for, matched_flows, needs, networks, observed_frames,
     own_addresses, own_macs, query, rations, redeemed, refusals, routes, rule_counts, rules, run_info, samplers,
@@ -65,7 +65,8 @@ maps! {
 }
 
 /// The maps that each program has for itself: one process asks it through them, or reads what it tells.
-pub const OF_ONE: [&str; 6] = ["data_untold", "events", "lessons", "query", "samplers", "tutors"];
+pub const OF_ONE: [&str; 7] =
+    ["data_lessons", "data_untold", "events", "lessons", "query", "samplers", "tutors"];
 
 /// Those whose keys or sizes follow from the prefix lengths that make a source, and from --max-sources.
 pub const OF_SOURCES: [&str; 5] = ["data_limits", "data_known", "known", "refusals", "sources"];

@@ -38,6 +38,11 @@ impl Lessons {
     }
 }
 
+/// How many were not told, as too many came.
+pub fn lost(maps: &Maps) -> Result<u64> {
+    super::variables("the count of lessons", &maps.data_lessons)
+}
+
 /// Has each CPU sample the next SYNs, whatever it drew: what was drawn in a flood may be far too large in peace.
 pub fn begin_anew(maps: &Maps) -> Result<()> {
     let what = "cannot begin new samples for the learner";

@@ -48,6 +48,7 @@ struct Tools {
     lessons: Lessons,
     flows: DroppedFlows,
     renewed: Duration,
+    lost: u64,
     /// SYNs that rules had dropped then.
     dropped: u64,
     /// Filters that have flows in them.
@@ -72,6 +73,11 @@ impl Pupil {
         self.learner.state()
     }
 
+    /// Lessons that this program could not tell.
+    pub fn lost(&self) -> u64 {
+        self.at.as_ref().map_or(0, |tools| tools.lost)
+    }
+
     pub fn tick(&mut self, task: &Arc<Task>) -> Result<Vec<Note>> {
         let now = Duration::from_nanos(clock::now_ns()?);
         self.follow(task, now)?;
@@ -94,6 +100,7 @@ impl Pupil {
         let has_work = is_flood || !self.learner.status().is_empty();
         let full_ports = if has_work { full_ports() } else { Vec::new() };
         let (refused, answered) = sort(tools.lessons.take()?);
+        tools.lost = lessons::lost(maps)?;
         let seen = Seen {
             is_flood,
             refused: &refused,
@@ -132,6 +139,7 @@ impl Pupil {
             lessons: Lessons::open(&task.maps)?,
             flows: DroppedFlows::of(&task.maps)?,
             renewed: now,
+            lost: 0,
             dropped: 0,
             to_forget: FILTERS,
         });
