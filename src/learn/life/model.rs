@@ -26,8 +26,6 @@ pub struct Slot {
     pub taken: Option<Rule>,
     /// SYNs that the rule has matched since it is in this slot.
     pub matched: u64,
-    /// Those of them that were dropped.
-    pub dropped: u64,
 }
 
 /// What has happened since the last tick.

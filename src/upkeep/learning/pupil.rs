@@ -95,8 +95,8 @@ impl Pupil {
         }
         self.notes.extend(told::by_command(&before, &self.slots));
         self.notes.extend(expire(task, &mut self.slots, now)?);
-        let counted = count(task, &self.slots)?;
-        tools.forget(now, counted.iter().map(|slot| slot.dropped).sum())?;
+        let (counted, dropped) = count(task, &self.slots)?;
+        tools.forget(now, dropped)?;
         let has_work = is_flood || !self.learner.status().is_empty();
         let full_ports = if has_work { full_ports() } else { Vec::new() };
         let (refused, answered) = sort(tools.lessons.take()?);
@@ -252,18 +252,17 @@ fn expire(task: &Task, slots: &mut Slots, now: Duration) -> Result<Vec<Note>> {
     Ok(notes)
 }
 
-fn count(task: &Task, slots: &Slots) -> Result<[Slot; SLOTS]> {
-    let mut counted = [Slot::default(); SLOTS];
+/// What each slot says, and the SYNs that all rules have dropped.
+fn count(task: &Task, slots: &Slots) -> Result<([Slot; SLOTS], u64)> {
+    let (mut counted, mut dropped) = ([Slot::default(); SLOTS], 0);
     for (slot, entry) in slots.iter().enumerate() {
         let Some(entry) = entry else { continue };
         let counts = rules::counts(&task.maps, slot)?;
-        counted[slot] = Slot {
-            taken: (!entry.is_learned).then_some(entry.rule),
-            matched: counts.matched,
-            dropped: counts.dropped,
-        };
+        counted[slot] =
+            Slot { taken: (!entry.is_learned).then_some(entry.rule), matched: counts.matched };
+        dropped += counts.dropped;
     }
-    Ok(counted)
+    Ok((counted, dropped))
 }
 
 /// Ports whose listeners have no room for connections. One more than its limit is the most that a queue has, and where
