@@ -571,19 +571,18 @@ enum rule_stage {
 struct rule {
 	struct syn_words mask;
 	struct syn_words value;
-	__u8 family;        /* enum family */
-	__u8 stage;         /* enum rule_stage */
-	__u8 reads_options; /* the mask has bits in the words of options */
+	__u8 family; /* enum family */
+	__u8 stage;  /* enum rule_stage */
 	/* Only user space reads and writes what follows. */
-	__u8 is_learned;  /* else an operator added it */
+	__u8 is_learned; /* else an operator added it */
+	__u8 padding[1];
 	__u32 hits;       /* answered SYNs that it matched when it was found */
 	__u32 bound_ppb;  /* of honest clients it matches at most so many, in a billion */
 	__u32 covers_ppm; /* of the SYNs that were refused then, in a million */
 	__u64 since;      /* CLOCK_MONOTONIC ns: when it was made */
 	__u64 until;      /* CLOCK_MONOTONIC ns; 0: for ever */
-	__u64 padding;
 };
-_Static_assert(sizeof(struct rule) == 136, "the layout of struct rule");
+_Static_assert(sizeof(struct rule) == 128, "the layout of struct rule");
 
 /* Bits of the first word of a SYN. */
 struct rule_head {

@@ -65,7 +65,7 @@ __noinline int tell_refused(struct xdp_md *ctx, const struct packet *pkt)
 		.kind = LESSON_REFUSED,
 		.rule = pkt->rule,
 	};
-	if (!read_all_words(ctx, pkt, &next->told.syn))
+	if (!read_syn_words(ctx, pkt, &next->told.syn))
 		return 0;
 	tell_lesson(&next->told);
 	return 0;
@@ -82,7 +82,7 @@ __noinline int keep_for_answer(struct xdp_md *ctx, const struct packet *pkt)
 	if (!pkt || !next)
 		return 0;
 	draw_next(&next->kept);
-	if (!read_all_words(ctx, pkt, &syn))
+	if (!read_syn_words(ctx, pkt, &syn))
 		return 0;
 	flow = flow_of(pkt);
 	slot = flow >> (64 - KEPT_SYNS_BITS);

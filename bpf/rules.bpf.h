@@ -57,13 +57,14 @@ static __always_inline __u64 flow_of(const struct packet *pkt)
 	return flow_hash(&pkt->source, pkt->source_port, bpf_ntohl(pkt->seq));
 }
 
-static __always_inline bool differs(const struct rule *rule, const struct syn_words *syn, int from,
-				    int to)
+static __always_inline bool differs(const struct rule *rule, const struct syn_words *syn)
 {
 	__u64 difference = 0;
 
-	for (int i = from; i < to; i++)
+	for (int i = 0; i < SYN_WORDS; i++) {
 		difference |= (syn->word[i] & rule->mask.word[i]) ^ rule->value.word[i];
+		barrier_var(difference); /* or it becomes a branch for each word */
+	}
 	return difference;
 }
 
@@ -86,31 +87,30 @@ static __always_inline __u32 find_rule_head(const struct xdp_md *ctx, const stru
 }
 
 /*
- * The first rule, of those from a place on, that a SYN matches: its place, counted from 1; 0: none.
- * Options are read only if the rule is about them.
+ * Sets the rule that a SYN matches, of those from a place on: the first one in force; or else the first
+ * one, as one that is watched must not hide others. The verifier does not follow what is in pkt.
  */
-static __always_inline __u32 find_rule(const struct xdp_md *ctx, const struct packet *pkt, __u32 from)
+static __always_inline void find_rule(struct xdp_md *ctx, struct packet *pkt, __u32 from)
 {
-	struct syn_headers at;
-	struct syn_words syn;
+	struct syn_words syn = {};
 
-	if (!find_syn_headers(ctx, pkt, &at))
-		return 0;
-	syn.word[0] = first_syn_word(&at, pkt->family);
-	read_syn_words(&at, pkt->family, &syn);
-	for (__u32 i = from - 1; i < MAX_RULES; i++) {
-		const struct rule *rule = bpf_map_lookup_elem(&rules, &i);
+	if (!read_syn_words(ctx, pkt, &syn))
+		return;
+	for (__u32 i = 0; i < MAX_RULES && rule_heads.in_use >> i; i++) {
+		const struct rule *rule;
+		__u32 key = i;
 
-		if (!rule || !(rule_heads.in_use >> i & 1) || rule->family != pkt->family ||
-		    differs(rule, &syn, 0, SYN_WORDS - SYN_OPTION_WORDS))
+		/* Not the loop's start, of which Linux 6.1 would not know that it comes to an end. */
+		if (i + 1 < from || !(rule_heads.in_use >> i & 1))
 			continue;
-		if (!rule->reads_options)
-			return i + 1;
-		read_syn_options(ctx, pkt, &syn);
-		if (!differs(rule, &syn, SYN_WORDS - SYN_OPTION_WORDS, SYN_WORDS))
-			return i + 1;
+		rule = bpf_map_lookup_elem(&rules, &key);
+		if (!rule || rule->family != pkt->family || differs(rule, &syn))
+			continue;
+		if (rule->stage == RULE_IN_FORCE || !pkt->rule)
+			pkt->rule = i + 1;
+		if (rule->stage == RULE_IN_FORCE)
+			return;
 	}
-	return 0;
 }
 
 static __always_inline bool has_connected_lately(const struct packet *pkt, __u64 now)
@@ -212,25 +212,24 @@ __noinline int judge_by_rules(struct xdp_md *ctx, struct packet *pkt, __u32 from
 	__u64 now = bpf_ktime_get_coarse_ns(), flow;
 	struct rule_counts *counts;
 	const struct rule *rule;
-	__u32 place, index;
+	__u32 index;
 
-	if (!pkt)
+	if (!pkt || is_host_stale(now))
 		return UNDECIDED;
-	place = find_rule(ctx, pkt, from);
-	if (!place || is_host_stale(now))
+	find_rule(ctx, pkt, from);
+	if (!pkt->rule)
 		return UNDECIDED;
-	index = place - 1;
+	index = pkt->rule - 1;
 	rule = bpf_map_lookup_elem(&rules, &index);
 	counts = bpf_map_lookup_elem(&rule_counts, &index);
 	if (!rule || !counts)
 		return UNDECIDED;
-	pkt->rule = place;
 	counts->matched++;
 	counts->last = now;
 	flow = flow_of(pkt);
 	if (rule->stage == RULE_IN_FORCE && is_dropped_by_rule(pkt, counts, flow, now))
 		return DROP_LEARNED_RULE;
-	remember_match(flow, place, now);
+	remember_match(flow, pkt->rule, now);
 	return UNDECIDED;
 }
 

@@ -63,8 +63,8 @@ static __always_inline __u64 first_syn_word(const struct syn_headers *at, __u8 f
 }
 
 /* The other words of the fixed headers. */
-static __always_inline void read_syn_words(const struct syn_headers *at, __u8 family,
-					   struct syn_words *syn)
+static __always_inline void read_fixed_words(const struct syn_headers *at, __u8 family,
+					     struct syn_words *syn)
 {
 	__u64 id = family == FAMILY_IPV4 ? AT_BYTE(0, at->ip4->id) | AT_BYTE(2, at->ip4->frag_off)
 					 : AT_BYTE(0, *(const __be32 *)at->ip6 & FLOW_LABEL_MASK);
@@ -74,8 +74,8 @@ static __always_inline void read_syn_words(const struct syn_headers *at, __u8 fa
 }
 
 /* The words of options. */
-static __always_inline void read_syn_options(const struct xdp_md *ctx, const struct packet *pkt,
-					     struct syn_words *syn)
+static __always_inline void read_option_words(const struct xdp_md *ctx, const struct packet *pkt,
+					      struct syn_words *syn)
 {
 	const void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	const __be32 *option = data + (pkt->tcp_offset & TCP_OFFSET_MASK) + sizeof(struct tcphdr);
@@ -91,16 +91,16 @@ static __always_inline void read_syn_options(const struct xdp_md *ctx, const str
 	}
 }
 
-/* All words. False if the headers are not in the frame's first buffer. */
-static __always_inline bool read_all_words(const struct xdp_md *ctx, const struct packet *pkt,
-					   struct syn_words *syn)
+/* All words. False if the headers are not in the frame's first buffer. Not static, so that the verifier
+ * looks at it once. */
+__noinline int read_syn_words(struct xdp_md *ctx, const struct packet *pkt, struct syn_words *syn)
 {
 	struct syn_headers at;
 
-	if (!find_syn_headers(ctx, pkt, &at))
+	if (!pkt || !syn || !find_syn_headers(ctx, pkt, &at))
 		return false;
 	syn->word[0] = first_syn_word(&at, pkt->family);
-	read_syn_words(&at, pkt->family, syn);
-	read_syn_options(ctx, pkt, syn);
+	read_fixed_words(&at, pkt->family, syn);
+	read_option_words(ctx, pkt, syn);
 	return true;
 }

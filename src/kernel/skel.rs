@@ -67,7 +67,7 @@ plain! {
     refusal: 32,
     rescaling: 8,
     route: 16,
-    rule: 136,
+    rule: 128,
     rule_counts: 64,
     rule_head: 16,
     rule_heads: 264,

@@ -165,6 +165,20 @@ fn rule() -> impl Strategy<Value = Option<OfRule>> {
     prop::option::weighted(0.3, rule)
 }
 
+fn of_network() -> impl Strategy<Value = OfNetwork> {
+    // Of a burst of 2 to 5, 32 or 128 times.
+    let half_tokens = || prop_oneof![0..4_u64, 100..2_000_u64];
+    let times = (prop::sample::select(&[10_u64, 200][..]), prop::sample::select(&[1_u64, 90][..]));
+    (half_tokens(), half_tokens(), times).prop_map(
+        |(missing, missing_of_old, (limited_for, refused_before))| OfNetwork {
+            missing,
+            missing_of_old,
+            limited_for,
+            refused_before,
+        },
+    )
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let from = prop_oneof![
         6 => Just(From::Ipv4),
@@ -180,19 +194,8 @@ fn cases() -> impl Strategy<Value = Case> {
     )
         .prop_map(|(listed, wider, is_live, until)| OfList { listed, wider, is_live, until });
     let lists = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(of_list, 1..4)];
-    // Of a burst of 2 to 5, 32 or 128 times.
-    let half_tokens = || prop_oneof![0..4_u64, 100..2_000_u64];
-    let times = (prop::sample::select(&[10_u64, 200][..]), prop::sample::select(&[1_u64, 90][..]));
-    let of_network = (half_tokens(), half_tokens(), times).prop_map(
-        |(missing, missing_of_old, (limited_for, refused_before))| OfNetwork {
-            missing,
-            missing_of_old,
-            limited_for,
-            refused_before,
-        },
-    );
     let networks =
-        (prop::array::uniform2(prop::option::weighted(0.3, of_network)), prop::bool::weighted(0.9));
+        (prop::array::uniform2(prop::option::weighted(0.3, of_network())), prop::bool::weighted(0.9));
     let rarely = || prop::bool::weighted(0.15);
     let asked = (from, 0..3_usize, to, rarely(), lists, prop::option::of(missing()));
     let refused = prop_oneof![Just(Refused::Syns), Just(Refused::Connections)];

@@ -188,6 +188,18 @@ fn a_rule_in_force_drops_and_one_that_is_watched_counts() {
 }
 
 #[test]
+fn a_rule_that_is_watched_hides_none_in_force() {
+    let program = Program::load(&OPEN);
+    program.tell(LIVE);
+    put(&program, 0, &entry(narrow(Family::Ipv4), false));
+    put(&program, 2, &entry(narrow(Family::Ipv4).with(0, 0xff, 63), false));
+    expect(&program, &flood(1, 1), PASSED);
+    enforce(&program, 1, narrow(Family::Ipv4));
+    expect(&program, &flood(2, 1), DROPPED);
+    assert_eq!([0, 2].map(|slot| counts(&program, slot).matched), [1, 0]);
+}
+
+#[test]
 fn one_in_sixty_four_is_judged_as_if_there_were_no_rule() {
     let program = Program::load(&OPEN);
     program.tell(LIVE);

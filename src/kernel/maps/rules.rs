@@ -13,7 +13,6 @@ use crate::kernel::instance::Running;
 use crate::kernel::skel::{as_bytes, from_bytes, types};
 use crate::kernel::{clock, encode};
 use crate::learn::life::SLOTS;
-use crate::learn::syn::OPTIONS;
 use crate::learn::{Family, Rule};
 
 /// For errors.
@@ -192,14 +191,13 @@ fn encode(entry: &Entry) -> types::rule {
         value: encode::syn_words(&entry.rule.value),
         family: encode::family_of_syn(entry.rule.family),
         stage: if entry.is_in_force { IN_FORCE } else { WATCHED },
-        reads_options: entry.rule.mask[OPTIONS..].iter().any(|&byte| byte != 0).into(),
         is_learned: entry.is_learned.into(),
         hits: entry.hits,
         bound_ppb: (entry.bound * BILLION).round() as u32,
         covers_ppm: (entry.covered * MILLION).round() as u32,
         since: entry.since,
         until: entry.until.unwrap_or(0),
-        padding: 0,
+        padding: [0],
     }
 }
 
