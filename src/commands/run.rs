@@ -137,7 +137,8 @@ fn start(
     let mut filter = Filter::new(&program)?;
 
     let mut new = Hooks::new(&program)?;
-    place::attach_all(&program, &before.not_on(interfaces), settings, &mut new, report)?;
+    let (added, answering) = (before.not_on(interfaces), before.not_answered_on(knowledge.devices()));
+    place::attach_all(&program, &added, &answering, settings, &mut new, report)?;
     let kept = manager.kept();
     manager.keep(&handover::of_program(&program)?)?;
     manager.keep(&handover::of_hooks(&new)?)?;

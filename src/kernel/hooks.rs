@@ -138,6 +138,7 @@ impl Hooks {
         if next.programs.redeem.is_none() {
             self.redeemers.clear();
         }
+        self.redeemers.extend(new.redeemers);
         // The next one judges by now: this is no reason to say that it does not.
         let rescaled = before.policy.map(|old| rescale::from(next, old, Moment::AfterSwap));
         Ok(rescaled.and_then(Result::err).map(|error| Note::warning(format!("{error:#}"))))

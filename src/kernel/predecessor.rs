@@ -173,6 +173,15 @@ impl Predecessor {
         })
     }
 
+    /// The devices, by index, on which it takes answers.
+    pub fn takes_answers_on(&self) -> BTreeSet<u32> {
+        let device = |info: &LinkInfo| match &info.info {
+            LinkTypeInfo::Tcx(tcx) => Some(tcx.ifindex),
+            _ => None,
+        };
+        self.links.iter().filter_map(|(info, _)| device(info)).collect()
+    }
+
     /// Its links become those of `next`, without a moment in between. Those to other interfaces than these end.
     /// `new` are links that `next` has already.
     /// `policy`: that of the tables which `next` goes on with.

@@ -12,4 +12,5 @@ mod networks;
 mod places;
 mod segments;
 mod setup;
+mod starting;
 mod synack;

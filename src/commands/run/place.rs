@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The interfaces of a run, and where on them to attach.
 
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,14 +55,21 @@ pub fn mode_for(interface: &Interface, settings: &Settings) -> (Mode, Option<Not
     (Mode::Skb, Some(note))
 }
 
-/// If one fails, those before it are dropped with `hooks`, and so detached.
+/// If one fails, those before it are dropped with `hooks`, and so detached. `devices`, by index: those on which answers
+/// come in that nobody takes yet.
 pub fn attach_all(
     program: &Program,
     interfaces: &[Interface],
+    devices: &BTreeSet<u32>,
     settings: &Settings,
     hooks: &mut Hooks,
     report: &mut Report,
 ) -> Result<()> {
+    if let Some(redeem) = &program.programs.redeem {
+        // Before the first challenge, or the kernel would reset whoever answers it. If this fails, the run says so and
+        // tries again.
+        let _ = hooks.take_answers(redeem.as_fd(), devices);
+    }
     for interface in interfaces {
         let (mode, chosen) = mode_for(interface, settings);
         chosen.iter().for_each(|note| report.note(note));

@@ -220,11 +220,12 @@ impl Session {
         knowledge.wait_for_firewall();
         notes.extend(knowledge.tell(&next, true));
         let mut new = Hooks::new(&next)?;
-        let attached = &self.upkeep.hooks.attachments;
+        let Hooks { attachments: attached, redeemers, .. } = &self.upkeep.hooks;
         let is_new =
             |each: &&Interface| attached.iter().all(|other| other.interface.index != each.index);
         let added: Vec<_> = interfaces.iter().filter(is_new).cloned().collect();
-        place::attach_all(&next, &added, settings, &mut new, &mut self.report)?;
+        let answering = self.upkeep.knowledge.devices() - &redeemers.keys().copied().collect();
+        place::attach_all(&next, &added, &answering, settings, &mut new, &mut self.report)?;
         self.manager.keep(&handover::of_program(&next)?)?;
         notes.extend(self.upkeep.succeed(next, new)?);
         self.upkeep.hooks.keep_only(interfaces);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The program that runs on the interfaces already, if there is one whose place the new one takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -105,6 +105,13 @@ impl Predecessors {
         let is_there =
             |each: &&Interface| self.found.as_ref().is_some_and(|(before, _)| before.is_on(each));
         interfaces.iter().filter(|each| !is_there(each)).cloned().collect()
+    }
+
+    /// Those of these devices, by index, on which nothing of ours takes answers.
+    pub fn not_answered_on(&self, devices: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let taken =
+            self.found.as_ref().map(|(before, _)| before.takes_answers_on()).unwrap_or_default();
+        devices - &taken
     }
 
     /// Settings that another process may have changed must not be set back when that ends.
