@@ -5,11 +5,15 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pcap_file::DataLink;
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::pair::Pair;
 use crate::{Process, wait_for};
@@ -162,6 +166,25 @@ pub fn dump(pair: &Pair, args: &[&str]) -> Value {
     let instances = dump["instances"].as_array_mut().unwrap();
     assert_eq!(instances.len(), 1, "{instances:?}");
     instances.remove(0)
+}
+
+/// Gives the only instance on the server these SYNs of honest clients, from the IP header on. It knows them within a
+/// second.
+///
+/// # Panics
+///
+/// If it does not take them.
+pub fn teach(pair: &Pair, syns: impl Iterator<Item = Vec<u8>>) {
+    let capture = NamedTempFile::new().unwrap();
+    let header = PcapHeader { datalink: DataLink::RAW, ..PcapHeader::default() };
+    let mut writer = PcapWriter::with_header(capture.reopen().unwrap(), header).unwrap();
+    for syn in syns {
+        writer.write_packet(&PcapPacket::new(Duration::ZERO, syn.len() as u32, &syn)).unwrap();
+    }
+    drop(writer);
+    let file = capture.path().to_str().unwrap();
+    let learn = pair.synflood(&["learn", "--iface", "eth0", "--honest", file]).output().unwrap();
+    assert!(learn.status.success(), "{}", String::from_utf8_lossy(&learn.stderr));
 }
 
 /// The entry of the source with this name in the output of [`dump`]. None: it is not shown.

@@ -2,14 +2,15 @@
 //! Rules that a flood teaches, with real clients: a tool's SYNs are dropped within seconds, and whoever looks like them
 //! gets in all the same.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use etherparse::TcpHeader;
-use lab::defence::{Defence, dump};
+use lab::defence::{Defence, dump, teach};
 use lab::forger::Forger;
-use lab::frames::ipv4;
+use lab::frames::{ipv4, ipv6};
+use lab::stacks::{Crowd, STACKS};
 use lab::wait_for;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
@@ -17,7 +18,7 @@ use synflood_xdp::kernel::instance::{self, State};
 use synflood_xdp::kernel::interface::Interface;
 use synflood_xdp::kernel::maps::answered;
 
-use crate::ground::{Ground, server, servers};
+use crate::ground::{Ground, PORT, server, servers};
 
 const RATE: u64 = 20_000;
 /// As many as are sent in ten seconds: no SYN of the flood comes twice.
@@ -25,6 +26,8 @@ const SYNS: u32 = 200_000;
 /// The network of those who connect in peace, and that of newcomers.
 const KNOWN: u32 = 0x0a20_0000;
 const NEWCOMERS: u32 = 0x0a28_0000;
+/// Forged addresses of IPv6, each of a /64 of its own.
+const FORGED6: u128 = 0xfd10 << 112;
 /// A client repeats its SYN after a second.
 const REPETITION: Duration = Duration::from_millis(1_800);
 
@@ -37,6 +40,12 @@ struct Field {
 impl Field {
     /// A server that knows 600 connections of Linux clients, when it is attacked.
     fn new(options: &[&str]) -> Self {
+        let field = Self::without_visitors(options);
+        field.visit_in_peace();
+        field
+    }
+
+    fn without_visitors(options: &[&str]) -> Self {
         let ground = Ground::new();
         let client = &ground.pair.client;
         client.run("ip", &["route", "add", "local", "10.32.0.0/12", "dev", "lo"]);
@@ -45,9 +54,7 @@ impl Field {
         let listener = ground.listen(|_| {});
         listener.set_nonblocking(true).unwrap();
         let defence = ground.protect(&[&["--cookies", "own"], options].concat());
-        let field = Self { ground, listener, defence };
-        field.visit_in_peace();
-        field
+        Self { ground, listener, defence }
     }
 
     /// Until enough of them are known: of so many in a second the program keeps a sample.
@@ -72,6 +79,10 @@ impl Field {
 
     /// How long a connection takes. None: it does not come.
     fn visit(&self, from: u32) -> Option<Duration> {
+        self.visit_from(Ipv4Addr::from_bits(from).into())
+    }
+
+    fn visit_from(&self, from: IpAddr) -> Option<Duration> {
         let start = Instant::now();
         let connected = self.connect(from);
         // Whoever visits meanwhile.
@@ -83,14 +94,15 @@ impl Field {
         })
     }
 
-    fn connect(&self, from: u32) -> Option<Socket> {
+    fn connect(&self, from: IpAddr) -> Option<Socket> {
+        let address = SocketAddr::new(from, 0);
         let socket = self.ground.pair.client.enter(|| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(from)), 0);
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
             socket.bind(&address.into()).unwrap();
             socket
         });
-        let connected = socket.connect_timeout(&servers()[0].into(), Duration::from_secs(10));
+        let server = servers()[usize::from(from.is_ipv6())];
+        let connected = socket.connect_timeout(&server.into(), Duration::from_secs(10));
         connected.ok().map(|()| socket)
     }
 
@@ -103,6 +115,24 @@ impl Field {
                 (ip.destination, tcp.destination_port) = (server().octets(), 80);
                 ip.dont_fragment = true;
                 ip.identification = host.wrapping_mul(40_503) as u16;
+                tcp.sequence_number = host.wrapping_mul(0x9e37_79b9);
+                tcp.source_port = 1_024 + (host.wrapping_mul(25_173) % 60_000) as u16;
+                look(tcp);
+            });
+            frame[..6].copy_from_slice(&mac);
+            frame
+        };
+        Forger::start(&self.ground.pair, "eth0", (0..SYNS).map(frame).collect(), Some(RATE))
+    }
+
+    /// The same over IPv6.
+    fn flood6(&self, look: impl Fn(&mut TcpHeader)) -> Forger {
+        let SocketAddr::V6(server) = servers()[1] else { panic!("IPv4") };
+        let mac = self.ground.pair.server.mac("eth0");
+        let frame = |host: u32| {
+            let mut frame = ipv6(&[], |ip, tcp| {
+                ip.source = Ipv6Addr::from_bits(FORGED6 + (u128::from(host) << 64)).octets();
+                (ip.destination, tcp.destination_port) = (server.ip().octets(), PORT);
                 tcp.sequence_number = host.wrapping_mul(0x9e37_79b9);
                 tcp.source_port = 1_024 + (host.wrapping_mul(25_173) % 60_000) as u16;
                 look(tcp);
@@ -179,6 +209,21 @@ fn a_flood_of_one_tool_is_dropped_and_visitors_notice_nothing() {
 }
 
 #[test]
+fn a_flood_over_ipv6_is_dropped_too() {
+    let field = Field::without_visitors(&[]);
+    let pair = &field.ground.pair;
+    pair.server.run("ip", &["-6", "route", "add", "fd10::/16", "via", "fd00:5::1"]);
+    teach(pair, Crowd::new(STACKS, 2_000, 1).filter(|syn| syn[0] >> 4 == 6).take(1_000));
+    let _forger = field.flood6(|tcp| tcp.window_size = 512);
+    let rule = field.wait_for("in_force");
+    assert!(rule["rule"].as_str().unwrap().starts_with("ipv6,"), "{rule}");
+    assert!(rule["words"].as_str().unwrap().contains("win 512, no options"), "{rule}");
+    wait_for("a SYN that a rule drops", || (field.dropped().0 > 0).then_some(()));
+    let took = field.visit_from("fd00:5::2".parse().unwrap());
+    assert!(took.is_some_and(|took| took < Duration::from_millis(500)), "{took:?}");
+}
+
+#[test]
 fn who_looks_like_the_flood_gets_in_by_his_first_repetition_and_ends_the_rule() {
     let field = Field::new(&[]);
     let forger = field.flood(plain_linux);
@@ -224,7 +269,8 @@ fn while_the_server_accepts_nobody_no_rule_begins() {
     let field = Field::new(&[]);
     // A shorter queue: it is full with two.
     field.listener.listen(1).unwrap();
-    let _waiting: Vec<Socket> = (0..2).map(|visit| field.connect(KNOWN + visit).unwrap()).collect();
+    let known = (0..2).map(|visit| Ipv4Addr::from_bits(KNOWN + visit).into());
+    let _waiting: Vec<Socket> = known.map(|visitor| field.connect(visitor).unwrap()).collect();
     let _forger = field.flood(|tcp| tcp.window_size = 512);
     // A rule is in force after 60,000, when there is room.
     wait_for("the flood", || (field.dropped().1 > 90_000).then_some(()));
