@@ -123,6 +123,11 @@ soak: root needs-build-demo-test build ## stress the binary for SOAK_SECONDS=120
 	@scripts/test.sh --test cookies -- --ignored idle
 	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test service -- --ignored --nocapture
 
+.PHONY: trials
+trials: export RUST_TEST_THREADS = 1
+trials: root needs-build-demo-test build ## try the learner on live floods of every tool, with honest clients (ten minutes)
+	@SYNFLOOD_XDP=$$PWD/synflood-xdp scripts/test.sh --test trials -- --ignored --nocapture $(TRIALS)
+
 .PHONY: docs
 docs: ## update the generated files in docs/, and wrap all Markdown
 	@$(docgen) $(markdown_files)

@@ -2,7 +2,7 @@
 //! Sends and receives raw frames on an interface.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
@@ -22,6 +22,13 @@ pub fn send(namespace: &Netns, interface: &str, frames: &[Vec<u8>]) {
 /// One end of a wire. It sends and receives whole frames of every kind.
 #[derive(Debug)]
 pub struct Wire(OwnedFd);
+
+/// For the options of its socket.
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Wire {
     /// Opens this interface of that namespace.
