@@ -51,7 +51,7 @@ while IFS=$'\t' read -r directory source program; do
 	status=0
 	# Most of the time these wait, for a second of the run or for a flood.
 	threads=$(nproc)
-	[[ $source != */tests/@(command|service)/* ]] || threads=$((2 * threads))
+	[[ $source != */tests/@(command|cookies|service|trust)/* ]] || threads=$((2 * threads))
 	"${start[@]}" --chdir="$directory" RUST_TEST_THREADS="${RUST_TEST_THREADS:-$threads}" "$program" "$@" </dev/null 2>&1 | tee "$log" || status=$?
 	read -r fine bad skipped names < <(add_up <"$log") || true
 	if ((status != 0 && ${bad:-0} == 0)); then
