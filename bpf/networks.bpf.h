@@ -197,8 +197,9 @@ static __always_inline void charge_networks(const struct source_key *key, struct
 		if (!network)
 			continue;
 		__sync_fetch_and_add(&network->connected, 1);
-		is_old =
-			source && is_network_limited(network, now) && connected_before(source, network);
+		/* As network_has_token() has let it in. */
+		is_old = source && !bucket_holds_token(&network->full_at, &shared, now) &&
+			 is_network_limited(network, now) && connected_before(source, network);
 		charge_network(network, &shared, is_old, now);
 		if (is_old && !bucket_holds_token(&source->connections_full_at, limit, now))
 			source->first_connected = coarse_second(now);

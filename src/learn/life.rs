@@ -13,11 +13,12 @@ mod model;
 mod recent;
 mod rule;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::answered::{Answered, Entry, Time};
+use super::answered::{Answered, Entry, Time, source_key};
 use super::rule::Rule;
-use super::search::{Found, MAX_RULES, MIN_ANSWERED, MIN_REFUSED, search, widened};
+use super::search::{Found, MAX_RULES, MIN_ANSWERED, MIN_OF_LEFT, MIN_REFUSED, search, widened};
 use super::syn::{Family, Syn};
 pub use crate::policy::Learn as Mode;
 use bars::Bars;
@@ -36,6 +37,8 @@ pub const IDLE: Duration = Duration::from_secs(30);
 pub const CALM: Duration = Duration::from_secs(10);
 /// Refusals that go on less long are not searched: the answers of honest clients need their time to come.
 pub const SEARCH_AFTER: Duration = Duration::from_millis(800);
+/// Sources that are told apart, before it begins anew.
+const MAX_ANSWERING: usize = 65_536;
 /// The time between two searches that find nothing.
 pub const SEARCH_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,8 @@ pub struct Learner {
     refused: Recent,
     /// SYNs answered in this flood.
     answered_lately: Recent,
+    /// Their sources.
+    answering: HashSet<u128>,
     live: [Option<Live>; SLOTS],
     bars: Bars,
     flood: Option<Flood>,
@@ -60,6 +65,24 @@ struct Flood {
     has_searched: bool,
 }
 
+/// For further rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// So many places.
+    Free(usize),
+    /// That of the rule in this slot.
+    Of(usize),
+}
+
+impl Room {
+    fn count(self) -> usize {
+        match self {
+            Self::Free(count) => count,
+            Self::Of(_) => 1,
+        }
+    }
+}
+
 impl Learner {
     /// A learner that knows these handshakes. `seed` must not be known to attackers.
     pub fn new(mode: Mode, answered: Answered, seed: u64) -> Self {
@@ -68,6 +91,7 @@ impl Learner {
             answered,
             refused: Recent::new(seed),
             answered_lately: Recent::new(!seed),
+            answering: HashSet::new(),
             live: [const { None }; SLOTS],
             bars: Bars::default(),
             flood: None,
@@ -106,6 +130,7 @@ impl Learner {
         if self.flood.is_none() || self.mode == Mode::Off {
             self.refused.clear();
             self.answered_lately.clear();
+            self.answering.clear();
             return actions;
         }
         self.refused.add(now, seen.refused);
@@ -139,7 +164,13 @@ impl Learner {
                 }
             }
         }
-        let syns: Vec<Syn> = seen.answered.iter().filter_map(|answer| answer.syn).collect();
+        if self.answering.len() > MAX_ANSWERING {
+            self.answering.clear();
+        }
+        // One of each source: nobody prevents a rule alone.
+        let first =
+            seen.answered.iter().filter(|answer| self.answering.insert(source_key(answer.source)));
+        let syns: Vec<Syn> = first.filter_map(|answer| answer.syn).collect();
         self.answered_lately.add(now, &syns);
     }
 
@@ -153,7 +184,7 @@ impl Learner {
     fn judge(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
         for slot in 0..SLOTS {
             let Some(live) = &mut self.live[slot] else { continue };
-            live.note_full_ports(now, seen.full_ports);
+            live.note_open_ports(now, seen.open_ports);
             let found = live.found.clone();
             let lost = seen.slots[slot].taken.is_some().then_some(Why::Displaced);
             if let Some(why) = lost.or_else(|| live.end(now)) {
@@ -178,17 +209,17 @@ impl Learner {
 
     /// Searches for new rules, if it is time.
     fn look(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
-        let own = self.live.iter().flatten().count();
         let refused = self.refused.syns();
+        let Some(room) = self.room(now, refused.len()) else { return };
         let Some(flood) = &mut self.flood else { return };
-        if now < flood.next_search || own >= MAX_RULES || refused.len() < MIN_REFUSED {
+        if now < flood.next_search || refused.len() < MIN_REFUSED {
             return;
         }
         flood.next_search = now + SEARCH_EVERY;
         flood.has_searched = true;
-        let learned = self.live.iter().flatten().map(|live| live.found.rule);
-        let in_use: Vec<Rule> =
-            learned.chain(seen.slots.iter().filter_map(|slot| slot.taken)).collect();
+        let others = self.live.iter().enumerate().filter(|(slot, _)| room != Room::Of(*slot));
+        let learned = others.filter_map(|(_, live)| Some(live.as_ref()?.found.rule));
+        let in_use: Vec<Rule> = learned.chain(seen.slots.iter().filter_map(Slot::in_force)).collect();
         self.bars.expire(now);
         let lately = self.answered_lately.syns();
         let is_barred = |rule: &Rule| {
@@ -197,23 +228,42 @@ impl Learner {
         };
         let answered = self.answered.known();
         let mut found = search(&refused, &answered, &in_use, &is_barred);
-        found.truncate(MAX_RULES - own);
+        found.truncate(room.count());
         for found in found {
             let wide =
                 widened(&found, &in_use, &refused, &answered).filter(|wide| !is_barred(&wide.rule));
             let found = wide.unwrap_or(found);
-            let free =
-                (0..SLOTS).find(|slot| self.live[*slot].is_none() && seen.slots[*slot].taken.is_none());
-            let Some(slot) = free else { return };
             let live = Live::new(now, found.clone(), &refused);
-            if live.is_unanswerable(seen.full_ports) {
+            if live.is_unanswerable(seen.open_ports) {
                 flood.has_searched = false;
                 continue;
             }
+            if let Room::Of(slot) = room
+                && let Some(live) = self.live[slot].take()
+            {
+                let rule = live.found.rule;
+                actions.push(Action::Remove { slot, rule, why: Why::Outweighed });
+            }
+            let free =
+                (0..SLOTS).find(|slot| self.live[*slot].is_none() && seen.slots[*slot].taken.is_none());
+            let Some(slot) = free else { return };
             // The slot's counts begin with the rule.
             self.live[slot] = Some(live);
             actions.push(Action::Watch { slot, found });
         }
+    }
+
+    /// Where there may be further rules. If all places are taken, one is given away whose rule matches less than another
+    /// would have to, for so many refused SYNs of two seconds: an attacker could hold all places by a few SYNs a second.
+    fn room(&self, now: Duration, refused: usize) -> Option<Room> {
+        let own = self.live.iter().enumerate().filter_map(|(slot, live)| Some((slot, live.as_ref()?)));
+        let taken = own.clone().count();
+        if taken < MAX_RULES {
+            return Some(Room::Free(MAX_RULES - taken));
+        }
+        let weights = own.filter_map(|(slot, live)| Some((slot, live.weight(now)?)));
+        let (slot, weight) = weights.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        (weight < MIN_OF_LEFT * refused as f64).then_some(Room::Of(slot))
     }
 
     /// Goes on with a rule that another learner has put into a slot. It stands its probation again unless it was in
@@ -227,9 +277,11 @@ impl Learner {
         self.live[slot] = Some(Live::adopted(now, found, is_in_force));
     }
 
-    /// The rule in a slot is gone: somebody else has removed it.
-    pub fn forget(&mut self, slot: usize) {
-        self.live[slot] = None;
+    /// The rule in a slot is gone: an operator has removed it, and wants none like it for some time.
+    pub fn forget(&mut self, now: Duration, slot: usize) {
+        if let Some(live) = self.live[slot].take() {
+            self.bars.add(now, live.found.rule, Vec::new());
+        }
     }
 
     /// All learned rules, by slot.

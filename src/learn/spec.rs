@@ -94,6 +94,7 @@ impl FromStr for Rule {
         let mut rule = Self::any(family);
         for part in parts {
             let (name, value) = part
+                .trim()
                 .split_once('=')
                 .ok_or_else(|| NoRule(format!("'{part}' has no value: write it as window=512")))?;
             let (at, mask, value) = parse(family, name, value)?;

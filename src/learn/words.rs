@@ -26,7 +26,11 @@ pub fn words(rule: &Rule) -> String {
         options.into_iter().chain(words.clone().into_iter().skip(1)),
     );
     words.extend(rest);
-    if words.is_empty() { format!("any {} SYN", rule.family) } else { words.join(", ") }
+    if words.is_empty() {
+        return format!("any {} SYN", rule.family);
+    }
+    let family = if rule.family == Family::Ipv6 { "IPv6, " } else { "" };
+    format!("{family}{}", words.join(", "))
 }
 
 fn say(rule: &Rule, field: &Field) -> Option<String> {
@@ -121,7 +125,7 @@ mod tests {
         let text = "ipv4,ttl=33-64,window=512,options=none,seq=0x0000002a";
         assert_eq!(said(text), "win 512, no options, seq constant (42), ttl 33-64");
         assert_eq!(said("ipv4,port=443,fragment=0x4000"), "dst port 443, DF");
-        assert_eq!(said("ipv6,hlim=64,flags=0x02"), "hlim 64");
+        assert_eq!(said("ipv6,hlim=64,flags=0x02"), "IPv6, hlim 64");
         assert_eq!(said("ipv6,flags=0x02"), "any ipv6 SYN");
         let text = "ipv4,offset=0xax,option-bytes=0x0204xxxx0402080axxxxxxxx0000000001030307";
         assert_eq!(said(text), "options [mss,sackOK,TS,nop,wscale 7]");

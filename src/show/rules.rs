@@ -142,6 +142,7 @@ pub fn learner(state: State, lost: u64) -> String {
 
 fn state_in_words(state: State) -> String {
     match state {
+        State::Starting => "starts".into(),
         State::Off => "off".into(),
         State::StillLearning { answered, needed } => {
             format!("still learning ({answered} of {needed} SYNs of honest clients)")
@@ -196,9 +197,13 @@ fn ends(rule: &Rule) -> String {
 
 /// "rule 1 (in force) win 512, no options: 120 matched, 118 dropped"
 pub fn line(rule: &Rule) -> String {
-    let Counts { matched, dropped, .. } = rule.counts;
+    let Counts { matched, dropped, answered, .. } = rule.counts;
     let stage = rule.stage.name();
-    format!("rule {} ({stage}) {}: {matched} matched, {dropped} dropped", rule.number, rule.words)
+    let answered = if answered == 0 { String::new() } else { format!(", {answered} answered") };
+    format!(
+        "rule {} ({stage}) {}: {matched} matched, {dropped} dropped{answered}",
+        rule.number, rule.words
+    )
 }
 
 #[cfg(test)]
@@ -254,7 +259,7 @@ mod tests {
                         connected lately\n         2 of those that were not dropped answered\n         spec \
                         ipv4,window=512\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
-        let told = "rule 9 (watched) win 512: 130 matched, 120 dropped";
+        let told = "rule 9 (watched) win 512: 130 matched, 120 dropped, 2 answered";
         assert_eq!(line(&rule(9, Stage::Watched)), told);
     }
 }

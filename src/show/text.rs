@@ -9,7 +9,7 @@ use super::model::{Instance, InterfaceMode, ListEntry, Rates, SharedBucket, Sour
 use super::networks;
 use super::units::{age, exact};
 use crate::note::Counts;
-use crate::policy::{Challenge, Learn, Policy, Service};
+use crate::policy::{Challenge, Learn, Networks, Policy, Service};
 
 /// Networks of the lists in a dump that does not show all.
 const MAX_LISTED: usize = 10;
@@ -41,6 +41,9 @@ pub fn policy(policy: &Policy) -> String {
     }
     if policy.learn != Learn::On {
         let _ = write!(text, ", learned rules: {}", policy.learn);
+    }
+    if policy.networks == Networks::Off {
+        text.push_str(", no limits of networks");
     }
     if policy.dry_run {
         text.push_str(", dry run: nothing is dropped");

@@ -5,6 +5,7 @@
 mod orders;
 mod pupil;
 mod sample;
+mod servers;
 mod told;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,7 +68,7 @@ impl Learning {
 
     /// What the learner is at.
     pub fn state(&self) -> State {
-        self.desk.as_ref().map_or(State::Off, |desk| lock(desk).state)
+        self.desk.as_ref().map_or(State::Starting, |desk| lock(desk).state)
     }
 
     /// Lessons that the program could not tell, as too many came.
@@ -91,7 +92,7 @@ impl Learning {
         let desk = Arc::new(Mutex::new(Desk {
             task: Some(Task::of(program)),
             notes: Vec::new(),
-            state: State::Off,
+            state: State::Starting,
             lost: 0,
         }));
         let seed =

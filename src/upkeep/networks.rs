@@ -12,7 +12,7 @@ use super::Watched;
 use crate::kernel::maps::networks::{self, Network};
 use crate::kernel::program::Program;
 use crate::note::{Event, NetworkLimited, NetworkRelaxed, Note, seconds};
-use crate::policy::network_name;
+use crate::policy::{self, network_name};
 
 /// Networks that are told in a second; the others in later ones.
 const MAX_TOLD: usize = 20;
@@ -46,7 +46,9 @@ impl Networks {
     fn look(&mut self, program: &Program) -> Result<Vec<Event>> {
         let maps = &program.maps;
         let limited = networks::limited(&maps.data_networks, &maps.networks, &program.policy)?;
-        if limited.is_empty() && networks::may_be_limited(&maps.data_networks)? {
+        // Without limits for networks none is limited, but one may be again as soon as there are.
+        let is_on = program.policy.networks == policy::Networks::On;
+        if is_on && limited.is_empty() && networks::may_be_limited(&maps.data_networks)? {
             networks::ask_no_more(&maps.data_networks)?;
         }
         Ok(self.changes(limited))

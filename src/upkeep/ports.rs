@@ -29,6 +29,9 @@ const UNCHALLENGED: Port = Port {
 /// Connections of a port that were begun by cookie and never stood, from which on it is said.
 const WORTH_A_NOTE: u64 = 20;
 
+/// They are at least one of so many: a client that gave up waiting leaves one too.
+const PART_WORTH_A_NOTE: u64 = 10;
+
 /// This host's ports, as the program knows them.
 pub struct Ports {
     tables: Tables,
@@ -189,7 +192,10 @@ impl Ports {
 
     /// A note for each port where connections that were begun by cookie did not come to stand.
     fn lost(&mut self, counts: &BTreeMap<u16, OfPort>) -> Vec<Note> {
-        let is_lost = |of: &OfPort| of.redeemed >= of.connected + WORTH_A_NOTE;
+        let is_lost = |of: &OfPort| {
+            let lost = of.redeemed.saturating_sub(of.connected);
+            lost >= WORTH_A_NOTE && lost >= of.redeemed / PART_WORTH_A_NOTE
+        };
         let new: Vec<_> = counts
             .iter()
             .filter(|(port, of)| is_lost(of) && !self.said.contains(port))

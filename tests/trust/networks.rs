@@ -151,6 +151,23 @@ fn calm(running: &Running, network: &str) {
     });
 }
 
+/// Whoever connects once from each address, slowly, has no more than a network has twice.
+#[test]
+fn sources_that_connected_before_are_limited_together() {
+    let attack = Attack::new(&[]);
+    let hosts: Vec<_> = (0..2 * OF_48 as u16 + 10).map(|host| address(0x48, host)).collect();
+    let running = attack.running();
+    for host in &hosts {
+        assert!(attack.gets_in(*host, PATIENCE));
+        make_old(&running, *host);
+        change(&running.networks, &network_key("2001:db8:48::/48"), |entry: &mut types::network| {
+            entry.full_at = 0;
+        });
+    }
+    let again = hosts.iter().filter(|host| attack.gets_in(**host, Duration::from_millis(100))).count();
+    assert!((2 * OF_48 - 1..=2 * OF_48 + 1).contains(&again), "{again} of {}", hosts.len());
+}
+
 #[test]
 fn a_host_with_a_whole_network_is_one_offender() {
     let attack = Attack::new(&[]);

@@ -104,6 +104,11 @@ fn place(found: &Found, rule: &Rule, given: &AddRule) -> Result<Place> {
         });
     };
     match slots[slot] {
+        Some(Entry { is_learned: true, is_in_force: true, .. }) if given.watch => bail!(
+            "{place}: rule {number} drops what looks like this, as it was learned: with --watch it would drop no more; \
+             `synflood-xdp rule remove {number}` takes it back; nothing was changed",
+            number = slot + 1
+        ),
         // The learner leaves the operator's alone.
         Some(Entry { is_learned: true, .. }) => Ok(Place::Anew(slot)),
         Some(Entry { is_in_force: false, .. }) if !given.watch => Ok(Place::Promoted(slot)),

@@ -45,7 +45,7 @@ fn removed(found: &Found, slot: usize, entry: &Entry) -> Result<String> {
     let (place, number) = (show::lists::place(&found.interfaces), slot + 1);
     let dropped = rules::counts(&*found.running, slot)?.dropped;
     let again = match entry.is_learned {
-        true => "; it may be learned again, unless --learn is suggest or off",
+        true => "; none like it is learned for 10 minutes",
         false => "",
     };
     Ok(format!(

@@ -134,10 +134,17 @@ impl Tables {
 
 /// The ports of a running program that somebody listens on, and that are not challenged.
 pub fn unchallenged(map: &impl MapCore) -> Result<Vec<u16>> {
+    those_that(map, |port| port.is_unchallenged != 0 && (port.listens != 0 || port.listens_here != 0))
+}
+
+/// The same, and others whose SYNs are for another port or host.
+pub fn never_challenged(map: &impl MapCore) -> Result<Vec<u16>> {
+    those_that(map, |port| port.is_unchallenged != 0)
+}
+
+fn those_that(map: &impl MapCore, is_meant: impl Fn(&types::port) -> bool) -> Result<Vec<u16>> {
     let ports: Vec<types::port> = super::array("the ports", map)?;
     let (ipv4, ipv6) = ports.split_at(ports.len() / 2);
-    let is_meant =
-        |port: &types::port| port.is_unchallenged != 0 && (port.listens != 0 || port.listens_here != 0);
     let both = (0..=u16::MAX).zip(ipv4.iter().zip(ipv6));
     Ok(both.filter(|(_, (v4, v6))| is_meant(v4) || is_meant(v6)).map(|(port, _)| port).collect())
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the learner is told, and what it answers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::SLOTS;
@@ -24,8 +25,17 @@ pub struct Answer {
 pub struct Slot {
     /// The operator's own rule: the learner leaves it alone.
     pub taken: Option<Rule>,
+    /// That rule drops. What is only counted may be dropped by another.
+    pub is_in_force: bool,
     /// SYNs that the rule has matched since it is in this slot.
     pub matched: u64,
+}
+
+impl Slot {
+    /// The operator's rule, if it drops.
+    pub fn in_force(&self) -> Option<Rule> {
+        self.taken.filter(|_| self.is_in_force)
+    }
 }
 
 /// What has happened since the last tick.
@@ -38,8 +48,8 @@ pub struct Seen<'a> {
     /// Handshakes that completed, all that the program knows of.
     pub answered: &'a [Answer],
     pub slots: &'a [Slot; SLOTS],
-    /// Ports whose servers have no room for further connections: nobody's answer comes to anything there.
-    pub full_ports: &'a [u16],
+    /// Ports at which an answer comes to something: somebody listens, and takes connections. None: all.
+    pub open_ports: Option<&'a BTreeSet<u16>>,
 }
 
 /// What the caller has to do, in this order.
@@ -58,6 +68,8 @@ pub enum Action {
 /// What the learner is at, as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// It has not looked yet.
+    Starting,
     Off,
     /// Too few handshakes are known to tell honest clients from a flood: `answered` of `needed`.
     StillLearning {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One rule that is watched or in force.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{Answer, IDLE, Mode, PROBATION};
@@ -14,6 +14,10 @@ use crate::learn::syn::{PORT, Syn};
 pub const MANY: usize = 3;
 /// A rule is about a port if so many of the SYNs that it was found in go there.
 const OF_PORT: f64 = 0.05;
+/// More sources are not told apart.
+const MAX_SOURCES: usize = 10_000;
+/// Of its matches each look forgets this part, so that those of the last two seconds count.
+const FORGOTTEN: f64 = 0.1;
 /// In probation, answers of those who matched count only if they are more than this part of all.
 const PART: usize = 100;
 
@@ -37,6 +41,8 @@ pub enum Why {
     Withdrawn(usize),
     /// Nothing has matched it for [`IDLE`].
     Idle,
+    /// All places are taken, and it matched less than another rule would that is searched for.
+    Outweighed,
     /// The flood is over.
     FloodOver,
     /// Learning was switched off.
@@ -55,7 +61,7 @@ pub struct Status {
     pub since: Duration,
     /// SYNs that it has matched.
     pub matched: u64,
-    /// Handshakes of SYNs that it had matched.
+    /// Sources that had matched it and answered.
     pub answered: usize,
 }
 
@@ -64,21 +70,23 @@ pub struct Live {
     pub found: Found,
     /// The ports that it is about.
     ports: Vec<u16>,
-    /// Until then, nobody could answer at one of them.
+    /// Until then, nobody could answer at any of them.
     unanswerable: Duration,
     stage: Stage,
     since: Duration,
     last_match: Duration,
     matched: u64,
+    /// Of the last two seconds or so.
+    matched_lately: f64,
     /// All who answered in this stage.
     answered: usize,
-    /// Those of them who had matched.
-    answered_matching: usize,
+    /// The sources among them who had matched, up to [`MAX_SOURCES`].
+    matching: HashSet<u128>,
     /// The first sources who had matched and answered in this stage, each with its SYN, if that is known.
-    witnesses: Vec<(u128, Option<Syn>)>,
+    witnesses: Vec<Option<Syn>>,
 }
 
-/// Whether those who answered are too many for chance, among all who answered in that time.
+/// Whether the sources that answered are too many for chance, among all answers of that time.
 pub fn is_honest(matching: usize, all: usize) -> bool {
     matching >= MANY && matching * PART > all
 }
@@ -94,8 +102,9 @@ impl Live {
             since: now,
             last_match: now,
             matched: 0,
+            matched_lately: 0.0,
             answered: 0,
-            answered_matching: 0,
+            matching: HashSet::new(),
             witnesses: Vec::new(),
         }
     }
@@ -106,13 +115,14 @@ impl Live {
         Self { stage, ..Self::new(now, found, &[]) }
     }
 
-    /// Whether answers can come to nothing where this rule's SYNs go.
-    pub fn is_unanswerable(&self, full_ports: &[u16]) -> bool {
-        self.ports.iter().any(|port| full_ports.contains(port))
+    /// Whether no answer can come to anything where this rule's SYNs go.
+    pub fn is_unanswerable(&self, open_ports: Option<&BTreeSet<u16>>) -> bool {
+        let is_closed = |port| open_ports.is_some_and(|open| !open.contains(port));
+        !self.ports.is_empty() && self.ports.iter().all(is_closed)
     }
 
-    pub fn note_full_ports(&mut self, now: Duration, full_ports: &[u16]) {
-        if self.is_unanswerable(full_ports) {
+    pub fn note_open_ports(&mut self, now: Duration, open_ports: Option<&BTreeSet<u16>>) {
+        if self.is_unanswerable(open_ports) {
             self.unanswerable = now;
         }
     }
@@ -121,6 +131,8 @@ impl Live {
     pub fn note_matches(&mut self, now: Duration, matched: u64) -> bool {
         // Less than before: the program has put it into its slot anew.
         let is_matched = matched != self.matched && matched > 0;
+        let more = matched.checked_sub(self.matched).unwrap_or(matched);
+        self.matched_lately = self.matched_lately * (1.0 - FORGOTTEN) + more as f64;
         self.matched = matched;
         if is_matched {
             self.last_match = now;
@@ -130,16 +142,22 @@ impl Live {
 
     pub fn note_answer(&mut self, answer: &Answer, had_matched: bool) {
         self.answered += 1;
-        self.answered_matching += usize::from(had_matched);
-        let source = source_key(answer.source);
-        let is_new = self.witnesses.iter().all(|(known, _)| *known != source);
-        if had_matched && is_new && self.witnesses.len() < MANY {
-            self.witnesses.push((source, answer.syn));
+        if had_matched && self.matching.len() < MAX_SOURCES {
+            let is_new = self.matching.insert(source_key(answer.source));
+            if is_new && self.witnesses.len() < MANY {
+                self.witnesses.push(answer.syn);
+            }
         }
     }
 
+    /// SYNs that it matched in the last two seconds or so. None: it has not been there for so long.
+    pub fn weight(&self, now: Duration) -> Option<f64> {
+        let is_new = self.stage == Stage::Probation && now < self.since + PROBATION;
+        (!is_new).then_some(self.matched_lately)
+    }
+
     pub fn witnesses(&self) -> Vec<Syn> {
-        self.witnesses.iter().filter_map(|(_, syn)| *syn).collect()
+        self.witnesses.iter().copied().flatten().collect()
     }
 
     /// Why it must end now, if it must.
@@ -155,7 +173,7 @@ impl Live {
                 Some(Why::Withdrawn(self.witnesses.len()))
             }
             Stage::Probation | Stage::Suggested if is_refuted => {
-                Some(Why::Answered(self.answered_matching))
+                Some(Why::Answered(self.matching.len()))
             }
             _ => (now >= self.last_match + IDLE).then_some(Why::Idle),
         }
@@ -164,7 +182,7 @@ impl Live {
     /// Few visitors may be all that match: they count against what matched too, not only against all visitors.
     fn is_answered(&self) -> bool {
         let matched = usize::try_from(self.matched).unwrap_or(usize::MAX);
-        is_honest(self.answered_matching, self.answered) || is_honest(self.answered_matching, matched)
+        is_honest(self.matching.len(), self.answered) || is_honest(self.matching.len(), matched)
     }
 
     /// The stage that begins now, if one does. A rule that nothing has matched yet was not tried, nor one that nobody
@@ -181,7 +199,8 @@ impl Live {
             _ => return None,
         };
         (self.stage, self.since) = (next, now);
-        (self.answered, self.answered_matching) = (0, 0);
+        self.answered = 0;
+        self.matching.clear();
         self.witnesses.clear();
         Some(next)
     }
@@ -193,7 +212,7 @@ impl Live {
             stage: self.stage,
             since: self.since,
             matched: self.matched,
-            answered: self.answered_matching,
+            answered: self.matching.len(),
         }
     }
 }

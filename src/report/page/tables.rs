@@ -91,7 +91,7 @@ fn reasons(story: &Story) -> Markup {
                 tbody { @for (reason, count) in reasons { tr {
                     td.name { code { (reason) } }
                     td.n { (figures::count(count.round() as u64)) }
-                    td { (in_code(meaning(&reason).unwrap_or("–"))) }
+                    td { (in_code(&without_links(meaning(&reason).unwrap_or("–")))) }
                 } } }
             } }
         }
@@ -99,6 +99,24 @@ fn reasons(story: &Story) -> Markup {
 }
 
 /// Markdown's `code` as HTML's.
+/// Markdown's links lead nowhere from a page that is alone.
+fn without_links(text: &str) -> String {
+    let mut parts = text.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once("](").and_then(|(name, rest)| Some((name, rest.split_once(')')?.1))) {
+            Some((name, rest)) => plain.extend([name, rest]),
+            None => plain.extend(["[", part]),
+        }
+    }
+    plain
+}
+
+#[test]
+fn a_link_leaves_its_words() {
+    assert_eq!(without_links("by a [rule](rules.md), [or] `x`"), "by a rule, [or] `x`");
+}
+
 fn in_code(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {

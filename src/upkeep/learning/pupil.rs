@@ -8,14 +8,14 @@ use anyhow::Result;
 
 use super::orders::Orders;
 use super::sample::Sample;
+use super::servers::Servers;
 use super::{Task, told};
 use crate::kernel::clock;
 use crate::kernel::maps::dropped_flows::{DroppedFlows, FILTERS};
 use crate::kernel::maps::lessons::{self, Lesson, Lessons};
 use crate::kernel::maps::lists::Lock;
 use crate::kernel::maps::rates::Rates;
-use crate::kernel::maps::rules::{self, Entry, Slots};
-use crate::kernel::netlink;
+use crate::kernel::maps::rules::{self, Counts, Entry, Slots};
 use crate::learn::life::{Action, Answer, Learner, SLOTS, Seen, Slot, State};
 use crate::learn::{Answered, Found, Rule, Syn};
 use crate::note::Note;
@@ -26,6 +26,11 @@ const FORGET: Duration = Duration::from_millis(2_500);
 
 /// In peace samples begin anew so often.
 const ANEW: Duration = Duration::from_secs(1);
+
+/// An operator's rule meets honest clients if so many answers come of what it lets through,
+const DOUBTED: u64 = 3;
+/// and these are at least one of so many.
+const DOUBTED_PART: u64 = 10;
 
 pub struct Pupil {
     learner: Learner,
@@ -40,12 +45,15 @@ pub struct Pupil {
     begun_anew: Duration,
     /// Why this flood gives no rule.
     has_said: bool,
+    /// The slots whose rule is the operator's and meets honest clients, as was said.
+    is_doubted: [bool; SLOTS],
 }
 
 /// For one program.
 struct Tools {
     task: Arc<Task>,
     lessons: Lessons,
+    servers: Servers,
     flows: DroppedFlows,
     renewed: Duration,
     lost: u64,
@@ -66,6 +74,7 @@ impl Pupil {
             notes: Vec::new(),
             begun_anew: Duration::ZERO,
             has_said: false,
+            is_doubted: [false; SLOTS],
         }
     }
 
@@ -90,23 +99,26 @@ impl Pupil {
         let before = std::mem::replace(&mut self.slots, rules::read(maps)?);
         for rule in self.learner.status() {
             if self.slots[rule.slot].is_none() {
-                self.learner.forget(rule.slot);
+                self.learner.forget(now, rule.slot);
+                self.notes.push(told::removed(rule.slot, &rule.found.rule));
             }
         }
         self.notes.extend(told::by_command(&before, &self.slots));
         self.notes.extend(expire(task, &mut self.slots, now)?);
-        let (counted, dropped) = count(task, &self.slots)?;
-        tools.forget(now, dropped)?;
+        let counts = count(task, &self.slots)?;
+        tools.forget(now, counts.iter().flatten().map(|counts| counts.dropped).sum())?;
+        self.notes.extend(doubts(&self.slots, &counts, &mut self.is_doubted));
+        let counted = std::array::from_fn(|slot| slot_of(self.slots[slot], counts[slot]));
         let has_work = is_flood || !self.learner.status().is_empty();
-        let full_ports = if has_work { full_ports() } else { Vec::new() };
-        let (refused, answered) = sort(tools.lessons.take()?);
+        let open_ports = if has_work { tools.servers.open_ports(maps, now)? } else { None };
+        let (refused, answered) = sort(tools.lessons.take()?, &counted);
         tools.lost = lessons::lost(maps)?;
         let seen = Seen {
             is_flood,
             refused: &refused,
             answered: &answered,
             slots: &counted,
-            full_ports: &full_ports,
+            open_ports: open_ports.as_ref(),
         };
         self.orders.add(self.learner.tick(now, &seen));
         self.carry_out(task)?;
@@ -137,6 +149,7 @@ impl Pupil {
         self.at = Some(Tools {
             task: task.clone(),
             lessons: Lessons::open(&task.maps)?,
+            servers: Servers::default(),
             flows: DroppedFlows::of(&task.maps)?,
             renewed: now,
             lost: 0,
@@ -252,33 +265,54 @@ fn expire(task: &Task, slots: &mut Slots, now: Duration) -> Result<Vec<Note>> {
     Ok(notes)
 }
 
-/// What each slot says, and the SYNs that all rules have dropped.
-fn count(task: &Task, slots: &Slots) -> Result<([Slot; SLOTS], u64)> {
-    let (mut counted, mut dropped) = ([Slot::default(); SLOTS], 0);
-    for (slot, entry) in slots.iter().enumerate() {
-        let Some(entry) = entry else { continue };
-        let counts = rules::counts(&task.maps, slot)?;
-        counted[slot] =
-            Slot { taken: (!entry.is_learned).then_some(entry.rule), matched: counts.matched };
-        dropped += counts.dropped;
+/// What the program has counted of each rule.
+fn count(task: &Task, slots: &Slots) -> Result<[Option<Counts>; SLOTS]> {
+    let mut counts = [None; SLOTS];
+    for (slot, count) in counts.iter_mut().enumerate().filter(|(slot, _)| slots[*slot].is_some()) {
+        *count = Some(rules::counts(&task.maps, slot)?);
     }
-    Ok((counted, dropped))
+    Ok(counts)
 }
 
-/// Ports whose listeners have no room for connections. One more than its limit is the most that a queue has, and where
-/// the server takes one now and then, it is at the limit for a moment. Some kernels do not tell.
-fn full_ports() -> Vec<u16> {
-    let queues = netlink::queues().unwrap_or_default().into_iter();
-    queues.filter(|queue| queue.length >= queue.limit.max(1)).map(|queue| queue.port).collect()
+fn slot_of(entry: Option<Entry>, counts: Option<Counts>) -> Slot {
+    let taken = entry.filter(|entry| !entry.is_learned).map(|entry| entry.rule);
+    let is_in_force = entry.is_some_and(|entry| entry.is_in_force);
+    Slot { taken, is_in_force, matched: counts.map_or(0, |counts| counts.matched) }
 }
 
-/// Refused SYNs that match no rule, and connections.
-fn sort(lessons: Vec<Lesson>) -> (Vec<Syn>, Vec<Answer>) {
+/// A warning for each rule of the operator that turns out to meet honest clients. It is not withdrawn: the operator may
+/// know better.
+fn doubts(
+    slots: &Slots,
+    counts: &[Option<Counts>; SLOTS],
+    is_doubted: &mut [bool; SLOTS],
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (slot, is_doubted) in is_doubted.iter_mut().enumerate() {
+        let own = slots[slot].filter(|entry| !entry.is_learned && entry.is_in_force);
+        let Some((entry, counts)) = own.zip(counts[slot]) else {
+            *is_doubted = false;
+            continue;
+        };
+        let let_through = counts.canaries + counts.repeated + counts.spared;
+        let is_honest = counts.answered >= DOUBTED && DOUBTED_PART * counts.answered >= let_through;
+        if is_honest && !*is_doubted {
+            *is_doubted = true;
+            notes.push(told::doubted(slot, &entry.rule, counts.answered, let_through));
+        }
+    }
+    notes
+}
+
+/// Refused SYNs that match no rule, or one that the operator has only counted, and connections.
+fn sort(lessons: Vec<Lesson>, slots: &[Slot; SLOTS]) -> (Vec<Syn>, Vec<Answer>) {
+    let is_only_counted = |slot: usize| slots[slot].taken.is_some() && !slots[slot].is_in_force;
     let (mut refused, mut answered) = (Vec::new(), Vec::new());
     for lesson in lessons {
         match lesson {
-            Lesson::Refused { syn, slot: None, .. } => refused.push(syn),
-            Lesson::Refused { .. } => {}
+            Lesson::Refused { syn, slot, .. } => {
+                refused.extend(slot.is_none_or(is_only_counted).then_some(syn))
+            }
             Lesson::Answered { syn, source, slot } => answered.push(Answer { syn, source, slot }),
         }
     }

@@ -23,7 +23,11 @@ pub fn by_command(before: &Slots, now: &Slots) -> Vec<Note> {
         let number = slot + 1;
         match (of_operator(before), of_operator(now)) {
             (None, Some(added)) => {
-                Some(format!("by command, rule {number} is added: {}", learn::words(&added.rule)))
+                let stage = if added.is_in_force { "it drops" } else { "only counted is" };
+                Some(format!(
+                    "by command, rule {number} is added; {stage}: {}",
+                    learn::words(&added.rule)
+                ))
             }
             (Some(gone), None) => {
                 Some(format!("by command, rule {number} is removed: {}", learn::words(&gone.rule)))
@@ -42,11 +46,26 @@ pub fn why_not(state: State) -> Option<Note> {
              capture of peace to synflood-xdp learn --honest, or a rule of your own to synflood-xdp rule add"
         ))),
         State::NothingInCommon => Some(Note::info(
-            "no rule is learned from this flood: its SYNs look like some of honest clients; if you know better: synflood-xdp \
-             rule add",
+            "no rule is learned from this flood: its SYNs look like some of honest clients, or like a rule that was taken \
+             back; if you know better: synflood-xdp rule add",
         )),
         _ => None,
     }
+}
+
+/// A learned rule that an operator has removed.
+pub fn removed(slot: usize, rule: &Rule) -> Note {
+    ended(slot, rule, "by command; no rule like it is made for 10 minutes")
+}
+
+/// An operator's rule of which so many answers came, of so many SYNs that it let through.
+pub fn doubted(slot: usize, rule: &Rule, answered: u64, let_through: u64) -> Note {
+    let number = slot + 1;
+    Note::warning(format!(
+        "rule {number}, which was added, meets honest clients: of {let_through} SYNs that it let through {answered} were \
+         answered; synflood-xdp rule remove {number} takes it back: {}",
+        learn::words(rule)
+    ))
 }
 
 /// An operator's rule whose time is over.
@@ -67,6 +86,7 @@ fn reason(why: Why) -> String {
             )
         }
         Why::Idle => "nothing has matched it for 30 s".into(),
+        Why::Outweighed => "it gave its place to a rule that matches more".into(),
         Why::FloodOver => "the flood is over".into(),
         Why::Off => "--learn is off".into(),
         Why::Displaced => "an operator has put a rule into its place".into(),

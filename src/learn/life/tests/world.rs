@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is around a learner: the program, a flood and clients, in ticks.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::*;
@@ -66,13 +67,15 @@ impl World {
         let is_flood = refused.len() > 100;
         self.now += TICK;
         let slots = self.slots;
-        let full_ports = self.full_ports.clone();
+        let is_open = |port: &u16| !self.full_ports.contains(port);
+        let open: Option<BTreeSet<u16>> =
+            (!self.full_ports.is_empty()).then(|| (0..=u16::MAX).filter(is_open).collect());
         let seen = Seen {
             is_flood,
             refused: &refused,
             answered: &answered,
             slots: &slots,
-            full_ports: &full_ports,
+            open_ports: open.as_ref(),
         };
         for action in self.learner.tick(self.now, &seen) {
             match &action {
