@@ -14,8 +14,8 @@ const AT_WORK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub struct Servers {
-    /// Of ports whose queues are full: connections, and when they were last more than before.
-    full: BTreeMap<u16, (u64, Duration)>,
+    /// Of ports whose queues are full: connections, and when they were last seen to be more than before.
+    full: BTreeMap<u16, (u64, Option<Duration>)>,
 }
 
 impl Servers {
@@ -42,11 +42,11 @@ impl Servers {
     }
 
     fn is_at_work(&mut self, port: u16, connected: u64, now: Duration) -> bool {
-        let (before, last) = self.full.entry(port).or_insert((connected, now));
+        let (before, last) = self.full.entry(port).or_insert((connected, None));
         if connected != *before {
-            (*before, *last) = (connected, now);
+            (*before, *last) = (connected, Some(now));
         }
-        now < *last + AT_WORK
+        last.is_some_and(|last| now < last + AT_WORK)
     }
 }
 
@@ -59,11 +59,10 @@ mod tests {
         let mut servers = Servers::default();
         let mut is_at_work =
             |connected, at| servers.is_at_work(80, connected, Duration::from_millis(at));
-        assert!(is_at_work(7, 0));
-        assert!(is_at_work(7, 1_900));
-        assert!(!is_at_work(7, 2_000));
-        assert!(is_at_work(8, 2_200));
-        assert!(is_at_work(8, 4_100));
-        assert!(!is_at_work(8, 4_200));
+        assert!(!is_at_work(7, 0));
+        assert!(is_at_work(8, 200));
+        assert!(is_at_work(8, 2_100));
+        assert!(!is_at_work(8, 2_200));
+        assert!(is_at_work(9, 4_000));
     }
 }
