@@ -11,6 +11,7 @@
 mod bars;
 mod model;
 mod recent;
+mod room;
 mod rule;
 
 use std::collections::HashSet;
@@ -18,12 +19,13 @@ use std::time::Duration;
 
 use super::answered::{Answered, Entry, Time, source_key};
 use super::rule::Rule;
-use super::search::{Found, MAX_RULES, MIN_ANSWERED, MIN_OF_LEFT, MIN_REFUSED, search, widened};
+use super::search::{Found, MIN_ANSWERED, MIN_REFUSED, search, widened};
 use super::syn::{Family, Syn};
 pub use crate::policy::Learn as Mode;
 use bars::Bars;
 pub use model::{Action, Answer, Seen, Slot, State};
 use recent::Recent;
+use room::{Room, room};
 use rule::{Live, is_honest};
 pub use rule::{Stage, Status, Why};
 
@@ -63,24 +65,6 @@ struct Flood {
     last: Duration,
     next_search: Duration,
     has_searched: bool,
-}
-
-/// For further rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// So many places.
-    Free(usize),
-    /// That of the rule in this slot.
-    Of(usize),
-}
-
-impl Room {
-    fn count(self) -> usize {
-        match self {
-            Self::Free(count) => count,
-            Self::Of(_) => 1,
-        }
-    }
 }
 
 impl Learner {
@@ -210,7 +194,7 @@ impl Learner {
     /// Searches for new rules, if it is time.
     fn look(&mut self, now: Duration, seen: &Seen, actions: &mut Vec<Action>) {
         let refused = self.refused.syns();
-        let Some(room) = self.room(now, refused.len()) else { return };
+        let Some(room) = room(&self.live, now, refused.len()) else { return };
         let Some(flood) = &mut self.flood else { return };
         if now < flood.next_search || refused.len() < MIN_REFUSED {
             return;
@@ -251,19 +235,6 @@ impl Learner {
             self.live[slot] = Some(live);
             actions.push(Action::Watch { slot, found });
         }
-    }
-
-    /// Where there may be further rules. If all places are taken, one is given away whose rule matches less than another
-    /// would have to, for so many refused SYNs of two seconds: an attacker could hold all places by a few SYNs a second.
-    fn room(&self, now: Duration, refused: usize) -> Option<Room> {
-        let own = self.live.iter().enumerate().filter_map(|(slot, live)| Some((slot, live.as_ref()?)));
-        let taken = own.clone().count();
-        if taken < MAX_RULES {
-            return Some(Room::Free(MAX_RULES - taken));
-        }
-        let weights = own.filter_map(|(slot, live)| Some((slot, live.weight(now)?)));
-        let (slot, weight) = weights.min_by(|a, b| a.1.total_cmp(&b.1))?;
-        (weight < MIN_OF_LEFT * refused as f64).then_some(Room::Of(slot))
     }
 
     /// Goes on with a rule that another learner has put into a slot. It stands its probation again unless it was in

@@ -2,6 +2,7 @@
 //! Learns rules from a flood, in a thread of its own: a flood is to be dropped within seconds, so it looks more often
 //! than a run does, and a search may take longer than the looks at the host may wait.
 
+mod doubts;
 mod orders;
 mod pupil;
 mod sample;

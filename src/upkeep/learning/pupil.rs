@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::doubts::doubts;
 use super::orders::Orders;
 use super::sample::Sample;
 use super::servers::Servers;
@@ -26,11 +27,6 @@ const FORGET: Duration = Duration::from_millis(2_500);
 
 /// In peace samples begin anew so often.
 const ANEW: Duration = Duration::from_secs(1);
-
-/// An operator's rule meets honest clients if so many answers come of what it lets through,
-const DOUBTED: u64 = 3;
-/// and these are at least one of so many.
-const DOUBTED_PART: u64 = 10;
 
 pub struct Pupil {
     learner: Learner,
@@ -278,30 +274,6 @@ fn slot_of(entry: Option<Entry>, counts: Option<Counts>) -> Slot {
     let taken = entry.filter(|entry| !entry.is_learned).map(|entry| entry.rule);
     let is_in_force = entry.is_some_and(|entry| entry.is_in_force);
     Slot { taken, is_in_force, matched: counts.map_or(0, |counts| counts.matched) }
-}
-
-/// A warning for each rule of the operator that turns out to meet honest clients. It is not withdrawn: the operator may
-/// know better.
-fn doubts(
-    slots: &Slots,
-    counts: &[Option<Counts>; SLOTS],
-    is_doubted: &mut [bool; SLOTS],
-) -> Vec<Note> {
-    let mut notes = Vec::new();
-    for (slot, is_doubted) in is_doubted.iter_mut().enumerate() {
-        let own = slots[slot].filter(|entry| !entry.is_learned && entry.is_in_force);
-        let Some((entry, counts)) = own.zip(counts[slot]) else {
-            *is_doubted = false;
-            continue;
-        };
-        let let_through = counts.canaries + counts.repeated + counts.spared;
-        let is_honest = counts.answered >= DOUBTED && DOUBTED_PART * counts.answered >= let_through;
-        if is_honest && !*is_doubted {
-            *is_doubted = true;
-            notes.push(told::doubted(slot, &entry.rule, counts.answered, let_through));
-        }
-    }
-    notes
 }
 
 /// Refused SYNs that match no rule, or one that the operator has only counted, and connections.
