@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod captures;
 pub mod client;
 pub mod cookie;
 pub mod cpu;

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use lab::captures::path;
 use lab::stacks::{Crowd, STACKS};
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use serde_json::Value;
-
-use crate::samples::path;
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(lab::binary!());

@@ -2,10 +2,11 @@
 //! Floods of real tools: what of them the rules match, and that no honest client does.
 
 use fastrand::Rng;
+use lab::captures::TOOLS;
 use lab::stacks::STACKS;
 use synflood_xdp::learn::Syn;
 
-use crate::samples::{TOOLS, by_bots, captured, halves, hits, honest, known, learned, of, share};
+use crate::samples::{by_bots, captured, halves, hits, honest, known, learned, of, share};
 
 /// SYNs of honest clients that no search has seen.
 const TRIED: usize = 10_000;

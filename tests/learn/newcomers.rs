@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Honest clients that no sample has: a rule must not fit them by chance.
 
+use lab::captures::TOOLS;
 use lab::stacks::{STACKS, Stack};
 use synflood_xdp::learn::Syn;
 
-use crate::samples::{TOOLS, by_bots, captured, hits, honest, known, learned, of};
+use crate::samples::{by_bots, captured, hits, honest, known, learned, of};
 
 /// SYNs of each stack that are tried.
 const TRIED: usize = 500;

@@ -1,31 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! SYNs of tools and of honest clients.
 
-use std::fs::File;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use fastrand::Rng;
+use lab::captures;
+use lab::frames::ETHERNET_LEN;
 use lab::stacks::{Crowd, STACKS, Stack};
-use pcap_file::pcap::PcapReader;
 use synflood_xdp::learn::answered::{Entry, Known, Time};
 use synflood_xdp::learn::{Found, Syn, search};
-
-/// Those of tests/learn/captures that are floods.
-pub static TOOLS: [&str; 12] = [
-    "hping3",
-    "hping3-ports",
-    "hping3-timestamp",
-    "hping3-rand-dest",
-    "nping",
-    "masscan",
-    "zmap",
-    "scapy",
-    "mausezahn",
-    "trafgen",
-    "t50",
-    "mirai-like",
-];
 
 /// Answered SYNs that the program keeps.
 const ANSWERED: usize = 8192;
@@ -33,24 +16,13 @@ const ANSWERED: usize = 8192;
 /// Clients of the server.
 const HOSTS: usize = 5000;
 
-/// The bytes of an Ethernet header. The captures have no VLAN tags.
-const ETHERNET: usize = 14;
-
 /// Where a SYN has the TTL, as one less.
 const TTL: usize = 0;
 
-pub fn path(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests/learn/captures", &format!("{name}.pcap")].iter().collect()
-}
-
 /// The SYNs of a capture, in order.
 pub fn captured(name: &str) -> Vec<Syn> {
-    let mut reader = PcapReader::new(File::open(path(name)).unwrap()).unwrap();
-    let mut syns = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        syns.extend(Syn::of_packet(&packet.unwrap().data[ETHERNET..]).map(|(_, syn)| syn));
-    }
-    syns
+    let syn = |frame: &Vec<u8>| Syn::of_packet(&frame[ETHERNET_LEN..]).map(|(_, syn)| syn);
+    captures::frames(name).iter().filter_map(syn).collect()
 }
 
 /// So many of these SYNs, drawn at random, from 1,000 bots, each at its own distance.

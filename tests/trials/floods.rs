@@ -3,36 +3,18 @@
 //! distances, with each field that the tool draws by lot drawn anew.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
 
 use etherparse::{EtherType, Ipv4Header, NetSlice, SlicedPacket, TcpHeader, TransportSlice};
 use fastrand::Rng;
+use lab::captures;
 use lab::frames::{SERVER, SERVER_PORT, ethernet, ipv4, ipv6};
 use lab::stacks::{Crowd, Stack};
-use pcap_file::pcap::PcapReader;
 
 /// SYNs in a second.
 pub const RATE: usize = 20_000;
 
 const BOTS: usize = 1_000;
-
-/// The captures.
-pub const TOOLS: [&str; 12] = [
-    "hping3",
-    "hping3-ports",
-    "hping3-timestamp",
-    "hping3-rand-dest",
-    "nping",
-    "masscan",
-    "zmap",
-    "scapy",
-    "mausezahn",
-    "t50",
-    "trafgen",
-    "mirai-like",
-];
 
 /// A tool, as its capture shows it.
 pub struct Tool {
@@ -89,14 +71,7 @@ impl Iterator for Tool {
 }
 
 fn captured(name: &str) -> Vec<(Ipv4Header, TcpHeader)> {
-    let path = format!("tests/learn/captures/{name}.pcap");
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), &path].iter().collect();
-    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
-    let mut syns = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        syns.push(headers(&packet.unwrap().data));
-    }
-    syns
+    captures::frames(name).iter().map(|frame| headers(frame)).collect()
 }
 
 /// So many seconds of one tool.

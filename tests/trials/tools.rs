@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The floods of single tools, and of several.
 
-use crate::floods::{self, RATE, TOOLS};
+use lab::captures::TOOLS;
+
+use crate::floods::{self, RATE};
 use crate::gauge::{Course, HEAD, Row, UNTIL, observe, observe_until};
 use crate::peace::{in_peace, new_server, newcomers};
 use crate::visitors::Tally;

@@ -12,10 +12,15 @@ use crate::kernel::netlink::{self, Queue};
 /// A server with a full queue that has taken a connection within this time is at work.
 const AT_WORK: Duration = Duration::from_secs(2);
 
+/// All ports are a megabyte, and nobody writes them more often.
+const AGAIN: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Default)]
 pub struct Servers {
     /// Of ports whose queues are full: connections, and when they were last seen to be more than before.
     full: BTreeMap<u16, (u64, Option<Duration>)>,
+    /// Where nobody is challenged, and when that is to be read again.
+    unchallenged: (Vec<u16>, Duration),
 }
 
 impl Servers {
@@ -31,7 +36,10 @@ impl Servers {
             queues.iter().filter(|queue| !is_full(queue)).map(|queue| queue.port).collect();
         let full: BTreeSet<u16> =
             queues.iter().map(|queue| queue.port).filter(|port| !open.contains(port)).collect();
-        open.extend(ports::never_challenged(&maps.bss_ports)?);
+        if now >= self.unchallenged.1 {
+            self.unchallenged = (ports::never_challenged(&maps.bss_ports)?, now + AGAIN);
+        }
+        open.extend(&self.unchallenged.0);
         self.full.retain(|port, _| full.contains(port));
         if !full.is_empty() {
             let counts = connections::by_port(&maps.bss_connected)?;
