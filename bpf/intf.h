@@ -296,8 +296,10 @@ _Static_assert(sizeof(struct port_connections) == 8, "the layout of struct port_
 #define CHALLENGE_RESOLUTION_NS 100000000
 #define REFUSAL_RESOLUTION_NS 100000000
 
-/* A rate that refused nothing for so long no longer refuses. */
-#define REFUSAL_OVER_NS 1000000000
+/* A rate that refused nothing for so long no longer refuses. More than a second lies between two looks
+ * of a run, and between a SYN and its repetition: with one second, clients in step with the looks were
+ * overlooked until they gave up. */
+#define REFUSAL_OVER_NS 2000000000
 
 /* A bucket that all sources share, on a cache line of its own. Times are of CLOCK_MONOTONIC in ns. */
 struct rate {

@@ -37,19 +37,12 @@ pub struct Bucket {
 }
 
 /// REFUSAL_OVER_NS of the program.
-const OVER_AFTER: Duration = Duration::from_secs(1);
+const OVER_AFTER: Duration = Duration::from_secs(2);
 
 impl Rates {
     /// `now` in ns of CLOCK_MONOTONIC.
     pub fn read(map: &impl MapCore, policy: &Policy, now: u64) -> Result<Self> {
         let rates: types::rates = super::variables("the rates", map)?;
-        let since = |time: u64| Duration::from_nanos(now.saturating_sub(time));
-        let last_refusal =
-            |rate: &types::rate| (rate.last_refusal != 0).then(|| since(rate.last_refusal));
-        let refusing = |rate: &types::rate| {
-            let last = last_refusal(rate).filter(|&last| last < OVER_AFTER);
-            last.map(|_| since(rate.refusing_since))
-        };
         let of = |rate: &types::rate, limit: TotalRate| {
             let limit = limit.limit()?;
             let missing = rate.full_at.saturating_sub(now).min(limit.capacity_ns());
@@ -57,12 +50,12 @@ impl Rates {
                 tokens: (limit.capacity_ns() - missing) / limit.rate.interval_ns,
                 burst: limit.burst,
                 rate: limit.rate,
-                last_refusal: last_refusal(rate),
-                refusing: refusing(rate),
+                last_refusal: last_refusal(rate, now),
+                refusing: refusing(rate, now),
             })
         };
         Ok(Self {
-            flood: refusing(&rates.pass),
+            flood: refusing(&rates.pass, now),
             pass: of(&rates.pass, policy.pass_rate),
             unchallenged: of(&rates.unchallenged, policy.unchallenged_rate),
             forwarded: of(&rates.forwarded, policy.unchallenged_rate),
@@ -79,5 +72,36 @@ impl Rates {
             ("challenge_rate", self.challenges),
         ];
         named.into_iter().filter_map(|(name, bucket)| Some((name, bucket?)))
+    }
+}
+
+fn last_refusal(rate: &types::rate, now: u64) -> Option<Duration> {
+    (rate.last_refusal != 0).then(|| since(rate.last_refusal, now))
+}
+
+fn refusing(rate: &types::rate, now: u64) -> Option<Duration> {
+    let is_on = last_refusal(rate, now)? < OVER_AFTER;
+    is_on.then(|| since(rate.refusing_since, now))
+}
+
+fn since(time: u64, now: u64) -> Duration {
+    Duration::from_nanos(now.saturating_sub(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A refused SYN comes again after a second. On a busy machine two looks are further apart.
+    #[test]
+    fn what_was_refused_since_the_last_look_is_seen_however_late_the_look_is() {
+        for late_ms in [0, 10, 100, 900] {
+            let last_look: u64 = 1_000_000_000_000;
+            let refused = last_look + 1;
+            let rate =
+                types::rate { last_refusal: refused, refusing_since: refused, ..Default::default() };
+            let look = last_look + 1_000_000_000 + late_ms * 1_000_000;
+            assert!(refusing(&rate, look).is_some(), "{late_ms} ms late");
+        }
     }
 }

@@ -150,7 +150,7 @@ fn encode_rates(rates: &[(&str, SharedBucket)], out: &mut Families<'_>) -> Resul
     )?;
     out.gauge(
         "rate_refusing",
-        "Whether the rate refuses SYNs: it did within the last second.",
+        "Whether the rate refuses SYNs: it did within the last two seconds.",
         rates.iter().map(|(name, rate)| ([("rate", *name)], u64::from(rate.refusing.is_some()))),
     )?;
     out.seconds(
