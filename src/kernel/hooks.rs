@@ -157,10 +157,9 @@ impl Hooks {
         self.changes += (before - self.attachments.len()) as u64;
     }
 
-    /// Detaches the program from all interfaces. Connections are charged on.
-    pub fn release(&mut self) {
+    /// Detaches the program from all interfaces. Answers are taken, and connections charged, on.
+    pub fn stop_judging(&mut self) {
         self.attachments.clear();
-        self.redeemers.clear();
         self.changes += 1;
     }
 

@@ -13,4 +13,5 @@ mod places;
 mod segments;
 mod setup;
 mod starting;
+mod stopping;
 mod synack;

@@ -16,6 +16,7 @@ use crate::commands::summary;
 use crate::commands::wake::{Wake, Waker};
 use crate::hook::Hook;
 use crate::kernel::handover;
+use crate::kernel::maps::connections;
 use crate::kernel::maps::counters::Counters;
 use crate::kernel::maps::run_info::RunInfo;
 use crate::note::Note;
@@ -71,7 +72,7 @@ impl Session {
         self.hand_over();
         self.manager.ready(&self.state());
         let end = self.watch(waker);
-        self.finish(end);
+        self.finish(end, waker);
         end
     }
 
@@ -226,7 +227,7 @@ impl Session {
     }
 
     /// Says what was done, and sets settings back. The links end with the process, unless somebody else has them.
-    fn finish(mut self, end: End) {
+    fn finish(mut self, end: End, waker: &Waker) {
         self.manager.stopping();
         // A successor waits for their address.
         self.metrics.stop();
@@ -235,7 +236,8 @@ impl Session {
             self.report.note(&Note::info(format!("{by} protects the interfaces from now on")));
         }
         if end == End::AsTold {
-            self.upkeep.hooks.release();
+            self.upkeep.hooks.stop_judging();
+            self.take_last_answers(waker);
         }
         if end != End::Succeeded {
             let unkept = self.upkeep.lists.finish(&self.upkeep.program);
@@ -258,6 +260,20 @@ impl Session {
         let notes = self.upkeep.sysctls.as_mut().map(Sysctls::restore).unwrap_or_default();
         notes.iter().for_each(|note| self.report.note(note));
         self.hook = None;
+    }
+
+    /// Clients whose challenge is on its way would be reset. Another signal ends it at once. What a service manager
+    /// keeps judges on until the process ends, as the next one may go on with it: waiting would be for nothing.
+    fn take_last_answers(&self, waker: &Waker) {
+        if self.kept.is_some() {
+            return;
+        }
+        let age = connections::age_of_last_challenge(&self.upkeep.program.maps);
+        let left = age.ok().flatten().and_then(|age| connections::ANSWER_TIME.checked_sub(age));
+        let until = Instant::now() + left.unwrap_or_default();
+        while Instant::now() < until
+            && waker.wait(until.saturating_duration_since(Instant::now())) != Wake::Stop
+        {}
     }
 
     /// The process that has taken over. None: it works on other tables.

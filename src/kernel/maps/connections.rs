@@ -23,6 +23,10 @@ pub struct OfPort {
     pub connected: u64,
 }
 
+/// How long after a challenge its answer may come. A client with no answer for so long repeats its SYN anyway
+/// (RFC 6298, 2.1).
+pub const ANSWER_TIME: Duration = Duration::from_secs(1);
+
 /// The ports that had any.
 pub fn by_port(map: &impl MapCore) -> Result<BTreeMap<u16, OfPort>> {
     let entries: Vec<types::port_connections> = super::array("the connections of the ports", map)?;
@@ -55,7 +59,12 @@ pub fn stop_looking_for_answers(maps: &Maps) -> Result<()> {
 }
 
 fn is_challenge_recent(maps: &Maps) -> Result<bool> {
+    Ok(age_of_last_challenge(maps)?.is_some_and(|age| age < COOKIE_LIFE))
+}
+
+/// To 100 ms. None: there was no challenge with a cookie of our own.
+pub fn age_of_last_challenge(maps: &Maps) -> Result<Option<Duration>> {
     let last: u64 = super::variables("the time of the last challenge", &maps.data_challenge)?;
     let age = clock::now_ns()?.saturating_sub(last);
-    Ok(last != 0 && age < COOKIE_LIFE.as_nanos() as u64)
+    Ok((last != 0).then_some(Duration::from_nanos(age)))
 }
