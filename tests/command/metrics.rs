@@ -402,7 +402,8 @@ fn a_reload_gives_them_elsewhere_or_changes_nothing() {
     assert!((page.get("synflood_rate_limit_per_second{rate=\"pass_rate\"}") - 77.0).abs() < 0.01);
     write("");
     reload("note: reloaded", 3);
-    assert!(!is_given());
+    // A reload waits half a second for it, and no longer.
+    wait_for("the end of the metrics", || (!is_given()).then_some(()));
 }
 
 /// The old address holds the port of the new one until it is left.
