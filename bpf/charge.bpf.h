@@ -103,10 +103,10 @@ static __always_inline void charge_peer(const struct peer *peer, __u16 port, __u
 static __always_inline void count_opened(void)
 {
 	__u32 key = CONNECTION_OPENED;
-	__u64 *counter = bpf_map_lookup_elem(&counters, &key);
+	struct frame_counts *counts = bpf_map_lookup_elem(&counters, &key);
 
-	if (counter)
-		__sync_fetch_and_add(counter, 1);
+	if (counts)
+		__sync_fetch_and_add(&counts->of_service[0], 1);
 }
 
 /* The sequence number of the client's SYN. Another one if the SYN had data (TCP Fast Open). */

@@ -5,6 +5,7 @@
 
 #include "events.bpf.h"
 #include "maps.bpf.h"
+#include "source.bpf.h"
 #include "verdict.bpf.h"
 
 static __always_inline enum xdp_action reason_action(enum reason reason)
@@ -14,20 +15,20 @@ static __always_inline enum xdp_action reason_action(enum reason reason)
 	return reason == CHALLENGE_SENT ? XDP_TX : XDP_DROP;
 }
 
-static __always_inline void count(enum reason reason)
+static __always_inline void count(enum reason reason, __u32 service)
 {
 	__u32 key = reason;
-	__u64 *counter = bpf_map_lookup_elem(&counters, &key);
+	struct frame_counts *counts = bpf_map_lookup_elem(&counters, &key);
 
-	if (counter)
-		++*counter; /* not atomic: it is this CPU's own, and nothing interrupts a receive queue
-			     */
+	/* Not atomic: they are this CPU's own, and nothing interrupts a receive queue. */
+	if (counts && service <= MAX_SERVICES)
+		++counts->of_service[service];
 }
 
 static __always_inline enum xdp_action conclude(struct xdp_md *ctx, const struct packet *pkt,
 						enum reason reason)
 {
-	count(reason);
+	count(reason, reason_is_of_syn(reason) ? service_of(pkt->destination_port) : 0);
 	if (!reason_passes(reason))
 		sample_refused(pkt, reason);
 	if (is_observed(reason))

@@ -27,7 +27,7 @@
  *   ANSWER  a segment that acknowledges a cookie of ours, or claims to
  *   CONNECTION  no frame
  *
- * The classes stand in this order: reason_passes() relies on it.
+ * The classes stand in this order: reason_passes() and reason_is_of_syn() rely on it.
  */
 enum reason {
 	UNDECIDED, /* go on with the next step; never a frame's outcome */
@@ -95,6 +95,12 @@ static __always_inline bool reason_passes(enum reason reason)
 	return reason < CHALLENGE_SENT;
 }
 
+/* Or of a frame that was made to hide one. */
+static __always_inline bool reason_is_of_syn(enum reason reason)
+{
+	return reason >= PASS_UNPROTECTED_PORT;
+}
+
 enum family {
 	FAMILY_IPV4 = 4,
 	FAMILY_IPV6 = 6,
@@ -118,6 +124,13 @@ struct source_limits {
 };
 
 #define MAX_SERVICES 16
+
+/* Frames of one reason on one CPU, by the number of the service at whose port they are. What is no SYN
+ * counts for 0. */
+struct frame_counts {
+	__u64 of_service[1 + MAX_SERVICES];
+};
+_Static_assert(sizeof(struct frame_counts) == 136, "the layout of struct frame_counts");
 
 /* A named group of ports; --service. A source has buckets of its own at each. */
 struct service {

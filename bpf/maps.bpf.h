@@ -323,10 +323,10 @@ struct {
 	__uint(max_entries, 1);
 } run_info SEC(".maps");
 
-/* Frames by enum reason, one set per CPU. The program writes; user space adds up the CPUs. */
+/* By enum reason, one set per CPU. The program writes; user space adds up the CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct frame_counts);
 	__uint(max_entries, REASON_COUNT);
 } counters SEC(".maps");

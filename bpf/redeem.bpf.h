@@ -253,7 +253,7 @@ static __always_inline void count_wrong_answer(const struct cookie_flow *flow)
 	const struct addr source = source_addr(flow->source, flow->family);
 
 	if (!may_be_known(source_hash(&source)))
-		count(ANSWER_WRONG);
+		count(ANSWER_WRONG, 0);
 }
 
 /* Returns a verdict of tcx. */
@@ -277,7 +277,7 @@ static __always_inline int redeem_answer(struct __sk_buff *skb)
 		return TCX_NEXT;
 	}
 	answer = assign(skb, &segment, &options, clock);
-	count(answer);
+	count(answer, 0);
 	port = bpf_ntohs(segment.flow.destination_port);
 	if (answer == ANSWER_REDEEMED)
 		__sync_fetch_and_add(&port_connections[port].redeemed, 1);

@@ -60,11 +60,18 @@ pub fn fill(map: &MapHandle) -> Result<(usize, usize)> {
     Ok((count, map.max_entries() as usize))
 }
 
-/// The sum over the CPUs of a per-CPU array's counter.
-fn sum_of_cpus(map: &impl MapCore, index: u32) -> Result<u64> {
+/// The sums over the CPUs of the counters of a per-CPU array's entry.
+fn sums_of_cpus(map: &impl MapCore, index: u32) -> Result<Vec<u64>> {
     let cpus = map.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)?.unwrap_or_default();
-    let counts = cpus.iter().filter_map(|cpu| cpu.first_chunk().copied());
-    Ok(counts.map(u64::from_ne_bytes).sum())
+    let mut sums = Vec::new();
+    for cpu in cpus {
+        let (counters, _) = cpu.as_chunks();
+        sums.resize(counters.len(), 0);
+        for (sum, counter) in sums.iter_mut().zip(counters) {
+            *sum += u64::from_ne_bytes(*counter);
+        }
+    }
+    Ok(sums)
 }
 
 /// A section of variables, which is an array of one value.

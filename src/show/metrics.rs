@@ -65,6 +65,8 @@ pub struct Syns {
     /// "passed", "challenged" or "dropped".
     pub verdict: &'static str,
     pub reason: String,
+    /// At whose ports. Empty: of none.
+    pub service: String,
     pub count: u64,
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use lab::defence::{Defence, dump};
 use lab::forger::Forger;
-use lab::frames::syn_from;
+use lab::frames::{ipv4, syn_from};
 use lab::pair::Pair;
 use lab::{wait_for, wire};
 use nix::sys::signal::{Signal, kill};
@@ -169,6 +169,50 @@ fn metrics_are_what_the_dump_and_the_status_say() {
     assert_eq!(page.get("synflood_failing_tasks"), 0.0);
     assert!(page.get("synflood_listener_queue_limit{port=\"80\"}") > 0.0);
     assert_eq!(page.get("synflood_listener_queue_length{port=\"80\"}"), 0.0);
+}
+
+#[test]
+fn syns_are_told_apart_by_service() {
+    let pair = lab::pair!();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let write = |services: &str| {
+        let text = format!("iface = 'eth0'\nmetrics = '{ADDRESS}'\ndeny = '10.0.0.3'\n{services}\n");
+        fs::write(&config, text).unwrap();
+    };
+    let send = |from: u8, port: u16, times: usize| {
+        let frame = ipv4(|ip, tcp| {
+            (ip.source, tcp.destination_port) = ([10, 0, 0, from], port);
+        });
+        wire::send(&pair.client, "eth0", &vec![frame; times]);
+    };
+    let assert_counts = |counts: &[(&str, &str, f64)]| {
+        wait_for(&format!("{counts:?}"), || {
+            let page = scrape(&pair);
+            let is_so = |&(verdict, service, count): &(&str, &str, f64)| {
+                let series = format!("synflood_syns_total{{verdict={verdict},service=\"{service}\"}}");
+                // A service that is new is there a moment after the reload.
+                page.samples.get(&series).is_some_and(|shown| (shown - count).abs() < 0.1)
+            };
+            counts.iter().all(is_so).then_some(())
+        });
+    };
+    const PASSED: &str = "\"passed\",reason=\"pass_within_limit\"";
+    const DENIED: &str = "\"dropped\",reason=\"drop_denied\"";
+    write("service = ['ssh=22']");
+    let defence = Defence::start(&pair, &["--config", config.to_str().unwrap()]);
+    for (from, port, times) in [(4, 22, 3), (4, 80, 5), (3, 22, 7), (3, 80, 11)] {
+        send(from, port, times);
+    }
+    assert_counts(&[(PASSED, "ssh", 3.0), (PASSED, "", 5.0), (DENIED, "ssh", 7.0), (DENIED, "", 11.0)]);
+
+    write("service = ['ssh=22', 'web=80']");
+    kill(defence.pid(), Signal::SIGHUP).unwrap();
+    wait_for("the reload", || defence.stderr().contains("note: reloaded").then_some(()));
+    send(3, 80, 13);
+    assert_counts(&[(DENIED, "ssh", 7.0), (DENIED, "", 11.0), (DENIED, "web", 13.0)]);
+    let all = scrape(&pair).get("synflood_frames_total{reason=\"drop_denied\"}");
+    assert!((all - 31.0).abs() < 0.1, "{all}");
 }
 
 #[test]

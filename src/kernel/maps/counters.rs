@@ -34,18 +34,21 @@ const REFUSED: [&str; 5] = [
 pub struct Counters {
     /// Frames, and connections, by the reason's name.
     pub reasons: BTreeMap<String, u64>,
+    /// Of these the frames at the ports of each service, by number.
+    of_services: BTreeMap<String, Vec<u64>>,
 }
 
 impl Counters {
     /// `names` as [`crate::kernel::skel::reason_names`] gives them.
     pub fn read(map: &impl MapCore, names: &[String]) -> Result<Self> {
-        let mut reasons = BTreeMap::new();
+        let mut counters = Self::default();
         // The first is UNDECIDED, which is not an outcome.
         for (reason, name) in (0_u32..).zip(names).skip(1) {
-            let count = super::sum_of_cpus(map, reason).context("cannot read the counters")?;
-            reasons.insert(name.clone(), count);
+            let counts = super::sums_of_cpus(map, reason).context("cannot read the counters")?;
+            counters.reasons.insert(name.clone(), counts.iter().sum());
+            counters.of_services.insert(name.clone(), counts);
         }
-        Ok(Self { reasons })
+        Ok(counters)
     }
 
     /// SYNs that passed.
@@ -93,11 +96,12 @@ impl Counters {
         reasons.map(|(reason, &count)| (reason.as_str(), count))
     }
 
-    /// SYNs by what became of them, and by the reason of that.
-    pub fn syns(&self) -> impl Iterator<Item = (&'static str, &str, u64)> {
-        self.frames().filter_map(|(reason, count)| {
+    /// SYNs at the ports of the service with this number, or of none for 0, by what became of them, and by the reason
+    /// of that.
+    pub fn syns(&self, service: usize) -> impl Iterator<Item = (&'static str, &str, u64)> {
+        self.of_services.iter().filter_map(move |(reason, counts)| {
             let (_, verdict) = VERDICTS.iter().find(|(class, _)| reason.starts_with(class))?;
-            Some((*verdict, reason, count))
+            Some((*verdict, reason.as_str(), *counts.get(service)?))
         })
     }
 

@@ -158,12 +158,16 @@ impl Tables {
     /// have, by reason.
     pub fn looked_for(&self, counters: Option<&MapHandle>, counted: &[u32]) -> Result<u64> {
         let what = "cannot count what is not shown";
-        let counted = counted.iter().filter_map(|&reason| {
-            counters.map(|counters| super::sum_of_cpus(counters, reason).context(what))
-        });
+        let counted = counted
+            .iter()
+            .filter_map(|&reason| counters.map(|counters| sum_of_cpus(counters, reason).context(what)));
         let by_reason: u64 = counted.sum::<Result<_>>()?;
-        Ok(by_reason + super::sum_of_cpus(&self.looked_for, 0).context(what)?)
+        Ok(by_reason + sum_of_cpus(&self.looked_for, 0).context(what)?)
     }
+}
+
+fn sum_of_cpus(map: &impl MapCore, index: u32) -> Result<u64> {
+    Ok(super::sums_of_cpus(map, index)?.iter().sum())
 }
 
 /// The frames that come, without those that nobody has read before. `tables` must live as long.

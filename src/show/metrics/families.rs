@@ -82,9 +82,11 @@ impl Metrics {
         )?;
         out.counter(
             "syns",
-            "SYNs, and frames that were made to hide one, by verdict and its reason; dropped: would have been, in a dry run.",
-            self.syns.iter().map(|Syns { verdict, reason, count }| {
-                ([("verdict", *verdict), ("reason", reason.as_str())], *count)
+            "SYNs, and frames that were made to hide one, by verdict, its reason, and the service at whose ports they are, which is empty for the ports of none; dropped: would have been, in a dry run.",
+            self.syns.iter().map(|Syns { verdict, reason, service, count }| {
+                let labels =
+                    [("verdict", *verdict), ("reason", reason.as_str()), ("service", service.as_str())];
+                (labels, *count)
             }),
         )?;
         out.counter(

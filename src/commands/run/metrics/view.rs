@@ -2,6 +2,7 @@
 //! What the metrics are made of. The run tells once a second what only it knows; all else is read from the kernel by
 //! whoever asks, and what takes a walk through whole tables not each time.
 
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -89,10 +90,15 @@ impl View {
     pub fn metrics(&self) -> Result<Metrics> {
         let Told { judge, interfaces, is_flooded, floods } = lock(&self.told).clone();
         let counters = Counters::read(&judge.maps.counters, &judge.reasons)?;
-        let syns = counters.syns().map(|(verdict, reason, count)| Syns {
-            verdict,
-            reason: reason.into(),
-            count,
+        let services = judge.policy.services.iter();
+        let named = services.map(|(number, service)| (number, service.name.clone()));
+        let syns = iter::once((0, String::new())).chain(named).flat_map(|(number, service)| {
+            counters.syns(number).map(move |(verdict, reason, count)| Syns {
+                verdict,
+                reason: reason.into(),
+                service: service.clone(),
+                count,
+            })
         });
         let faults = Faults::of_this_process();
         Ok(Metrics {
