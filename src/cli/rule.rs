@@ -48,9 +48,9 @@ pub struct AddRule {
 
 #[derive(Debug, Args)]
 pub struct RemoveRule {
-    /// Its number, as `rule list` shows it, or all
-    #[arg(value_name = "NUMBER|all", allow_hyphen_values = true)]
-    pub which: Which,
+    /// Its number, as `rule list` shows it; several; or all
+    #[arg(value_name = "NUMBER|all", required = true, allow_hyphen_values = true)]
+    pub which: Vec<Which>,
 
     /// Only the instance on this interface; may be given several times [default: all]
     #[arg(long, short, value_name = "IF", value_parser = values::interface,

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A rule: which bits of a SYN must have which value.
 
-use super::syn::{DATA_OFFSET, Family, SYN_LEN, Syn, header_end};
+use super::syn::{DATA_OFFSET, FLAGS, Family, SYN_LEN, Syn, header_end};
+
+const SYN_FLAG: u8 = 0x02;
+/// FIN, RST and ACK: a segment with one of them is no SYN to the program, or is dropped as an evader's.
+const NOT_OF_A_SYN: u8 = 0x15;
 
 /// Matches the SYNs of its family whose bits under the mask are those of the value. `value & !mask` is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +48,24 @@ impl Rule {
         self.common(other).is_some_and(|common| common == *other)
     }
 
+    /// Why no SYN that rules judge has what this one demands. None: one may have it.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        if self.mask[FLAGS] & !self.value[FLAGS] & SYN_FLAG != 0 {
+            return Some("rules judge SYNs only, whose flags are like 0x02");
+        }
+        if self.value[FLAGS] & NOT_OF_A_SYN != 0 {
+            return Some("a segment with FIN, RST or ACK is no SYN that rules judge");
+        }
+        if self.mask[DATA_OFFSET] & 0xf0 != 0xf0 {
+            return None;
+        }
+        if self.value[DATA_OFFSET] < 0x50 {
+            return Some("no TCP header is shorter than 20 bytes, which is offset=0x50");
+        }
+        let behind = &self.value[header_end(self.value[DATA_OFFSET])..];
+        behind.iter().any(|byte| *byte != 0).then_some("its header ends before its bytes of options do")
+    }
+
     /// The same rule without what its data offset says already: behind the header there are zeros. Where no byte of
     /// the options is left, the program need not read them.
     pub fn without_padding(mut self) -> Self {
@@ -74,6 +96,32 @@ mod tests {
         assert!(!narrow().matches(&Syn { family: Family::Ipv6, ..syn }));
         syn.bytes[0] = 0x40;
         assert!(!narrow().matches(&syn));
+    }
+
+    #[test]
+    fn what_no_syn_has_is_a_contradiction() {
+        let of = |text: &str| text.parse::<Rule>().unwrap().contradiction();
+        for text in [
+            "ipv4,options=none,option-bytes=0x02",
+            "ipv4,offset=0x60,option-bytes=0xxxxxxxxx01",
+            "ipv6,flags=0x00",
+            "ipv4,flags=0x12",
+            "ipv4,flags=0x10/0x10",
+            "ipv4,offset=0x40",
+        ] {
+            assert!(of(text).is_some(), "{text}");
+        }
+        for text in [
+            "ipv4,options=none,window=512",
+            "ipv4,options=none,option-bytes=0x00",
+            "ipv4,offset=0x60,option-bytes=0x020405b4",
+            "ipv4,option-bytes=0x02",
+            "ipv6,flags=0x02",
+            "ipv4,flags=0xc2",
+            "ipv4,flags=0x00/0x10",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
     }
 
     #[test]

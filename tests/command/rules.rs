@@ -181,6 +181,7 @@ fn what_is_no_use_as_a_rule_is_refused() {
         (&["add", "ipv4"], "'ipv4' matches everything"),
         (&["add", "ipv4,ttl=60-64"], "'60-64' is no value of 'ttl': give 64, 33-64"),
         (&["add", "ipv6,flags=0x02"], "'ipv6,flags=0x02' is what every SYN has"),
+        (&["add", "ipv4,options=none,option-bytes=0x02"], "matches nothing: its header ends before"),
         (&["add", TOOL, "--for", "0s"], "give more than no time, like 10m"),
         (&["remove", "0"], "give a number from 1 to 16, as `rule list` shows it, or all"),
         (&["remove", "17"], "give a number from 1 to 16"),
@@ -200,7 +201,10 @@ fn what_is_no_use_as_a_rule_is_refused() {
         said(&pair, &["rule", "add", &format!("ipv4,window={number}")]);
     }
     refused(&["add", "ipv4,window=99"], 1, "all 16 places for rules are taken");
-    assert_eq!(said(&pair, &["rule", "remove", "all"]).lines().count(), 16);
+    refused(&["remove", "2", "17"], 2, "give a number from 1 to 16");
+    assert_eq!(said(&pair, &["rule", "remove", "2", "16", "2"]).lines().count(), 2);
+    refused(&["remove", "1", "2"], 1, "there is no rule 2: ");
+    assert_eq!(said(&pair, &["rule", "remove", "all"]).lines().count(), 14);
     assert!(rules(&pair).is_empty());
 }
 

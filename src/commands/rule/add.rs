@@ -31,6 +31,9 @@ pub fn add(given: &AddRule) -> Result<Vec<String>> {
             "'{rule}' is what every SYN has: add what only the attack's have, like window=512"
         ));
     }
+    if let Some(why) = rule.contradiction() {
+        cli::usage_error(format!("'{rule}' matches nothing: {why}"));
+    }
     let found = running::find(&given.iface, "rule add …")?;
     let lock = Lock::wait()?;
     // Before the first instance is changed.

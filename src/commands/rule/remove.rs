@@ -19,18 +19,19 @@ pub fn remove(given: &RemoveRule) -> Result<Vec<String>> {
     let mut meant = Vec::new();
     for found in &found {
         let slots = rules::read(&*found.running)?.into_iter().enumerate();
-        let is_meant = |slot: usize| match given.which {
-            Which::All => true,
-            Which::Number(number) => slot + 1 == number,
+        let is_meant = |slot: usize| {
+            given.which.iter().any(|which| [Which::All, Which::Number(slot + 1)].contains(which))
         };
         let of = slots.filter_map(|(slot, entry)| Some((slot, entry?)));
         meant.extend(of.filter(|(slot, _)| is_meant(*slot)).map(|(slot, entry)| (found, slot, entry)));
     }
-    if let Which::Number(number) = given.which {
-        ensure!(
-            !meant.is_empty(),
-            "there is no rule {number}: `synflood-xdp rule list` shows which there are; nothing was changed"
-        );
+    for which in &given.which {
+        if let Which::Number(number) = which {
+            ensure!(
+                meant.iter().any(|(_, slot, _)| slot + 1 == *number),
+                "there is no rule {number}: `synflood-xdp rule list` shows which there are; nothing was changed"
+            );
+        }
     }
     if meant.is_empty() {
         return Ok(vec!["there is no rule".into()]);
