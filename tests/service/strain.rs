@@ -2,6 +2,7 @@
 //! Two hundred changes of each kind under a flood, for `make soak`: no frame is unjudged, and nothing is left behind.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use lab::defence::Defence;
@@ -41,6 +42,16 @@ fn held(pid: Pid) -> Held {
     }
 }
 
+/// A firewall's tool may be running when it is looked at, and a new program's ring buffers are opened by the next
+/// look, a second later at most.
+fn settled(pid: Pid) -> Held {
+    wait_for("the descriptors to settle", || {
+        let first = held(pid);
+        thread::sleep(Duration::from_millis(1_500));
+        (held(pid) == first).then_some(first)
+    })
+}
+
 /// In KiB.
 fn memory(pid: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -74,9 +85,6 @@ fn changes_leave_nothing_behind() {
     let verb =
         |words: &[&str]| assert!(pair.synflood(words).output().unwrap().status.success(), "{words:?}");
 
-    // A firewall's tool may be running when it is looked at.
-    let settled =
-        |pid| wait_for("the descriptors to settle", || Some(held(pid)).filter(|now| *now == held(pid)));
     reload(&defence);
     let (before, memory_before) = (settled(defence.pid()), memory(defence.pid()));
     for time in 0..TIMES {
