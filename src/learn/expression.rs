@@ -6,7 +6,7 @@
 
 use super::field::{Field, Header, OPTION_WORD, fields, in_tcp, ttl_range};
 use super::rule::Rule;
-use super::syn::{DATA_OFFSET, Family, OPTIONS, SYN_LEN, TTL, header_end};
+use super::syn::{Family, OPTIONS, SYN_LEN, TTL};
 
 /// A filter that selects the packets that the rule matches. In IPv6 libpcap follows no extension headers: it selects
 /// those that have none.
@@ -53,17 +53,13 @@ fn option_terms(rule: &Rule, at: usize) -> Vec<String> {
     }
     // Headers are whole words long.
     let end = tcp(rule.family, 12, 1);
-    match known_end(rule) {
+    match rule.header_end() {
         Some(end) if at < end => vec![term],
         Some(_) if value == 0 => Vec::new(),
         Some(_) => vec!["1 = 0".to_owned()],
         None if value == 0 => vec![format!("(({end} & 0xf0) >> 2 <= {} or {term})", in_tcp(at))],
         None => vec![format!("({end} & 0xf0) >> 2 > {}", in_tcp(at)), term],
     }
-}
-
-fn known_end(rule: &Rule) -> Option<usize> {
-    (rule.mask[DATA_OFFSET] & 0xf0 == 0xf0).then(|| header_end(rule.value[DATA_OFFSET]))
 }
 
 fn access(header: &str, at: usize, length: usize) -> String {
@@ -122,7 +118,7 @@ pub fn nft(rule: &Rule) -> Option<String> {
         if mask == 0 {
             continue;
         }
-        let end = known_end(rule)?;
+        let end = rule.header_end()?;
         if at >= end && value == 0 {
             continue;
         }

@@ -3,9 +3,9 @@
 
 use super::syn::{DATA_OFFSET, FLAGS, Family, SYN_LEN, Syn, header_end};
 
-const SYN_FLAG: u8 = 0x02;
-/// FIN, RST and ACK: a segment with one of them is no SYN to the program, or is dropped as an evader's.
-const NOT_OF_A_SYN: u8 = 0x15;
+/// SYN, and none of FIN, RST and ACK: with one of them it is no SYN to the program, or dropped as an evader's.
+const JUDGED_FLAGS: u8 = 0x17;
+const JUDGED: u8 = 0x02;
 
 /// Matches the SYNs of its family whose bits under the mask are those of the value. `value & !mask` is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,30 +50,29 @@ impl Rule {
 
     /// Why no SYN that rules judge has what this one demands. None: one may have it.
     pub fn contradiction(&self) -> Option<&'static str> {
-        if self.mask[FLAGS] & !self.value[FLAGS] & SYN_FLAG != 0 {
-            return Some("rules judge SYNs only, whose flags are like 0x02");
+        if (self.value[FLAGS] ^ JUDGED) & self.mask[FLAGS] & JUDGED_FLAGS != 0 {
+            return Some("rules judge SYNs without FIN, RST and ACK, like flags=0x02");
         }
-        if self.value[FLAGS] & NOT_OF_A_SYN != 0 {
-            return Some("a segment with FIN, RST or ACK is no SYN that rules judge");
-        }
-        if self.mask[DATA_OFFSET] & 0xf0 != 0xf0 {
-            return None;
-        }
+        let end = self.header_end()?;
         if self.value[DATA_OFFSET] < 0x50 {
             return Some("no TCP header is shorter than 20 bytes, which is offset=0x50");
         }
-        let behind = &self.value[header_end(self.value[DATA_OFFSET])..];
-        behind.iter().any(|byte| *byte != 0).then_some("its header ends before its bytes of options do")
+        let is_behind = self.value[end..].iter().any(|byte| *byte != 0);
+        is_behind.then_some("its header ends before its bytes of options do")
+    }
+
+    /// Where the header that it demands ends in the bytes of a [`Syn`]. None: it demands no length.
+    pub fn header_end(&self) -> Option<usize> {
+        (self.mask[DATA_OFFSET] & 0xf0 == 0xf0).then(|| header_end(self.value[DATA_OFFSET]))
     }
 
     /// The same rule without what its data offset says already: behind the header there are zeros. Where no byte of
     /// the options is left, the program need not read them.
     pub fn without_padding(mut self) -> Self {
-        if self.mask[DATA_OFFSET] & 0xf0 == 0xf0 {
-            let end = header_end(self.value[DATA_OFFSET]);
-            if self.value[end..].iter().all(|byte| *byte == 0) {
-                self.mask[end..].fill(0);
-            }
+        if let Some(end) = self.header_end()
+            && self.value[end..].iter().all(|byte| *byte == 0)
+        {
+            self.mask[end..].fill(0);
         }
         self
     }

@@ -4,7 +4,7 @@
 use super::field::{Field, fields, ttl_range};
 use super::rule::Rule;
 use super::spec::hex;
-use super::syn::{DATA_OFFSET, FLAGS, FRAGMENT, Family, ID, OPTIONS, PORT, SEQUENCE, TTL, header_end};
+use super::syn::{DATA_OFFSET, FLAGS, FRAGMENT, Family, ID, OPTIONS, PORT, SEQUENCE, TTL};
 
 const PLAIN_SYN: u8 = 2;
 
@@ -67,8 +67,7 @@ fn say(rule: &Rule, field: &Field) -> Option<String> {
 
 /// Its options as tcpdump lists them, as far as they are known.
 fn options(rule: &Rule) -> Option<String> {
-    let known_end =
-        (rule.mask[DATA_OFFSET] & 0xf0 == 0xf0).then(|| header_end(rule.value[DATA_OFFSET]));
+    let known_end = rule.header_end();
     if known_end == Some(OPTIONS) {
         return Some("no options".to_owned());
     }
