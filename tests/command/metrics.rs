@@ -123,6 +123,14 @@ fn refused(pair: &Pair, args: &[&str], status: i32) -> String {
     error
 }
 
+const RELOADED: &str = "note: reloaded";
+
+/// Has the configuration read again, and waits until this has been said so often.
+fn reload(defence: &Defence, said: &str, times: usize) {
+    kill(defence.pid(), Signal::SIGHUP).unwrap();
+    wait_for(said, || (defence.stderr().matches(said).count() == times).then_some(()));
+}
+
 #[test]
 fn metrics_are_what_the_dump_and_the_status_say() {
     let pair = lab::pair!();
@@ -207,8 +215,7 @@ fn syns_are_told_apart_by_service() {
     assert_counts(&[(PASSED, "ssh", 3.0), (PASSED, "", 5.0), (DENIED, "ssh", 7.0), (DENIED, "", 11.0)]);
 
     write("service = ['ssh=22', 'web=80']");
-    kill(defence.pid(), Signal::SIGHUP).unwrap();
-    wait_for("the reload", || defence.stderr().contains("note: reloaded").then_some(()));
+    reload(&defence, RELOADED, 1);
     send(3, 80, 13);
     assert_counts(&[(DENIED, "ssh", 7.0), (DENIED, "", 11.0), (DENIED, "web", 13.0)]);
     let all = scrape(&pair).get("synflood_frames_total{reason=\"drop_denied\"}");
@@ -416,10 +423,6 @@ fn a_reload_gives_them_elsewhere_or_changes_nothing() {
     let write = |metrics: &str| fs::write(&config, format!("iface = 'eth0'\n{metrics}\n")).unwrap();
     write("");
     let defence = Defence::start(&pair, &["--config", config.to_str().unwrap()]);
-    let reload = |said: &str, times: usize| {
-        kill(defence.pid(), Signal::SIGHUP).unwrap();
-        wait_for(said, || (defence.stderr().matches(said).count() == times).then_some(()));
-    };
     let is_given = || match pair.server.enter(|| TcpStream::connect(ADDRESS)) {
         Ok(_) => true,
         Err(error) => {
@@ -429,23 +432,23 @@ fn a_reload_gives_them_elsewhere_or_changes_nothing() {
     };
     assert!(!is_given());
     write(&format!("metrics = '{ADDRESS}'"));
-    reload("note: reloaded", 1);
+    reload(&defence, RELOADED, 1);
     assert_eq!(scrape(&pair).get("synflood_config_last_reload_successful"), 1.0);
     // Another program, and the same address.
     write(&format!("metrics = '{ADDRESS}'\npass-rate = 77"));
-    reload("note: reloaded", 2);
+    reload(&defence, RELOADED, 2);
     wait_for("the other program's limit", || {
         let limit = scrape(&pair).get("synflood_rate_limit_per_second{rate=\"pass_rate\"}");
         ((limit - 77.0).abs() < 0.01).then_some(())
     });
     write("metrics = '192.0.2.1:9911'\npass-rate = 78");
-    reload("nothing is reloaded", 1);
+    reload(&defence, "nothing is reloaded", 1);
     assert!(defence.stderr().contains("no address of this host"), "{}", defence.stderr());
     let page = scrape(&pair);
     assert_eq!(page.get("synflood_config_last_reload_successful"), 0.0);
     assert!((page.get("synflood_rate_limit_per_second{rate=\"pass_rate\"}") - 77.0).abs() < 0.01);
     write("");
-    reload("note: reloaded", 3);
+    reload(&defence, RELOADED, 3);
     // A reload waits half a second for it, and no longer.
     wait_for("the end of the metrics", || (!is_given()).then_some(()));
 }
@@ -461,24 +464,18 @@ fn a_reload_widens_their_address_at_the_same_port_or_leaves_it() {
     };
     write("127.0.0.1");
     let defence = Defence::start(&pair, &["--config", config.to_str().unwrap()]);
-    let reload = |times: usize| {
-        kill(defence.pid(), Signal::SIGHUP).unwrap();
-        wait_for("the reload", || {
-            (defence.stderr().matches("note: reloaded").count() == times).then_some(())
-        });
-    };
     let answers = |address: &str| pair.server.enter(|| TcpStream::connect((address, 9911)).is_ok());
     assert!(answers("127.0.0.1") && !answers(Pair::SERVER));
     write("0.0.0.0");
-    reload(1);
+    reload(&defence, RELOADED, 1);
     assert!(answers(Pair::SERVER), "{}", defence.stderr());
     write("127.0.0.1");
-    reload(2);
+    reload(&defence, RELOADED, 2);
     assert!(answers("127.0.0.1") && !answers(Pair::SERVER));
 
     let _other = pair.server.enter(|| TcpListener::bind((Pair::SERVER, 9911)).unwrap());
     write("0.0.0.0");
-    reload(3);
+    reload(&defence, RELOADED, 3);
     let said = "warning: the metrics stay at 127.0.0.1:9911: the metrics cannot be given at 0.0.0.0:9911, where another";
     wait_for(said, || defence.stderr().contains(said).then_some(()));
     scrape(&pair);
