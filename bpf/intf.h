@@ -95,7 +95,7 @@ static __always_inline bool reason_passes(enum reason reason)
 	return reason < CHALLENGE_SENT;
 }
 
-/* Or of a frame that was made to hide one. */
+/* Whether a frame with this outcome is a SYN, or was made to hide one. Not for those of answers. */
 static __always_inline bool reason_is_of_syn(enum reason reason)
 {
 	return reason >= PASS_UNPROTECTED_PORT;

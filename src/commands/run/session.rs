@@ -271,8 +271,8 @@ impl Session {
         let age = connections::age_of_last_challenge(&self.upkeep.program.maps);
         let left = age.ok().flatten().and_then(|age| connections::ANSWER_TIME.checked_sub(age));
         let until = Instant::now() + left.unwrap_or_default();
-        while Instant::now() < until
-            && waker.wait(until.saturating_duration_since(Instant::now())) != Wake::Stop
+        while let Some(left) = until.checked_duration_since(Instant::now())
+            && waker.wait(left) != Wake::Stop
         {}
     }
 
