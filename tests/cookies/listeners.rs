@@ -2,7 +2,7 @@
 //! Listeners of every kind, and how the kernel judges a returned cookie.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use etherparse::{SlicedPacket, TransportSlice};
@@ -175,8 +175,8 @@ fn a_socket_of_the_same_tuple_gets_its_syn(cookies: Cookies) {
     let listener = listen(&challenging.pair, "::", |_| {});
     let client = challenging.connect_from("10.0.0.1", SERVER, PORT).unwrap();
     let from = client.local_addr().unwrap();
-    // The server closes first, so it has TIME_WAIT.
-    drop(listener.accept().unwrap());
+    // The server closes first, so it has TIME_WAIT; by itself, as a child of another test may hold the socket still.
+    listener.accept().unwrap().0.shutdown(Shutdown::Both).unwrap();
     let has_time_wait = || {
         let sockets = challenging.pair.server.run("ss", &["-Htn", "state", "time-wait"]);
         sockets.contains("10.0.0.1").then_some(())

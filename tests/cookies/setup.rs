@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A server that has spent its pass rate.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use lab::defence::{Defence, Ended};
 use lab::pair::Pair;
-use lab::pass;
+use lab::{pass, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -129,14 +130,20 @@ pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Listens on this address. "::" is any address of both families.
+/// Listens on this address. "::" is any address of both families. A listener that was closed just before may still be
+/// held by a child of another test, until that executes its program.
 pub fn listen(pair: &Pair, address: &str, prepare: impl FnOnce(&Socket) + Send) -> TcpListener {
     pair.server.enter(|| {
         let address = SocketAddr::new(address.parse().unwrap(), PORT);
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_reuse_address(true).unwrap();
         prepare(&socket);
-        socket.bind(&address.into()).unwrap();
+        let bound = wait_for("the address to listen on", || {
+            let bound = socket.bind(&address.into());
+            let is_held = bound.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+            (!is_held).then_some(bound)
+        });
+        bound.unwrap();
         socket.listen(64).unwrap();
         socket.into()
     })
